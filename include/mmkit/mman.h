@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* The numbers of the Linux arm64 memory ABI (man 2 mmap, mprotect, madvise, ...), with a prefix. */
+#ifndef MMKIT_MMAN_H
+#define MMKIT_MMAN_H
+
+#define MMK_PROT_NONE	   0x0ul
+#define MMK_PROT_READ	   0x1ul
+#define MMK_PROT_WRITE	   0x2ul
+#define MMK_PROT_EXEC	   0x4ul
+#define MMK_PROT_SEM	   0x8ul
+#define MMK_PROT_BTI	   0x10ul
+#define MMK_PROT_MTE	   0x20ul
+#define MMK_PROT_GROWSDOWN 0x01000000ul
+#define MMK_PROT_GROWSUP   0x02000000ul
+
+#define MMK_MAP_SHARED		0x01ul
+#define MMK_MAP_PRIVATE		0x02ul
+#define MMK_MAP_SHARED_VALIDATE 0x03ul
+#define MMK_MAP_DROPPABLE	0x08ul
+#define MMK_MAP_TYPE		0x0ful
+#define MMK_MAP_FIXED		0x10ul
+#define MMK_MAP_ANONYMOUS	0x20ul
+#define MMK_MAP_GROWSDOWN	0x0100ul
+#define MMK_MAP_DENYWRITE	0x0800ul
+#define MMK_MAP_EXECUTABLE	0x1000ul
+#define MMK_MAP_LOCKED		0x2000ul
+#define MMK_MAP_NORESERVE	0x4000ul
+#define MMK_MAP_POPULATE	0x8000ul
+#define MMK_MAP_NONBLOCK	0x10000ul
+#define MMK_MAP_STACK		0x20000ul
+#define MMK_MAP_HUGETLB		0x40000ul
+#define MMK_MAP_SYNC		0x80000ul
+#define MMK_MAP_FIXED_NOREPLACE 0x100000ul
+
+#define MMK_MREMAP_MAYMOVE   1ul
+#define MMK_MREMAP_FIXED     2ul
+#define MMK_MREMAP_DONTUNMAP 4ul
+
+#define MMK_MS_ASYNC	  1
+#define MMK_MS_INVALIDATE 2
+#define MMK_MS_SYNC	  4
+
+#define MMK_MCL_CURRENT	  1
+#define MMK_MCL_FUTURE	  2
+#define MMK_MCL_ONFAULT	  4
+#define MMK_MLOCK_ONFAULT 1
+
+#define MMK_MADV_NORMAL	      0
+#define MMK_MADV_RANDOM	      1
+#define MMK_MADV_SEQUENTIAL   2
+#define MMK_MADV_WILLNEED     3
+#define MMK_MADV_DONTNEED     4
+#define MMK_MADV_FREE	      8
+#define MMK_MADV_REMOVE	      9
+#define MMK_MADV_DONTFORK     10
+#define MMK_MADV_DOFORK	      11
+#define MMK_MADV_DONTDUMP     16
+#define MMK_MADV_DODUMP	      17
+#define MMK_MADV_WIPEONFORK   18
+#define MMK_MADV_KEEPONFORK   19
+#define MMK_MADV_POPULATE_READ	22
+#define MMK_MADV_POPULATE_WRITE 23
+#define MMK_MADV_DONTNEED_LOCKED 24
+
+#define MMK_ADDR_NO_RANDOMIZE  0x0040000u
+#define MMK_MMAP_PAGE_ZERO     0x0100000u
+#define MMK_ADDR_COMPAT_LAYOUT 0x0200000u
+#define MMK_READ_IMPLIES_EXEC  0x0400000u
+
+/* vm_flags of a VMA; the first eight are Linux's values, shown by smaps and checked by drivers. */
+#define MMK_VM_READ	  0x00000001ull
+#define MMK_VM_WRITE	  0x00000002ull
+#define MMK_VM_EXEC	  0x00000004ull
+#define MMK_VM_SHARED	  0x00000008ull
+#define MMK_VM_MAYREAD	  0x00000010ull
+#define MMK_VM_MAYWRITE	  0x00000020ull
+#define MMK_VM_MAYEXEC	  0x00000040ull
+#define MMK_VM_MAYSHARE	  0x00000080ull
+#define MMK_VM_GROWSDOWN  0x00000100ull
+#define MMK_VM_PFNMAP	  0x00000400ull /* frames without a struct page of ours */
+#define MMK_VM_DENYWRITE  0x00000800ull
+#define MMK_VM_LOCKED	  0x00002000ull
+#define MMK_VM_IO	  0x00004000ull
+#define MMK_VM_SEQ_READ	  0x00008000ull
+#define MMK_VM_RAND_READ  0x00010000ull
+#define MMK_VM_DONTCOPY	  0x00020000ull
+#define MMK_VM_DONTEXPAND 0x00040000ull
+#define MMK_VM_LOCKONFAULT 0x00080000ull
+#define MMK_VM_ACCOUNT	  0x00100000ull
+#define MMK_VM_NORESERVE  0x00200000ull
+#define MMK_VM_WIPEONFORK 0x02000000ull
+#define MMK_VM_DONTDUMP	  0x04000000ull
+#define MMK_VM_SOFTDIRTY  0x08000000ull
+#define MMK_VM_MIXEDMAP	  0x10000000ull
+
+#endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mmkit: Linux's memory mapping for ARM64, as a library. Everything an embedder calls.
+ *
+ * Results are 0 or a value >= 0, or -errno (Linux's numbers, mmkit/errno.h). "May sleep" means that
+ * port->wait or a mapping's read/write may be called. Addresses and lengths are bytes, pgoff is in
+ * pages, ranges are half open. Sources of the rules: the man page of the call (man-pages 6), POSIX
+ * where it names one, the Arm ARM (DDI 0487) where hardware is concerned.
+ *
+ * Two systems may live in one process: there is no state outside struct mmk_system.
+ */
+#ifndef MMKIT_H
+#define MMKIT_H
+
+#include <mmkit/errno.h>
+#include <mmkit/mman.h>
+#include <mmkit/port.h>
+
+/* ------------------------------------------------------------------ the system */
+
+struct mmk_range {
+	uint64_t start, end; /* physical, bytes */
+};
+
+struct mmk_config {
+	const struct mmk_port *port;
+	void *ctx; /* first argument of every port function */
+
+	uint64_t ram_phys; /* physical address of the RAM, page-aligned */
+	uint64_t ram_size; /* bytes */
+	void *ram_virt;	   /* where the core sees ram_phys: the linear map */
+	const struct mmk_range *reserved; /* parts of the RAM that are not the core's */
+	unsigned nr_reserved;
+
+	unsigned nr_cpus;   /* 1..64 */
+	unsigned asid_bits; /* 8 or 16 */
+};
+
+/*
+ * Make a system. Its frame table and itself lie in the RAM given. -EINVAL for an unusable
+ * configuration, -ENOMEM where the RAM is too small. Does not sleep.
+ */
+int mmk_system_init(struct mmk_system **out, const struct mmk_config *config);
+/* End it. Every mm, mapping and frame must have been given back: returns the number of frames that were not. */
+uint64_t mmk_system_destroy(struct mmk_system *sys);
+
+/* Knobs of /proc/sys/vm; read and written by name. -ENOENT unknown, -EINVAL out of range. */
+int mmk_sysctl_get(struct mmk_system *sys, const char *name, uint64_t *value);
+int mmk_sysctl_set(struct mmk_system *sys, const char *name, uint64_t value);
+
+/* ------------------------------------------------------------------ the calling thread */
+
+struct mmk_rlimit {
+	uint64_t cur, max;
+};
+#define MMK_RLIM_INFINITY (~(uint64_t)0)
+/* Linux's numbers, the ones that the core reads. */
+#define MMK_RLIMIT_DATA	   2
+#define MMK_RLIMIT_STACK   3
+#define MMK_RLIMIT_MEMLOCK 8
+#define MMK_RLIMIT_AS	   9
+#define MMK_RLIM_NLIMITS   16
+
+/* Why the last call was refused. */
+struct mmk_reason {
+	uint16_t code;	  /* enum mmk_reason_code of mmkit/reason.h; 0: not refused */
+	int16_t err;	  /* the -errno */
+	uint64_t a, b;	  /* what the text names: an address, a length, a limit */
+};
+
+/*
+ * A thread of control that makes calls. The embedder fills all but `reason`, puts it into its own
+ * task structure, and passes it to every call made on that thread's behalf.
+ */
+struct mmk_task {
+	struct mmk_mm *mm;
+	const struct mmk_rlimit *rlim; /* MMK_RLIM_NLIMITS entries; NULL: all unlimited */
+	uint32_t personality;	       /* PER_* and flags as personality(2) */
+	int32_t pid;
+	struct mmk_reason reason; /* written by the core */
+};
+
+/* The reason of the task's last refused call in words; returns the length (snprintf's rule). */
+size_t mmk_reason_text(const struct mmk_task *task, char *buf, size_t size);
+
+/* ------------------------------------------------------------------ address spaces */
+
+/* A new empty address space with one reference; NULL when memory is short. */
+struct mmk_mm *mmk_mm_create(struct mmk_system *sys);
+struct mmk_mm *mmk_mm_get(struct mmk_mm *mm);
+/*
+ * Drop a reference; the last one unmaps everything (exit_mmap) and frees the mm. May sleep.
+ * No CPU may have it active by then: mmk_mm_deactivate first.
+ */
+void mmk_mm_put(struct mmk_mm *mm);
+/* fork(2): a copy of task->mm, memory shared copy-on-write. 0 or -ENOMEM, -EINTR. May sleep. */
+int mmk_mm_dup(struct mmk_task *task, struct mmk_mm **out);
+/* Make mm the user address space of the calling CPU (TTBR0, ASID). Interrupts off or preemption off. */
+void mmk_mm_activate(struct mmk_mm *mm, unsigned cpu);
+/* The calling CPU uses no user address space from now on. */
+void mmk_mm_deactivate(struct mmk_system *sys, unsigned cpu);
+
+/*
+ * execve(2)'s fresh mm. mmk_mm_layout chooses where mmap areas go (top-down below the stack, or bottom-up
+ * with ADDR_COMPAT_LAYOUT or an unlimited stack) and returns the randomized top of the stack.
+ */
+unsigned long mmk_mm_layout(struct mmk_task *task, struct mmk_mm *mm);
+/*
+ * Make the stack VMA of `size` bytes ending at `top` (page-aligned), VM_GROWSDOWN; exec_stack as PT_GNU_STACK says.
+ * Returns 0, -ENOMEM, -EEXIST. The arguments are then written with mmk_access_vm. May sleep.
+ */
+int mmk_mm_setup_stack(struct mmk_task *task, struct mmk_mm *mm, unsigned long top, size_t size,
+		       bool exec_stack);
+/* The boundaries that /proc/PID/stat and prctl(PR_SET_MM) know; [brk] begins at start_brk (page-aligned up). */
+struct mmk_mm_bounds {
+	unsigned long start_code, end_code, start_data, end_data, start_brk, brk;
+	unsigned long start_stack, arg_start, arg_end, env_start, env_end;
+};
+void mmk_mm_set_bounds(struct mmk_mm *mm, const struct mmk_mm_bounds *b);
+void mmk_mm_get_bounds(struct mmk_mm *mm, struct mmk_mm_bounds *b);
+/* A random start for the heap above end_bss (ASLR), page-aligned; end_bss itself without. */
+unsigned long mmk_mm_brk_base(struct mmk_task *task, unsigned long end_bss);
+/*
+ * Map a page of the embedder that every program shares ([vdso], [sigpage]): frame at kva (from mmk_alloc_frames), read and
+ * execute, name shown in maps. addr 0: anywhere. Returns the address or -errno. May sleep.
+ */
+long mmk_install_special_mapping(struct mmk_task *task, struct mmk_mm *mm, unsigned long addr,
+				 void *kva, const char *name);
+
+/* ------------------------------------------------------------------ system calls (see man 2) */
+
+/* mmap(2), arm64's entry: byte offset. Returns the address, or -errno: see SPEC of each in docs/ERRORS.md. May sleep. */
+long mmk_sys_mmap(struct mmk_task *task, unsigned long addr, unsigned long len, unsigned long prot,
+		  unsigned long flags, int fd, uint64_t off);
+/* munmap(2). -EINVAL: addr unaligned, len 0, beyond TASK_SIZE. -ENOMEM: a split over max_map_count. */
+long mmk_sys_munmap(struct mmk_task *task, unsigned long addr, size_t len);
+/* mprotect(2). -EINVAL, -ENOMEM (hole), -EACCES (VM_MAY*). What lies before a hole has changed. */
+long mmk_sys_mprotect(struct mmk_task *task, unsigned long addr, size_t len, unsigned long prot);
+/* brk(2): returns the new break, or the old one where it could not move. */
+unsigned long mmk_sys_brk(struct mmk_task *task, unsigned long brk);
+/* mremap(2). -EINVAL, -EFAULT (no mapping), -ENOMEM, -EAGAIN (locked limit). */
+long mmk_sys_mremap(struct mmk_task *task, unsigned long addr, unsigned long old_len,
+		    unsigned long new_len, unsigned long flags, unsigned long new_addr);
+/* msync(2). -EINVAL, -ENOMEM (hole, after doing the rest), -EBUSY (INVALIDATE of locked), -EIO. May sleep. */
+long mmk_sys_msync(struct mmk_task *task, unsigned long addr, size_t len, int flags);
+/* mincore(2): one byte a page to user address vec. -EINVAL, -ENOMEM, -EFAULT. */
+long mmk_sys_mincore(struct mmk_task *task, unsigned long addr, size_t len, unsigned long vec);
+/* madvise(2). -EINVAL (unknown or unsupported advice), -ENOMEM, ... */
+long mmk_sys_madvise(struct mmk_task *task, unsigned long addr, size_t len, int advice);
+long mmk_sys_mlock(struct mmk_task *task, unsigned long addr, size_t len);
+long mmk_sys_mlock2(struct mmk_task *task, unsigned long addr, size_t len, int flags);
+long mmk_sys_munlock(struct mmk_task *task, unsigned long addr, size_t len);
+long mmk_sys_mlockall(struct mmk_task *task, int flags);
+long mmk_sys_munlockall(struct mmk_task *task);
+
+/* The same for a kernel's own use (an ELF loader): a file pointer instead of a descriptor. */
+long mmk_vm_mmap(struct mmk_task *task, struct mmk_file *file, unsigned long addr,
+		 unsigned long len, unsigned long prot, unsigned long flags, uint64_t off);
+/* Anonymous zero memory at [addr, addr+len) as for a program's bss (vm_brk_flags). 0 or -errno. */
+int mmk_vm_brk(struct mmk_task *task, unsigned long addr, unsigned long len, bool exec);
+
+/* ------------------------------------------------------------------ faults */
+
+#define MMK_FAULT_WRITE 0x1u
+#define MMK_FAULT_EXEC	0x2u
+#define MMK_FAULT_USER	0x4u /* by user code; else by the kernel on its behalf */
+
+/* What the faulting instruction gets: signo 0 means go on, else a signal as siginfo has it. */
+struct mmk_fault {
+	int signo;	    /* 0, SIGSEGV 11, SIGBUS 7, SIGKILL 9 (out of memory) */
+	int code;	    /* SEGV_MAPERR 1, SEGV_ACCERR 2, BUS_ADRALN 1, BUS_ADRERR 2 */
+	unsigned long addr; /* si_addr */
+};
+
+/* A memory access that the tables refused. Returns 0 (retry the access) or -EFAULT with *f filled. May sleep. */
+int mmk_handle_fault(struct mmk_task *task, unsigned long addr, unsigned flags, struct mmk_fault *f);
+/*
+ * The same from the CPU's own words: ESR_ELx and FAR_ELx of an instruction or data abort (Arm ARM
+ * D17.2.37). `user`: taken from EL0. May sleep.
+ */
+int mmk_arm64_abort(struct mmk_task *task, uint64_t esr, uint64_t far, bool user, struct mmk_fault *f);
+
+/*
+ * Read or write another address space as ptrace and /proc/PID/mem do (write = copy-on-write is honoured, permissions
+ * are those of the VMA; MMK_ACCESS_FORCE ignores them as ptrace does). Returns bytes done, 0 at the first unmapped one. May sleep.
+ */
+#define MMK_ACCESS_WRITE 0x1u
+#define MMK_ACCESS_FORCE 0x2u
+size_t mmk_access_vm(struct mmk_task *task, struct mmk_mm *mm, unsigned long addr, void *buf,
+		     size_t len, unsigned flags);
+
+/* ------------------------------------------------------------------ files: the page cache */
+
+/*
+ * A file's pages (Linux's address_space); the embedder puts one into each of its inodes.
+ * Locks: [P] i_pages_lock, [M] i_mmap_lock, [A] atomic, [I] immutable, [S] inode_lock of the embedder:
+ * mmk_mapping_write, _truncate, _punch and _fallocate on one mapping are to be called one at a time.
+ */
+struct mmk_mapping {
+	struct mmk_system *sys;		   /* [I] */
+	const struct mmk_mapping_ops *ops; /* [I] */
+	void *host;			   /* [I] the embedder's inode */
+	uint64_t i_size;		   /* [S] for writing, read atomically: bytes */
+	void *i_pages;			   /* [P] radix tree: index -> page */
+	uint64_t nrpages;		   /* [P] */
+	uint64_t nrdirty;		   /* [P] */
+	uint32_t i_pages_lock;
+	uint32_t i_mmap_lock;
+	void *i_mmap;		/* [M] interval tree of the VMAs that map it */
+	int32_t i_mmap_writable; /* [A] shared writable mappings; < 0: refused (sealed) */
+	int32_t i_writecount;	/* [A] open writers; < 0: denied (ETXTBSY) */
+	uint32_t flags;		/* [I] MMK_MAPPING_* */
+	int32_t wb_err;		/* [A] first writeback error that nobody was told of */
+};
+#define MMK_MAPPING_SHMEM 0x1u /* pages live here alone; counted as Shmem */
+
+/* Begin: no pages, size bytes long. ops->read == NULL makes it a tmpfs object. */
+void mmk_mapping_init(struct mmk_system *sys, struct mmk_mapping *m,
+		      const struct mmk_mapping_ops *ops, void *host, uint64_t size);
+/* End: no VMA maps it any more. Dirty pages are dropped: sync first where that matters. Never fails. */
+void mmk_mapping_destroy(struct mmk_mapping *m);
+/* read(2) through the cache: at most len bytes from pos to kernel memory. Bytes (0 at end), or -errno. May sleep. */
+int64_t mmk_mapping_read(struct mmk_mapping *m, uint64_t pos, void *buf, size_t len);
+/* write(2): extends i_size. Bytes, or -errno (-ENOSPC, -ENOMEM, -EIO, -EFBIG). May sleep. */
+int64_t mmk_mapping_write(struct mmk_mapping *m, uint64_t pos, const void *buf, size_t len);
+/*
+ * The page at `index` for direct copying, pinned: its kernel address in *kva. create: a hole becomes
+ * a page. -ENOENT: hole (create false). Give back with mmk_mapping_unpin(dirty). May sleep.
+ */
+int mmk_mapping_pin(struct mmk_mapping *m, uint64_t index, bool create, struct mmk_page **page,
+		    void **kva);
+void mmk_mapping_unpin(struct mmk_mapping *m, struct mmk_page *page, bool dirty);
+/* truncate(2): sets i_size, takes away mapped pages beyond, private copies too, zeroes the tail. 0 or -errno. May sleep. */
+int mmk_mapping_truncate(struct mmk_mapping *m, uint64_t size);
+/* fallocate PUNCH_HOLE: [start, end) reads as zero. Does not change the home: the embedder punches that. May sleep. */
+int mmk_mapping_punch(struct mmk_mapping *m, uint64_t start, uint64_t end);
+/* Write back dirty pages of [start, end) bytes and wait; durable: ops->sync too. Reports wb_err once. May sleep. */
+int mmk_mapping_sync(struct mmk_mapping *m, uint64_t start, uint64_t end, bool durable);
+/* Drop clean, unmapped pages (drop_caches). Returns how many. May sleep. */
+uint64_t mmk_mapping_invalidate(struct mmk_mapping *m);
+
+/* What f_op->mmap sees and may change (the second part). */
+struct mmk_mmap_request {
+	struct mmk_mm *mm;
+	unsigned long start, end;
+	uint64_t pgoff;
+	/* may be changed: */
+	uint64_t vm_flags;	   /* VM_* of mmkit/mman.h */
+	const struct mmk_vm_ops *vm_ops; /* NULL: anonymous rules */
+	struct mmk_file *file;	   /* replaced by e.g. /dev/zero's shmem object */
+	void *private_data;
+};
+
+/* A kind of memory. All may be NULL. */
+struct mmk_vm_ops {
+	const char *name; /* shown in maps where there is no file: "[vdso]" */
+	void (*open)(struct mmk_vma *vma);  /* a copy of the VMA came to be (fork, split) */
+	void (*close)(struct mmk_vma *vma); /* one went */
+	/*
+	 * Page at pgoff wanted. Fill *page (with a reference of its own) and return 0; or -errno: -EFAULT
+	 * SIGBUS, -ENOMEM out of memory. May sleep.
+	 */
+	int (*fault)(struct mmk_vma *vma, uint64_t pgoff, struct mmk_page **page);
+};
+
+/* The f_op->mmap of files with a page cache. 0. */
+int mmk_generic_file_mmap(struct mmk_file *file, struct mmk_mmap_request *req);
+/* The f_op->mmap of /dev/zero: private is anonymous, shared an object of its own. 0 or -ENOMEM. */
+int mmk_zero_mmap(struct mmk_file *file, struct mmk_mmap_request *req);
+/* open for writing / execve of a file: -ETXTBSY where the other holds it. Pair with _put. */
+int mmk_mapping_get_write(struct mmk_mapping *m);
+void mmk_mapping_put_write(struct mmk_mapping *m);
+int mmk_mapping_deny_write(struct mmk_mapping *m);
+void mmk_mapping_allow_write(struct mmk_mapping *m);
+
+/* ------------------------------------------------------------------ frames and objects for the embedder */
+
+/* 2^order frames, contiguous; their address in the linear map, or NULL. zero: cleared. Does not sleep. */
+void *mmk_alloc_frames(struct mmk_system *sys, unsigned order, bool zero);
+void mmk_free_frames(struct mmk_system *sys, void *va, unsigned order);
+/* Small memory, 16-byte aligned, up to 128 KiB; NULL when short. Does not sleep. */
+void *mmk_kmalloc(struct mmk_system *sys, size_t size);
+void *mmk_kzalloc(struct mmk_system *sys, size_t size);
+void mmk_kfree(struct mmk_system *sys, void *ptr); /* NULL is fine */
+/* Address of a frame in the linear map; one more reference; one less. */
+void *mmk_page_address(struct mmk_system *sys, struct mmk_page *page);
+struct mmk_page *mmk_virt_to_page(struct mmk_system *sys, const void *va);
+void mmk_page_get(struct mmk_page *page);
+void mmk_page_put(struct mmk_system *sys, struct mmk_page *page);
+
+/* ------------------------------------------------------------------ looking */
+
+/* The text files of /proc/PID. Each writes whole lines from position *pos (0 first, then as left), at most size bytes; 0 at the end. May sleep. */
+long mmk_proc_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size);
+/* pagemap: 8 bytes a page from byte position pos (Documentation: man 5 proc_pid_pagemap). Returns bytes or -errno. */
+long mmk_proc_pagemap(struct mmk_task *task, struct mmk_mm *mm, uint64_t pos, void *buf, size_t len);
+/* One line for each present PTE: "address level descriptor frame attributes". As mmk_proc_maps. */
+long mmk_proc_ptdump(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size);
+
+/* Figures of one mm, in pages, for status, statm, stat. */
+struct mmk_mm_stats {
+	uint64_t total_vm, locked_vm, pinned_vm, data_vm, exec_vm, stack_vm;
+	uint64_t rss_anon, rss_file, rss_shmem, hiwater_rss, hiwater_vm, pgtables_bytes;
+	uint64_t map_count, min_flt, maj_flt;
+};
+void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s);
+
+/* Figures of the system; counts since init unless they say otherwise. */
+struct mmk_stats {
+	uint64_t frames_total, frames_free;		      /* now */
+	uint64_t frames_anon, frames_file, frames_shmem, frames_slab, frames_table, frames_other; /* now */
+	uint64_t dirty, committed, commit_limit;	      /* now, pages */
+	uint64_t faults, faults_major, faults_anon_zero, faults_anon, faults_file_read;
+	uint64_t faults_file_private, faults_file_shared, faults_cow_copy, faults_cow_reuse, faults_spurious;
+	uint64_t faults_refused;
+	uint64_t pages_read, pages_written;
+	uint64_t vmas, vmas_made, merges, splits;
+	uint64_t tlbi_va, tlbi_asid, tlbi_all, dsb, pte_writes;
+	uint64_t refusals;
+};
+void mmk_stats(struct mmk_system *sys, struct mmk_stats *s);
+/* The most recent refusals with their reasons, newest first: one line each "pid N: ERRNO: words". As mmk_proc_maps. */
+long mmk_stats_refusals(struct mmk_system *sys, uint64_t *pos, char *buf, size_t size);
+
+/*
+ * Check every invariant: of one mm, of the whole system. 0, or the number of violations; the first is described in buf.
+ * Takes the locks it needs; may sleep.
+ */
+unsigned mmk_mm_check(struct mmk_mm *mm, char *buf, size_t size);
+unsigned mmk_check(struct mmk_system *sys, char *buf, size_t size);
+
+#endif
