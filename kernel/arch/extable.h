@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exception table: instructions of the kernel that may fault on a user address, each with the place
+ * to go on when the fault cannot be repaired. Both are kept as 32-bit distances from where they are
+ * stored, so the table needs no relocation.
+ */
+#ifndef KERNEL_ARCH_EXTABLE_H
+#define KERNEL_ARCH_EXTABLE_H
+
+#ifdef __ASSEMBLER__
+
+.macro _asm_extable, insn, fixup.pushsection __ex_table,
+    "a".balign 4.long(\insn) -..long(\fixup) -..popsection.endm
+
+#else
+
+#include "kernel/lib/types.h"
+
+/* For inline assembly: _ASM_EXTABLE("1b", "2f"). */
+#define _ASM_EXTABLE(insn, fixup)                                                                  \
+	"	.pushsection __ex_table, \"a\"\n"                                                        \
+	"	.balign	4\n"                                                                             \
+	"	.long	(" insn ") - .\n"                                                          \
+	"	.long	(" fixup ") - .\n"                                                         \
+	"	.popsection\n"
+
+/* Where to continue when the instruction at @pc faulted for good; 0 when it must not fault. */
+u64 extable_fixup(u64 pc);
+
+#endif
+#endif
