@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel's one memory system, and short names for its allocator. */
+#ifndef KERNEL_MM_H
+#define KERNEL_MM_H
+
+#include <mmkit/mmkit.h>
+
+#include "kernel/lib/types.h"
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE  4096ul
+#define PAGE_MASK  (~(PAGE_SIZE - 1))
+#define TASK_SIZE  (1ul << 48)
+
+extern struct mmk_system *mm_sys; /* set by mm_init_system() */
+
+/* Up to 128 KiB, 16-byte aligned; NULL when memory is short. */
+static inline void *kmalloc(size_t n)
+{
+	return mmk_kmalloc(mm_sys, n);
+}
+
+static inline void *kzalloc(size_t n)
+{
+	return mmk_kzalloc(mm_sys, n);
+}
+
+static inline void kfree(void *p)
+{
+	mmk_kfree(mm_sys, p);
+}
+
+/* 64 bits that nobody can guess, as far as the machine's sources allow. */
+u64 random_u64(void);
+void random_bytes(void *buf, size_t n);
+
+/* What the memory system has done, in words, through `out` in pieces: for `run --report`. */
+void mm_report(void (*out)(const char *text, size_t n));
+
+#endif

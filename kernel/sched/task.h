@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads (struct task) and processes (struct process, a group of threads).
+ *
+ * Whose lock: [I] set when made, never changes; [O] only the thread itself (or its maker, before it
+ * runs); [P] proc_lock; [S] sched_lock; [A] atomic. Lock order: proc_lock, a wait queue's lock,
+ * sched_lock. All three are taken with interrupts off.
+ */
+#ifndef KERNEL_SCHED_TASK_H
+#define KERNEL_SCHED_TASK_H
+
+#include <mmkit/mmkit.h>
+
+#include "kernel/arch/thread.h"
+#include "kernel/lib/list.h"
+#include "kernel/lib/types.h"
+#include "kernel/sched/timer.h"
+#include "kernel/sched/wait.h"
+#include "kernel/signal/signal.h"
+#include "kernel/spinlock.h"
+
+struct file;
+struct files;
+struct fs;
+struct tty;
+
+/* task.work: why a return to user mode takes the long way. */
+#define WORK_RESCHED	0x1u
+#define WORK_SIGNAL	0x2u /* look for signals */
+#define WORK_SIGMASK	0x4u /* saved_mask is to come back */
+
+#define TASK_COMM_LEN 16
+#define PID_MAX	      32768
+
+struct group_list {
+	u32 refs; /* [A] */
+	u32 n;
+	u32 gid[];
+};
+
+struct cred {
+	u32 uid, euid, suid, fsuid;
+	u32 gid, egid, sgid, fsgid;
+	struct group_list *groups; /* NULL: none */
+	u64 cap_effective, cap_permitted, cap_inheritable, cap_bset, cap_ambient;
+	u32 securebits;
+	bool keepcaps;
+	bool no_new_privs;
+};
+
+#define CAP_CHOWN	   0
+#define CAP_DAC_OVERRIDE   1
+#define CAP_DAC_READ_SEARCH 2
+#define CAP_FOWNER	   3
+#define CAP_FSETID	   4
+#define CAP_KILL	   5
+#define CAP_SETGID	   6
+#define CAP_SETUID	   7
+#define CAP_SETPCAP	   8
+#define CAP_IPC_LOCK	   14
+#define CAP_SYS_RAWIO	   17
+#define CAP_SYS_CHROOT	   18
+#define CAP_SYS_ADMIN	   21
+#define CAP_SYS_BOOT	   22
+#define CAP_SYS_NICE	   23
+#define CAP_SYS_RESOURCE   24
+#define CAP_SYS_TIME	   25
+#define CAP_SYS_TTY_CONFIG 26
+#define CAP_MKNOD	   27
+#define CAP_LAST	   40
+#define CAP_FULL_SET	   ((1ull << (CAP_LAST + 1)) - 1)
+
+/* Resource usage, of a thread or summed over dead ones; times in nanoseconds. */
+struct usage {
+	u64 utime, stime;
+	u64 min_flt, maj_flt;
+	u64 nvcsw, nivcsw;
+	u64 maxrss; /* pages */
+};
+
+struct itimer {
+	u64 deadline; /* clock_ns() for REAL, CPU time for the others; NO_DEADLINE: off */
+	u64 interval; /* 0: once */
+};
+
+struct robust_list_reg {
+	u64 head;
+	u64 len;
+};
+
+struct process {
+	u32 refs; /* [A] one for each task, and for who looks */
+	s32 tgid; /* [I] */
+	s32 pgid, sid; /* [P] */
+	bool sid_leader; /* [P] called setsid */
+	struct process *parent; /* [P] NULL for PID 1 and kernel tasks of old */
+	struct list_head children, sibling; /* [P] */
+	struct list_head all;	 /* [P] every process, by tgid ascending */
+	struct list_head threads; /* [P] task.thread_node */
+	struct task *leader;	  /* [P] the thread whose pid is tgid */
+	u32 nr_threads;		  /* [P] threads that have not exited */
+	u64 start_time;		  /* [I] clock_ns() */
+
+	/* The end, and stops. */
+	s32 exit_signal;	/* [P] to the parent; 0: none */
+	bool exiting;		/* [P] the whole group is to end with exit_code */
+	bool zombie;		/* [P] all threads have exited, not waited for yet */
+	bool vforked;		/* [P] */
+	u32 exit_code;		/* [P] as wait4 tells it: status << 8, or signal (| 0x80) */
+	struct task *exec_task;	/* [P] this thread executes a program: the others end */
+	u32 stop_sig;		/* [P] the group is stopped by it, or stopping; 0: not */
+	u32 nr_stopped;		/* [P] threads that have stopped */
+	bool stop_report, cont_report; /* [P] wait4 has not told yet */
+	bool oom_victim;	/* [P] */
+	struct wait_queue wait_child; /* wait4 sleeps here */
+	struct wait_queue wait_group; /* execve and exit: the number of threads has changed */
+
+	/* Signals. */
+	struct sighand *sighand;   /* [P]; also by others with CLONE_SIGHAND */
+	struct sigpending pending; /* [P] for any of the threads */
+	u32 nr_sigqueued;	   /* [P] in queues of this process, against RLIMIT_SIGPENDING */
+
+	/* Time. */
+	struct timer real_timer; /* ITIMER_REAL */
+	struct itimer itimer[3]; /* [P] */
+	struct usage dead_threads; /* [P] threads that have exited */
+	struct usage children_usage; /* [P] children that have been waited for */
+
+	struct mmk_rlimit rlim[MMK_RLIM_NLIMITS]; /* [P] for writing */
+	struct file *exe;  /* [O] while one thread; with its writers denied. NULL: kernel task */
+	struct tty *tty;   /* [P] controlling terminal: the terminal driver's */
+	bool is_child_subreaper; /* [P] */
+	bool kernel;		 /* [I] no user half */
+	u8 dumpable;
+	s32 oom_score_adj;
+	s32 nice;
+};
+
+struct task {
+	u32 work;  /* [A] WORK_*: first, for entry.S */
+	u32 state; /* [S] TASK_* */
+	u32 refs;  /* [A] one until its last switch, one until it is off the pid table */
+	s32 pid;   /* [P] */
+	struct process *proc; /* [I] */
+	struct mmk_task mmk;  /* its mm, limits, pid and personality as the memory system wants them */
+	struct cpu_context context;
+	void *stack; /* THREAD_SIZE bytes */
+
+	/* [S] */
+	struct list_head run_node; /* on the run queue when runnable and not running */
+	u64 slice_left;
+	bool on_cpu;
+
+	/* [P] */
+	struct list_head thread_node; /* proc->threads */
+	struct list_head pid_node;    /* the pid table's chain */
+	struct sigpending pending;
+	sigset_t blocked;  /* written by itself alone, under proc_lock */
+	bool killed;	   /* a SIGKILL or the end of the group is on its way */
+	bool stopped;	   /* counted in proc->nr_stopped */
+	bool exited;
+
+	/* [O] */
+	sigset_t saved_mask; /* with WORK_SIGMASK */
+	struct sigaltstack altstack;
+	struct files *files;
+	struct fs *fs;
+	struct cred cred;
+	struct robust_list_reg robust;
+	u64 clear_child_tid; /* user address; 0: none */
+	struct wait_entry *vfork_wait; /* not used by others than fork.c */
+	struct wait_queue *vfork_done; /* [P] the parent sleeps here till exec or exit */
+	bool vfork_pending;	       /* [P] */
+	s32 pdeath_sig;
+	u64 fault_addr, fault_esr; /* of the last forced signal, for its frame */
+	bool kernel_uaccess_nofault;
+	u64 (*restart_fn)(struct task *t); /* restart_syscall(2) goes on here */
+	u64 restart_arg[5];
+	char comm[TASK_COMM_LEN];
+	struct usage usage; /* utime and stime by ticks and switches: see times.c */
+	u64 sched_in;	    /* [S] clock_ns() of the last switch to it */
+	u64 runtime;	    /* [S] nanoseconds on a CPU until then */
+	u64 start_time;	    /* [I] */
+	u64 tls;	    /* tpidr_el0 while it does not run */
+	s32 (*kthread_fn)(void *);
+	void *kthread_arg;
+	struct user_fpsimd fpsimd; /* while its registers are not in the CPU */
+};
+_Static_assert(offsetof(struct task, work) == 0, "entry.S");
+
+extern struct spinlock proc_lock;
+extern struct list_head all_processes;
+
+static inline struct pt_regs *task_regs(struct task *t)
+{
+	return pt_regs_at((char *)t->stack + THREAD_SIZE);
+}
+
+static inline bool task_is_kernel(const struct task *t)
+{
+	return t->proc->kernel;
+}
+
+/* References. A task keeps its process. */
+void task_get(struct task *t);
+void task_put(struct task *t);
+void process_get(struct process *p);
+void process_put(struct process *p);
+
+/* With a reference, or NULL. A dead thread is found until it has been waited for. */
+struct task *find_task(s32 pid);
+struct process *find_process(s32 tgid);
+/* The process with the smallest tgid above @after, with a reference; NULL past the last. For /proc. */
+struct process *next_process(s32 after);
+/* Likewise the threads of a process, by pid. */
+struct task *next_thread(struct process *p, s32 after);
+/* The same with proc_lock held and without references. */
+struct task *find_task_locked(s32 pid);
+struct process *find_process_locked(s32 tgid);
+#define for_each_process(p)    list_for_each_entry(p, &all_processes, all)
+#define for_each_thread(t, p)  list_for_each_entry(t, &(p)->threads, thread_node)
+
+/* The mm with a reference of its own (mmk_mm_put), or NULL for a kernel task or one that has exited. */
+struct mmk_mm *task_get_mm(struct task *t);
+/* The program file with a reference (file_put), or NULL. */
+struct file *process_get_exe(struct process *p);
+
+/* R S D T Z as /proc/PID/stat has it. */
+char task_state_char(const struct task *t);
+
+/* Has the calling thread this privilege (CAP_*)? */
+bool capable(int cap);
+bool in_group(u32 gid); /* fsgid or a supplementary group */
+
+/* Is the process group without a member whose parent is in another group of the session? */
+bool pgrp_orphaned(s32 pgid);
+/* Forget the terminal @tty in every process of session @sid. */
+void session_clear_tty(s32 sid, struct tty *tty);
+
+/* CPU time so far, in nanoseconds: of a thread, of all threads of a process (dead ones too). */
+void task_cputime(struct task *t, u64 *utime, u64 *stime);
+void process_cputime(struct process *p, u64 *utime, u64 *stime);
+/* Everything of getrusage(RUSAGE_SELF). */
+void process_usage(struct process *p, struct usage *u);
+
+/* Idle time of CPU 0, switches, forks: for /proc/stat and /proc/uptime. */
+struct sched_stats {
+	u64 idle_ns, user_ns, system_ns;
+	u64 switches, forks;
+	u32 running, threads;
+	s32 last_pid;
+	u64 load[3]; /* load averages, 16.16 fixed point as sysinfo(2) */
+};
+void sched_stats(struct sched_stats *s);
+
+/* A kernel task that runs fn(arg) and exits with what it returns. -ENOMEM or its pid. */
+s32 kthread_create(const char *name, s32 (*fn)(void *), void *arg);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls: `long sys_NAME(u64 a0, ...)` with the arguments that the call has, all of them u64 as they
+ * come in x0..x5. The table holds them as functions of six: by the procedure call standard (AAPCS64) arguments that
+ * a function does not declare are registers that it does not look at.
+ *
+ * A result of -1..-4095 is -errno. A call that returns -ERESTARTSYS and the like (kernel/lib/errno.h) has a signal
+ * waiting: the signal code turns it into a restart or into -EINTR.
+ */
+#ifndef KERNEL_SYS_SYSCALL_H
+#define KERNEL_SYS_SYSCALL_H
+
+#include "kernel/lib/types.h"
+
+typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
+
+struct timespec64 {
+	s64 sec, nsec;
+};
+struct timeval64 {
+	s64 sec, usec;
+};
+
+/* From user memory to nanoseconds: 0, -EFAULT, -EINVAL. Saturates. */
+int get_user_timespec(u64 *ns, u64 addr);
+int put_user_timespec(u64 ns, u64 addr);
+
+/* CLOCK_REALTIME in nanoseconds since 1970. */
+u64 realtime_ns(void);
+/* The uts name, for /proc/version and /proc/sys/kernel. */
+extern const char uts_release[], uts_version[];
+void uts_hostname(char *buf, size_t size);
+
+#endif
