@@ -55,6 +55,13 @@ extern u32 nr_boot_params;
 extern const char *boot_init_args[BOOT_MAX_PARAMS];
 extern u32 nr_boot_init_args;
 
+/* For those who fill boot_info: the device tree's reader and kmain(). */
+void boot_add_ram(u64 base, u64 size);
+void boot_reserve(u64 start, u64 end);
+void boot_set_cmdline(const char *args);
+/* All spans are known: makes ram_base, ram_size and the list of what is reserved. */
+void boot_finish_memory(void);
+
 /* Not ours; called by kmain(). mm_init_system() may use the linear map of all RAM, but no
  * interrupts. */
 void mm_init_system(void);

@@ -9,8 +9,15 @@
 
 #ifdef __ASSEMBLER__
 
-.macro _asm_extable, insn, fixup.pushsection __ex_table,
-    "a".balign 4.long(\insn) -..long(\fixup) -..popsection.endm
+/* clang-format off */
+	.macro	_asm_extable, insn, fixup
+	.pushsection __ex_table, "a"
+	.balign	4
+	.long	(\insn) - .
+	.long	(\fixup) - .
+	.popsection
+	.endm
+/* clang-format on */
 
 #else
 
@@ -26,6 +33,8 @@
 
 /* Where to continue when the instruction at @pc faulted for good; 0 when it must not fault. */
 u64 extable_fixup(u64 pc);
+/* At boot: panics when the table is not in the order that the search needs. */
+void extable_check(void);
 
 #endif
 #endif

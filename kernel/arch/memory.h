@@ -16,7 +16,8 @@
 #define IO_BASE     0xffffc00000000000
 #define IO_PA_BITS  46
 
-#define BOOT_HEAP_SIZE 0x20000 /* page tables before the memory system runs */
+#define BOOT_HEAP_SIZE   0x20000 /* page tables before the memory system runs */
+#define IMAGE_PTE_TABLES 4       /* 2 MiB of image each */
 
 #ifndef __ASSEMBLER__
 

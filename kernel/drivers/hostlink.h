@@ -29,7 +29,8 @@ bool hostlink_present(void);
 
 /*
  * Waits for the host's configuration. Called once, by kernel_init() or a kernel task.
- * Returns 0, -ENODEV without a link, -EPROTO when the host sent something else first, -ENOMEM.
+ * Returns 0, -ENODEV without a link, -EPROTO when the host sent something else first, -E2BIG,
+ * -ENOMEM, -EPIPE when the host hung up.
  */
 int hostlink_init(void);
 /* The payload of the configuration frame: NUL-terminated strings. Valid after hostlink_init(). */

@@ -34,9 +34,11 @@ struct virtio_dev;
 
 struct virtq {
 	struct virtio_dev *dev;
-	struct spinlock lock;
+	struct spinlock lock;      /* inside poll_lock */
+	struct spinlock poll_lock; /* one done() at a time, in the device's order */
 	u16 index;
 	u16 size;
+	void *priv;    /* the driver's own */
 	u16 nr_free;   /* lock */
 	u16 free_head; /* lock */
 	u16 last_used; /* lock */
@@ -87,7 +89,10 @@ u32 virtio_config32(struct virtio_dev *dev, u32 offset);
  */
 int virtq_submit(struct virtq *vq, const struct sg *out, u32 nout, const struct sg *in, u32 nin,
                  void *cookie);
-/* Handles what the device has finished; for the interrupt, and for those who poll. */
+/*
+ * Handles what the device has finished; for the interrupt, and for those who poll. done() runs with
+ * interrupts off and may submit to the queue again.
+ */
 void virtq_poll(struct virtq *vq);
 
 /* Random bytes from virtio-rng devices; returns how many there were. Only before tasks run. */

@@ -133,6 +133,7 @@
 #define EOWNERDEAD      130
 #define ENOTRECOVERABLE 131
 #define ERFKILL         132
+#define EHWPOISON       133
 
 #define EWOULDBLOCK EAGAIN
 #define EDEADLOCK   EDEADLK
