@@ -4,7 +4,7 @@
  * takes QEMU's command line, finds the link in it, and speaks the guest's side of the frames. The
  * program that the configuration names is run on the host, by argv.
  *
- * FAKEGUEST in the environment makes it misbehave: panic, die, junk, hang, stay, refuse.
+ * FAKEGUEST in the environment makes it misbehave: config, panic, die, junk, hang, refuse.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -81,6 +81,17 @@ static void send_frame(char type, const void *data, uint32_t len)
 	write_all(link_fd, data, len);
 }
 
+/* FAKEGUEST=config: the configuration is the program's output, a line for each string. */
+static void show_config(const char *text)
+{
+	const char *how = getenv("FAKEGUEST");
+
+	if (!how || strcmp(how, "config"))
+		return;
+	send_frame('o', text, strlen(text));
+	send_frame('o', "\n", 1);
+}
+
 static void read_config(void)
 {
 	char type, *text, *p;
@@ -92,8 +103,7 @@ static void read_config(void)
 	read_all(link_fd, text, len);
 	text[len] = '\0';
 	for (p = text; p < text + len; p += strlen(p) + 1) {
-		if (getenv("FAKEGUEST_SHOW"))
-			fprintf(stderr, "config %s\n", p);
+		show_config(p);
 		if (*p == 'a' && nr_args < MAX_WORDS)
 			args[nr_args++] = p + 1;
 	}
@@ -103,9 +113,12 @@ static void read_config(void)
 static void misbehave(const char *how)
 {
 	static const char panic[] = "line one\r\nKernel panic - not syncing: test\r\n";
-	unsigned char status[4] = { 127, 0, 0, 0 };
+	unsigned char status[4] = { 127, 0, 0, 0 }, zero[4] = { 0 };
 
-	if (!strcmp(how, "panic")) {
+	if (!strcmp(how, "config")) {
+		send_frame('s', zero, 4);
+		exit(0);
+	} else if (!strcmp(how, "panic")) {
 		write_all(console_fd, panic, sizeof(panic) - 1);
 		pause();
 	} else if (!strcmp(how, "die")) {
@@ -153,6 +166,25 @@ static void start(struct child *c)
 	c->err = err[0];
 }
 
+static void stop_input(struct child *c)
+{
+	close(c->in);
+	c->in = -1;
+}
+
+/* A program need not read its input, nor all of it. */
+static void feed(struct child *c, const char *data, size_t len)
+{
+	while (len && c->in >= 0) {
+		ssize_t put = write(c->in, data, len);
+
+		if (put < 0)
+			stop_input(c);
+		data += put;
+		len -= put;
+	}
+}
+
 static void take_input(struct child *c)
 {
 	static char data[1 << 20];
@@ -161,11 +193,9 @@ static void take_input(struct child *c)
 
 	read_all(link_fd, data, len);
 	if (type == 'i' && c->in >= 0)
-		write_all(c->in, data, len);
-	if (type == 'e' && c->in >= 0) {
-		close(c->in);
-		c->in = -1;
-	}
+		feed(c, data, len);
+	if (type == 'e' && c->in >= 0)
+		stop_input(c);
 }
 
 static void pass_output(int *fd, char type)
@@ -214,7 +244,5 @@ int main(int argc, char **argv)
 	waitpid(c.pid, &code, 0);
 	status[0] = WIFEXITED(code) ? WEXITSTATUS(code) : 128 + WTERMSIG(code);
 	send_frame('s', status, 4);
-	if (how && !strcmp(how, "stay"))
-		pause();
 	return 0;
 }

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* crash SIGNAL: dies of SIGSEGV or SIGBUS by an access, of any other signal by raise(). */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+int main(int argc, char **argv)
+{
+	FILE *f = tmpfile();
+
+	if (argc < 2 || !f)
+		return 1;
+	if (!strcmp(argv[1], "SEGV"))
+		*(volatile char *)16 = 1;
+	if (!strcmp(argv[1], "BUS"))
+		*(volatile char *)mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fileno(f), 0) = 1;
+	raise(atoi(argv[1]));
+	return 1;
+}

@@ -1,0 +1,210 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Suite "guest": the reference kernel under real arm64 programs. A boot costs seconds, so the test
+# programs of this directory run many to a boot, and the shell's checks share one each.
+#	run.sh TOP	prints "ok NAME" and "not ok NAME: WHY"
+set -u
+TOP=$1
+SUITE=guest
+. "$TOP/tests/lib.sh"
+IMAGE=$TOP/build/arm64/kernel/Image
+PROGRAMS="kinds refuse vma calls fault process stack code"
+PATIENCE=900 # seconds for a boot; a machine under load is slow, a hang is for ever
+
+run() {
+	timeout --preserve-status $PATIENCE "$RUN" --kernel "$IMAGE" --tree "$TREE" "$@"
+}
+
+# The command of Linux's users, with nothing of ours on it.
+plain_qemu() {
+	timeout --preserve-status $PATIENCE qemu-system-aarch64 -M virt -m 1G -nographic -kernel "$IMAGE" \
+		-append "console=ttyAMA0 quiet" "$@"
+}
+
+# suite_lines NAME FILE: the verdicts of the test programs in FILE, and whether all of it came.
+suite_lines() {
+	tr -d '\r' <"$2" | sed -n "s/^ok /ok $SUITE: $1: /p; s/^not ok /not ok $SUITE: $1: /p"
+	if tr -d '\r' <"$2" | grep -qx 'suite ended'; then
+		good "$1: ran to its end"
+	else
+		bad "$1: ran to its end" "$(tail -n 5 "$2" | tr -d '\r' | tr '\n' '|')"
+	fi
+}
+
+# ---- an initramfs that Linux boots too -------------------------------------------------------
+
+make_initramfs() {
+	mkdir -p initramfs/tests
+	cp "$GUEST/suite" initramfs/init
+	for program in $PROGRAMS; do
+		cp "$GUEST/$program" initramfs/tests/
+	done
+	(cd initramfs && find . | cpio -o -H newc --quiet) >tests.cpio
+}
+
+test_plain_boot() {
+	plain_qemu -cpu "$1" -initrd tests.cpio >boot.out 2>&1 </dev/null
+	same "initramfs, plain QEMU, $1: QEMU ends" "$?" 0
+	suite_lines "initramfs, plain QEMU, $1" boot.out
+}
+
+make_initramfs
+test_plain_boot max
+test_plain_boot cortex-a72
+
+# shell_init NAME SCRIPT: an initramfs whose /init is a shell script.
+shell_init() {
+	rm -rf sh-initramfs
+	mkdir -p sh-initramfs/bin
+	cp "$TREE/bin/busybox" sh-initramfs/bin/
+	ln -s busybox sh-initramfs/bin/sh
+	printf '#!/bin/sh\n%s\n' "$2" >sh-initramfs/init
+	chmod +x sh-initramfs/init
+	(cd sh-initramfs && find . | cpio -o -H newc --quiet) >"$1.cpio"
+}
+
+shell_init exit 'echo init says hello; exit 3'
+plain_qemu -cpu max -initrd exit.cpio >out 2>&1 </dev/null
+same "QEMU ends when PID 1 exits" "$? $(tr -d '\r' <out | grep -cx 'init says hello')" "0 1"
+
+shell_init off 'busybox poweroff -f; sleep 1000'
+run --initrd off.cpio >out 2>err </dev/null
+same "QEMU ends when PID 1 calls reboot(RB_POWER_OFF)" "$? $(cat err)" "0 "
+
+shell_init words 'echo words: "$@"; read line; echo line: $line'
+echo typed | run --initrd words.cpio --append '-- one two' >out 2>err
+same "words for init, and a line on the console" \
+	"$(tr -d '\r' <out | grep -x -e 'words: one two' -e 'line: typed' | tr '\n' .)" \
+	"words: one two.line: typed."
+
+# ---- programs of the host, its files by 9p ---------------------------------------------------
+
+test_linked() {
+	rm -rf linked
+	mkdir linked linked/files
+	for program in suite $PROGRAMS; do
+		cp "$GUEST/$program" linked/
+	done
+	(cd linked && run --cpu "$1" -- sh -c \
+		"TESTDIR=$2 ./suite $(for p in $PROGRAMS; do printf './%s ' "$p"; done)") \
+		>linked.out 2>linked.err </dev/null
+	same "$3: exit status" "$? $(head -n 1 linked.err)" "0 "
+	suite_lines "$3" linked.out
+	same "$3: files are gone" "$(ls linked/files)" ""
+}
+
+test_linked cortex-a72 /host/files "files on 9p, cortex-a72"
+test_linked max /host/files "files on 9p, max"
+
+# ---- the calls that the README promises ------------------------------------------------------
+
+run -- busybox sh -c 'cat /proc/self/maps; exit 7' >out 2>err </dev/null
+same "exit status of sh" "$? $(cat err)" "7 "
+same "/proc/self/maps has Linux's format" "$(grep -vcE \
+	'^[0-9a-f]{8,}-[0-9a-f]{8,} [r-][w-][x-][sp] [0-9a-f]{8,} [0-9a-f]{2,}:[0-9a-f]{2,} [0-9]+ ' out)" 0
+same "/proc/self/maps names program, heap and stack" \
+	"$(grep -c -e '/busybox$' out | sed 's/^[1-9]$/some/') $(grep -c '\[heap\]$' out) $(grep -c '\[stack\]$' out)" \
+	"some 1 1"
+same "sort -rn of a pipe" "$(seq 100000 | run -- busybox sort -rn | head -1)" 100000
+head -c 16777216 /dev/urandom >big
+same "16 MiB in and out" "$(run -- cat <big | sha256sum)" "$(sha256sum <big)"
+run -- sh -c 'echo out; echo err >&2; kill -TERM $$' >out 2>err </dev/null
+same "death by a signal" "$? $(cat out err | tr '\n' .)" "143 out.err."
+for how in SEGV BUS 6; do
+	run "$GUEST/crash" $how >out 2>err </dev/null
+	echo $?
+done >statuses
+same "death by SIGSEGV, SIGBUS, SIGABRT" "$(tr '\n' ' ' <statuses)" "139 135 134 "
+run "$GUEST/crash-pie" SEGV >out 2>err </dev/null
+same "static PIE" "$?" 139
+run -- sh -c './nothing; echo $?; : >text; chmod +x text; ./text; echo $?; chmod -x text; ./text; echo $?' \
+	>out 2>err </dev/null
+same "the guest's own ENOENT, ENOEXEC, EACCES" "$(tr '\n' ' ' <out)" "127 0 126 "
+
+# ---- the host's bytes ------------------------------------------------------------------------
+
+seq -f 'line %08g of a file that is mapped' 1 300 >file
+cp file want
+printf SHARED | dd of=want bs=1 seek=5000 conv=notrunc 2>/dev/null
+size=$(wc -c <want)
+printf SHARED | dd of=want bs=1 seek=$((size - 6)) conv=notrunc 2>/dev/null
+mkdir root
+cp "$GUEST/mapfile" root/
+cp file root/file
+run "$GUEST/mapfile" file >out 2>err </dev/null
+same "shared mapping reaches the host's file, private not" "$? $(cmp file want && echo same)" "0 same"
+run --root root /mapfile /file >out 2>err </dev/null
+same "the same with --root" "$? $(cmp root/file want && echo same)" "0 same"
+
+# 16 MiB in files of many sizes, always the same ones
+make_tree() {
+	mkdir tree tree/a tree/a/b tree/empty
+	seq 1 1000000 >tree/numbers
+	seq -f '%.0f%.0f' 7919 7919 6000000 | head -c 9000001 >tree/a/digits
+	: >tree/a/nothing
+	for i in 1 2 3 4 5 6 7 8 9; do
+		head -c $((i * 4096 - i % 3)) tree/numbers >"tree/a/b/part $i"
+	done
+	head -c 500000 "$TREE/bin/busybox" >tree/binary
+	ln -s a/digits tree/link
+	cp -a tree tree2
+	printf 'x' | dd of=tree2/numbers bs=1 seek=3000000 conv=notrunc 2>/dev/null
+}
+make_tree
+cat >work.sh <<'END'
+cd tree || exit 1
+find . -type f | sort | xargs -d '\n' sha256sum >../guest.sums 2>/dev/null ||
+	find . -type f | sort | while read -r f; do sha256sum "$f"; done >../guest.sums
+sort numbers | sha256sum >../guest.sort
+gzip -c a/digits | gunzip -c | sha256sum >../guest.gzip
+gzip -c numbers >../guest.gz
+tar cf - . | sha256sum >/dev/null && tar cf ../guest.tar .
+cd ..
+diff tree/numbers tree2/numbers >guest.diff
+echo "diff $?"
+diff -r tree tree >guest.same
+echo "diff $?"
+mkdir untar && tar xf guest.tar -C untar && diff -r tree untar && echo untarred
+cp -r tree copied && diff -r tree copied && echo copied
+rm -r copied
+END
+run sh work.sh >work.out 2>work.err </dev/null
+same "16 MiB: statuses" "$? $(tr '\n' ' ' <work.out)$(head -n 3 work.err)" "0 diff 1 diff 0 untarred copied "
+(cd tree && find . -type f | LC_ALL=C sort | while read -r f; do sha256sum "$f"; done) >host.sums
+same "16 MiB: sha256sum" "$(cmp guest.sums host.sums && echo same)" same
+same "16 MiB: sort" "$(cat guest.sort)" "$(LC_ALL=C sort tree/numbers | sha256sum)"
+same "16 MiB: gzip and gunzip" "$(cat guest.gzip)" "$(sha256sum <tree/a/digits)"
+same "16 MiB: the host unzips" "$(gunzip -c <guest.gz | cmp - tree/numbers && echo same)" same
+mkdir host-untar
+same "16 MiB: the host untars" \
+	"$(tar xf guest.tar -C host-untar && diff -r --no-dereference tree host-untar && echo same)" same
+same "16 MiB: the guest's tar -x, seen by the host" \
+	"$(diff -r --no-dereference tree untar && echo same)" same
+diff tree/numbers tree2/numbers >host.diff
+same "16 MiB: diff" "$(grep '^[<>]' guest.diff)" "$(grep '^[<>]' host.diff)"
+
+# ---- options ---------------------------------------------------------------------------------
+
+run --mem 64M -- sh -c 'grep MemTotal /proc/meminfo' >out 2>err </dev/null
+same "--mem 64M" "$? $(awk '$2 > 40000 && $2 < 65537 { print "fits" }' out)" "0 fits"
+run --cpu neoverse-n1 -- echo hello >out 2>err </dev/null
+same "--cpu neoverse-n1" "$? $(cat out)" "0 hello"
+run --report -- sh -c 'echo hello' >out 2>err </dev/null
+same "--report" "$? $(cat out) $(grep -ciE 'fault' err | sed 's/^[1-9][0-9]*$/some/')" "0 hello some"
+run --icount "$GUEST/icount" >out 2>err </dev/null
+same "--icount" "$? $(grep -cE '^(getppid|mmap|anonymous).* [1-9][0-9]*$' out)" "0 3"
+run --icount "$GUEST/icount" >out2 2>err </dev/null
+same "--icount repeats itself" "$(cmp out out2 && echo same)" same
+
+cat >newer-qemu <<'END'
+#!/bin/sh
+exec qemu-system-aarch64 -global virtio-mmio.force-legacy=false "$@"
+END
+chmod +x newer-qemu
+MMKIT_QEMU=$work/newer-qemu run -- sha256sum big >out 2>err </dev/null
+same "virtio-mmio version 2" "$? $(cat out)" "0 $(sha256sum big)"
+
+# ---- the tour --------------------------------------------------------------------------------
+
+run --tour "$TOP/build/arm64/tour/tour" >out 2>err </dev/null
+same "the tour" "$? $(grep -c 'NO!' out) $(tail -n 1 out)" "0 0 The tour went as it should."
