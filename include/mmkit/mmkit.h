@@ -127,33 +127,108 @@ unsigned long mmk_mm_brk_base(struct mmk_task *task, unsigned long end_bss);
 long mmk_install_special_mapping(struct mmk_task *task, struct mmk_mm *mm, unsigned long addr,
 				 void *kva, const char *name);
 
-/* ------------------------------------------------------------------ system calls (see man 2) */
+/* ------------------------------------------------------------------ system calls */
+/*
+ * The calls of man section 2, as a program makes them on Linux 6.12 arm64. All act on task->mm, take and drop its
+ * mmap_lock themselves (call with no lock of the core held), may sleep, and leave the reason of a refusal in
+ * task->reason. Addresses may carry a tag in bits 63:56 where Linux's tagged-address ABI allows one.
+ */
 
-/* mmap(2), arm64's entry: byte offset. Returns the address, or -errno: see SPEC of each in docs/ERRORS.md. May sleep. */
+/*
+ * mmap(2), arm64's entry. addr: hint, or place with MAP_FIXED (bytes). len: bytes, rounded up to pages. prot: MMK_PROT_*,
+ * flags: MMK_MAP_*. fd: ignored with MAP_ANONYMOUS. off: bytes. Returns the address of the mapping, or
+ *   -EINVAL    off, or addr with MAP_FIXED, not a multiple of the page size; len 0; neither (or both) of SHARED and PRIVATE;
+ *	        GROWSDOWN with a file or with shared memory; MAP_HUGETLB on a descriptor that is not huge
+ *   -EBADF     no such descriptor
+ *   -ENOMEM    len wraps; no room; beyond TASK_SIZE with MAP_FIXED; max_map_count; RLIMIT_AS, RLIMIT_DATA; overcommit; frames
+ *   -EOVERFLOW off + len passes the end of what a page offset can name
+ *   -EPERM     MAP_FIXED below mmap_min_addr without MMK_CAP_SYS_RAWIO; MAP_LOCKED with RLIMIT_MEMLOCK 0; PROT_EXEC of a
+ *	        file on a noexec mount; shared and writable on a sealed object
+ *   -EEXIST    MAP_FIXED_NOREPLACE over a mapping
+ *   -EAGAIN    MAP_LOCKED beyond RLIMIT_MEMLOCK; a mandatory lock
+ *   -EACCES    the file is not open for reading; shared and writable but not open for writing, or append-only
+ *   -ENODEV    the file cannot be mapped
+ *   -ETXTBSY   MAP_DENYWRITE semantics: the file is open for writing
+ *   -EOPNOTSUPP MAP_SHARED_VALIDATE with flags that this file does not know
+ *   -EINTR     killed while waiting for mmap_lock
+ * or what f_op->mmap or hooks->security_mmap_file answered. After a refusal everything is as before, also under MAP_FIXED.
+ * POSIX mmap; man 2 mmap.
+ */
 long mmk_sys_mmap(struct mmk_task *task, unsigned long addr, unsigned long len, unsigned long prot,
 		  unsigned long flags, int fd, uint64_t off);
-/* munmap(2). -EINVAL: addr unaligned, len 0, beyond TASK_SIZE. -ENOMEM: a split over max_map_count. */
+/*
+ * munmap(2): nothing is mapped in [addr, addr+len) afterwards; a range where nothing was is fine. 0, or
+ *   -EINVAL    addr not page-aligned; len 0; the range ends beyond TASK_SIZE
+ *   -ENOMEM    a mapping would have to be split and there would be more than max_map_count; memory for the split
+ *   -EINTR     killed while waiting for mmap_lock
+ */
 long mmk_sys_munmap(struct mmk_task *task, unsigned long addr, size_t len);
-/* mprotect(2). -EINVAL, -ENOMEM (hole), -EACCES (VM_MAY*). What lies before a hole has changed. */
+/*
+ * mprotect(2). 0, or
+ *   -EINVAL    addr not page-aligned; unknown bits in prot; both PROT_GROWSDOWN and PROT_GROWSUP, or one on a mapping that
+ *	        does not grow
+ *   -ENOMEM    a part of the range is not mapped (what lies before it has changed); split over max_map_count; memory
+ *   -EACCES    the mapping may never have this protection (VM_MAY*): a shared file not open for writing
+ *   -EINTR     killed while waiting for mmap_lock
+ */
 long mmk_sys_mprotect(struct mmk_task *task, unsigned long addr, size_t len, unsigned long prot);
-/* brk(2): returns the new break, or the old one where it could not move. */
+/*
+ * brk(2), the system call and not libc's: brk is the new end of the heap in bytes; returns the end now in force, which is
+ * the old one where it could not move (below start_brk, RLIMIT_DATA, RLIMIT_AS, memory, a mapping in the way). No errno.
+ */
 unsigned long mmk_sys_brk(struct mmk_task *task, unsigned long brk);
-/* mremap(2). -EINVAL, -EFAULT (no mapping), -ENOMEM, -EAGAIN (locked limit). */
+/*
+ * mremap(2): flags MMK_MREMAP_*; old_len 0 makes a second mapping of a shared one. Returns the address, or
+ *   -EINVAL    addr or (FIXED) new_addr not page-aligned; unknown flags; new_len 0; FIXED or DONTUNMAP without MAYMOVE;
+ *	        DONTUNMAP with another length; old and new place overlap; old_len 0 on a private mapping
+ *   -EFAULT    [addr, addr+old_len) is not one mapping; the mapping cannot grow
+ *   -ENOMEM    cannot grow in place (without MAYMOVE); no room; max_map_count; RLIMIT_AS; overcommit; memory
+ *   -EAGAIN    locked memory beyond RLIMIT_MEMLOCK
+ *   -EINTR     killed while waiting for mmap_lock
+ */
 long mmk_sys_mremap(struct mmk_task *task, unsigned long addr, unsigned long old_len,
 		    unsigned long new_len, unsigned long flags, unsigned long new_addr);
-/* msync(2). -EINVAL, -ENOMEM (hole, after doing the rest), -EBUSY (INVALIDATE of locked), -EIO. May sleep. */
+/*
+ * msync(2): MMK_MS_SYNC writes the shared pages of the range to their files and waits. 0, or
+ *   -EINVAL    addr not page-aligned; unknown flags; both SYNC and ASYNC
+ *   -ENOMEM    a part of the range is not mapped (the rest has been written all the same)
+ *   -EBUSY     INVALIDATE of locked memory
+ *   -EIO, -ENOSPC ... of the file's write; reported once
+ */
 long mmk_sys_msync(struct mmk_task *task, unsigned long addr, size_t len, int flags);
-/* mincore(2): one byte a page to user address vec. -EINVAL, -ENOMEM, -EFAULT. */
+/*
+ * mincore(2): one byte for each page of the range to user address vec, bit 0: in memory. 0, or
+ *   -EINVAL    addr not page-aligned
+ *   -ENOMEM    the range wraps or leaves the address space, or a part of it is not mapped
+ *   -EFAULT    vec cannot be written
+ */
 long mmk_sys_mincore(struct mmk_task *task, unsigned long addr, size_t len, unsigned long vec);
-/* madvise(2). -EINVAL (unknown or unsupported advice), -ENOMEM, ... */
+/*
+ * madvise(2): advice MMK_MADV_*. 0, or
+ *   -EINVAL    addr not page-aligned; len wraps; an advice unknown or that this build does not carry out; DONTNEED of
+ *	        locked memory; WIPEONFORK of file or shared memory
+ *   -ENOMEM    a part of the range is not mapped (the rest has been done all the same); memory for a split
+ *   -EFAULT, -EHWPOISON  POPULATE_*: a page could not be had
+ */
 long mmk_sys_madvise(struct mmk_task *task, unsigned long addr, size_t len, int advice);
+/*
+ * mlock(2), mlock2(2) (flags: MMK_MLOCK_ONFAULT), munlock(2): addr is rounded down, the end up. 0, or
+ *   -EPERM     RLIMIT_MEMLOCK is 0 and the task has no MMK_CAP_IPC_LOCK
+ *   -ENOMEM    beyond RLIMIT_MEMLOCK; a part is not mapped; a page could not be had; split over max_map_count
+ *   -EAGAIN    some pages could not be locked
+ *   -EINVAL    the range wraps; unknown flags
+ */
 long mmk_sys_mlock(struct mmk_task *task, unsigned long addr, size_t len);
 long mmk_sys_mlock2(struct mmk_task *task, unsigned long addr, size_t len, int flags);
 long mmk_sys_munlock(struct mmk_task *task, unsigned long addr, size_t len);
+/* mlockall(2): flags MMK_MCL_*. -EINVAL flags 0, unknown, or ONFAULT alone; -EPERM and -ENOMEM as mlock. */
 long mmk_sys_mlockall(struct mmk_task *task, int flags);
-long mmk_sys_munlockall(struct mmk_task *task);
+long mmk_sys_munlockall(struct mmk_task *task); /* 0, or -EINTR */
 
-/* The same for a kernel's own use (an ELF loader): a file pointer instead of a descriptor. */
+/*
+ * The same for a kernel's own use (an ELF loader): a file pointer (NULL: anonymous; the caller keeps its reference)
+ * instead of a descriptor, off in bytes. Returns and locks as mmk_sys_mmap.
+ */
 long mmk_vm_mmap(struct mmk_task *task, struct mmk_file *file, unsigned long addr,
 		 unsigned long len, unsigned long prot, unsigned long flags, uint64_t off);
 /* Anonymous zero memory at [addr, addr+len) as for a program's bss (vm_brk_flags). 0 or -errno. */
