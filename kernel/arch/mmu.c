@@ -79,17 +79,23 @@ static int block_level(u64 va, u64 pa, u64 size)
 	return level;
 }
 
-/* The descriptor of @va at @level, with the tables above it. NULL without memory. */
-static u64 *descriptor(u64 va, int level)
+/*
+ * The descriptor of @va at *@level, with the tables above it. *@level changes when there is a
+ * larger block already, or a table with smaller pages. NULL without memory.
+ */
+static u64 *descriptor(u64 va, int *level)
 {
 	u64 *table = kernel_pgd;
 	int l;
 
 	for (l = 0;; l++) {
 		u64 *d = &table[va >> LEVEL_SHIFT(l) & (ENTRIES - 1)];
+		bool is_table = l < 3 && (*d & PTE_TABLE) == PTE_TABLE;
 
-		if (l == level)
+		if ((*d || l >= *level) && !is_table) {
+			*level = l;
 			return d;
+		}
 		if (!*d) {
 			u64 *next = table_alloc();
 
@@ -98,27 +104,36 @@ static u64 *descriptor(u64 va, int level)
 			dsb(ishst);
 			WRITE_ONCE(*d, virt_to_phys(next) | PTE_TABLE);
 		}
-		if ((*d & PTE_TABLE) != PTE_TABLE)
-			return d; /* a larger block is there already */
 		table = table_at(*d);
 	}
+}
+
+/* Whether the descriptor behind @d, for @va, is another one of the same table. */
+static bool same_table(u64 va, int level)
+{
+	return va >> LEVEL_SHIFT(level) & (ENTRIES - 1);
 }
 
 /* Maps what is not mapped yet of [va, va + size). False: no memory for tables. */
 static bool map_range(u64 va, u64 pa, u64 size, u64 attr)
 {
-	while (size) {
-		int level = block_level(va, pa, size);
-		u64 step = 1ull << LEVEL_SHIFT(level);
-		u64 *d = descriptor(va, level);
+	u64 end = va + size;
+
+	while (va < end) {
+		int level = block_level(va, pa, end - va);
+		u64 *d = descriptor(va, &level);
+		u64 step = 1ull << LEVEL_SHIFT(level), next;
 
 		if (!d)
 			return false;
-		if (!*d)
-			WRITE_ONCE(*d, pa | attr | (level == 3 ? PTE_PAGE : PTE_BLOCK));
-		va += step;
-		pa += step;
-		size -= step;
+		do {
+			if (!*d)
+				WRITE_ONCE(*d, pa | attr | (level == 3 ? PTE_PAGE : PTE_BLOCK));
+			next = ALIGN_DOWN(va, step) + step;
+			pa += next - va;
+			va = next;
+			d++;
+		} while (va < end && end - va >= step && same_table(va, level) && !*d);
 	}
 	dsb(ishst);
 	isb();

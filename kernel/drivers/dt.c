@@ -20,9 +20,11 @@
 #define MAX_DEPTH 16
 
 static const void *fdt;
-static struct {
+static struct node {
 	s32 node;
 	s32 parent; /* -1: none */
+	const char *compatible;
+	s32 compatible_len;
 } nodes[MAX_NODES]; /* in the order of the tree */
 static unsigned nr_nodes;
 
@@ -30,6 +32,7 @@ static void note_nodes(void)
 {
 	s32 path[MAX_DEPTH];
 	int depth = 0, node;
+	struct node *n;
 
 	for (node = fdt_next_node(fdt, -1, NULL); node >= 0 && depth >= 0;
 	     node = fdt_next_node(fdt, node, &depth)) {
@@ -40,8 +43,10 @@ static void note_nodes(void)
 			return;
 		}
 		path[depth] = node;
-		nodes[nr_nodes].node = node;
-		nodes[nr_nodes++].parent = depth ? path[depth - 1] : -1;
+		n = &nodes[nr_nodes++];
+		n->node = node;
+		n->parent = depth ? path[depth - 1] : -1;
+		n->compatible = fdt_getprop(fdt, node, "compatible", &n->compatible_len);
 	}
 }
 
@@ -94,10 +99,14 @@ int dt_next_compatible(int after, const char *compatible)
 {
 	unsigned i;
 
-	for (i = node_place(after + 1); i < nr_nodes; i++)
-		if (!fdt_node_check_compatible(fdt, nodes[i].node, compatible) &&
-		    available(nodes[i].node))
-			return nodes[i].node;
+	for (i = node_place(after + 1); i < nr_nodes; i++) {
+		const struct node *n = &nodes[i];
+
+		if (n->compatible &&
+		    fdt_stringlist_contains(n->compatible, n->compatible_len, compatible) &&
+		    available(n->node))
+			return n->node;
+	}
 	return -1;
 }
 

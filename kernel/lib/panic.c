@@ -69,6 +69,7 @@ static __noreturn void panic_common(const struct pt_regs *regs, const char *fmt,
 		machine_power_off();
 	panicking = true;
 	log_break_lock();
+	log_set_level(LOG_DEBUG + 1);
 	pr_err("\nkernel panic: ");
 	log_vprintf(LOG_EMERG, fmt, ap);
 	pr_err("\n");
