@@ -43,6 +43,7 @@ struct session {
 	struct frame_reader reader;
 	struct buf to_guest, out, err, report;
 	struct buf console_tail, qemu_tail;
+	int console_log;     /* the file $MMKIT_CONSOLE, or -1 */
 	bool stdin_open, stdout_failed, err_closed;
 	bool stdin_is_terminal;
 	unsigned int escapes;
@@ -159,6 +160,8 @@ static void from_console(struct session *s)
 	if (!got)
 		return;
 	keep_tail(&s->console_tail, data, got);
+	if (s->console_log >= 0 && write(s->console_log, data, got) != got)
+		s->console_log = -1;
 	watch_for_panic(s);
 	if (!linked(s))
 		buf_put(&s->out, data, got);
@@ -406,6 +409,15 @@ static void open_link(struct session *s)
 	send_window_size(s);
 }
 
+static int open_console_log(void)
+{
+	const char *path = getenv("MMKIT_CONSOLE");
+
+	if (!path || !*path)
+		return -1;
+	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+}
+
 static void machine_failed(struct session *s)
 {
 	terminal_restore();
@@ -441,6 +453,8 @@ static int session_status(struct session *s)
 static void session_free(struct session *s)
 {
 	close(s->signals);
+	if (s->console_log >= 0)
+		close(s->console_log);
 	free(s->to_guest.bytes);
 	free(s->out.bytes);
 	free(s->err.bytes);
@@ -460,6 +474,7 @@ int session_run(const struct run_config *cfg)
 	s.signals = open_signals();
 	if (s.signals < 0)
 		die(EXIT_MACHINE, "signalfd: %s", strerror(errno));
+	s.console_log = open_console_log();
 	machine_start(&s.m, cfg);
 	s.stdin_is_terminal = isatty(STDIN_FILENO);
 	if (linked(&s))

@@ -122,6 +122,12 @@ refused "option with an unwanted value" 2 "no value" mmkit run --icount=3 ls
 mmkit help >out 2>err
 same "help" "$? $(grep -c 'usage' out) $(wc -c <err)" "0 1 0"
 
+# ---- the README ------------------------------------------------------------------------------
+
+sed -n '/^```c$/,/^```$/p' "$TOP/README.md" | sed '1d;$d' >readme.c
+same "the README's example is examples/embed.c" \
+	"$(cmp "$TOP/examples/embed.c" readme.c && echo same)" same
+
 # ---- the launcher, with a stand-in for the machine -------------------------------------------
 
 MMKIT_QEMU=$FAKE
@@ -237,3 +243,21 @@ signalled() {
 signalled "interrupted" INT 130
 signalled "terminated" TERM 143
 signalled "hung up" HUP 129
+
+# ---- on a terminal ---------------------------------------------------------------------------
+
+# on_terminal WORDS: a shell on a terminal of its own runs WORDS.
+on_terminal() {
+	printf '%s\n' "RUN='$RUN --kernel Image --tree $TREE'" "$1" >tty.sh
+	script -qec "sh tty.sh" /dev/null </dev/null >tty.out 2>&1
+}
+on_terminal 'stty -a >before; $RUN true; stty -a >after'
+same "the terminal is put back" "$(cmp before after && echo same)" same
+on_terminal 'stty -a >before; FAKEGUEST=hang timeout --foreground -s TERM 1 $RUN true; stty -a >after'
+same "the terminal is put back after SIGTERM" "$(cmp before after && echo same)" same
+on_terminal 'stty -a >before; FAKEGUEST=panic $RUN true; stty -a >after'
+same "the terminal is put back after a panic" "$(cmp before after && echo same)" same
+on_terminal '(sleep 0.5; stty -a >during) & FAKEGUEST=hang timeout --foreground -s TERM 1 $RUN true'
+same "the terminal is raw meanwhile" "$(grep -c -e '-icanon' during) $(grep -c -e '-isig' during)" "1 1"
+on_terminal 'stty rows 33 cols 99; FAKEGUEST=config $RUN true'
+same "the guest is told of the terminals" "$(tr -d '\r' <tty.out | grep '^t')" "t012"

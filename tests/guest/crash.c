@@ -9,11 +9,12 @@
 int main(int argc, char **argv)
 {
 	FILE *f = tmpfile();
+	volatile char *nowhere = (void *)(long)(argc * 16);
 
 	if (argc < 2 || !f)
 		return 1;
 	if (!strcmp(argv[1], "SEGV"))
-		*(volatile char *)16 = 1;
+		*nowhere = 1;
 	if (!strcmp(argv[1], "BUS"))
 		*(volatile char *)mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fileno(f), 0) = 1;
 	raise(atoi(argv[1]));
