@@ -257,7 +257,7 @@ on_terminal 'stty -a >before; FAKEGUEST=hang timeout --foreground -s TERM 1 $RUN
 same "the terminal is put back after SIGTERM" "$(cmp before after && echo same)" same
 on_terminal 'stty -a >before; FAKEGUEST=panic $RUN true; stty -a >after'
 same "the terminal is put back after a panic" "$(cmp before after && echo same)" same
-on_terminal '(sleep 0.5; stty -a >during) & FAKEGUEST=hang timeout --foreground -s TERM 1 $RUN true'
+on_terminal '(sleep 0.5; stty -a </dev/tty >during) & FAKEGUEST=hang timeout --foreground -s TERM 1 $RUN true'
 same "the terminal is raw meanwhile" "$(grep -c -e '-icanon' during) $(grep -c -e '-isig' during)" "1 1"
 on_terminal 'stty rows 33 cols 99; FAKEGUEST=config $RUN true'
 same "the guest is told of the terminals" "$(tr -d '\r' <tty.out | grep '^t')" "t012"
