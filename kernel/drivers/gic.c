@@ -3,12 +3,15 @@
  * Interrupts, above either version of the controller: who handles which, and the loop that entry.S
  * calls.
  */
+#include "kernel/arch/thread.h"
 #include "kernel/drivers/dt.h"
 #include "kernel/drivers/gic.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/printk.h"
 #include "kernel/percpu.h"
 #include "kernel/spinlock.h"
+
+#define STACK_RESERVE 1024
 
 static const struct gic_ops *gic;
 static struct spinlock irq_lock;
@@ -75,9 +78,18 @@ bool in_interrupt(void)
 	return this_cpu()->irq_depth != 0;
 }
 
+/* Stacks are aligned to their size, so the lowest bits of sp are what is left of the one in use. */
+static void check_stack(void)
+{
+	if (((u64)__builtin_frame_address(0) & (THREAD_SIZE - 1)) < STACK_RESERVE)
+		panic("the kernel stack is used up");
+}
+
 void handle_irq(void)
 {
 	struct percpu *cpu = this_cpu();
+
+	check_stack();
 
 	cpu->irq_depth++;
 	for (;;) {

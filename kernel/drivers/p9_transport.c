@@ -6,7 +6,6 @@
 #include "kernel/drivers/p9_transport.h"
 #include "kernel/drivers/virtio.h"
 #include "kernel/lib/errno.h"
-#include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/mm.h"
 #include "kernel/percpu.h"
@@ -77,28 +76,30 @@ static void wait_room(struct p9_virtio *chan, u32 need)
 		virtq_poll(chan->vq);
 }
 
-/* @first, then @n more: the stretches of one direction, into @all. */
-static u32 gather(struct sg *all, void *first, size_t len, const struct sg *more, u32 n)
+/* @first, then @n more: the stretches of one direction, from @to on. */
+static struct sg *gather(struct sg *to, void *first, size_t len, const struct sg *more, u32 n)
 {
-	all[0] = (struct sg){first, len};
-	memcpy(all + 1, more, n * sizeof(*more));
-	return n + 1;
+	*to++ = (struct sg){first, len};
+	while (n--)
+		*to++ = *more++;
+	return to;
 }
 
 int p9_virtio_request(struct p9_virtio *chan, const void *tx, size_t txlen, void *rx, size_t rxmax,
                       const struct sg *out, u32 nout, const struct sg *in, u32 nin, size_t *rxlen)
 {
 	struct p9_waiter w = {.chan = chan};
-	struct sg o[P9_MAX_SG + 1], i[P9_MAX_SG + 1];
+	struct sg all[P9_MAX_SG + 2], *answer;
 	int err;
 
-	if (nout > P9_MAX_SG || nin > P9_MAX_SG || nout + nin + 2 > chan->vq->size)
+	if (nout > P9_MAX_SG || nin > P9_MAX_SG || nout + nin > P9_MAX_SG ||
+	    nout + nin + 2 > chan->vq->size)
 		return -EINVAL;
 	wait_queue_init(&w.wq);
-	nout = gather(o, (void *)tx, txlen, out, nout);
-	nin = gather(i, rx, rxmax, in, nin);
-	while ((err = virtq_submit(chan->vq, o, nout, i, nin, &w)) == -ENOSPC)
-		wait_room(chan, nout + nin);
+	answer = gather(all, (void *)tx, txlen, out, nout);
+	gather(answer, rx, rxmax, in, nin);
+	while ((err = virtq_submit(chan->vq, all, nout + 1, answer, nin + 1, &w)) == -ENOSPC)
+		wait_room(chan, nout + nin + 2);
 	if (err)
 		return err;
 	wait_answer(&w);

@@ -10,7 +10,7 @@
 #include "kernel/drivers/virtio.h"
 #include "kernel/lib/types.h"
 
-#define P9_MAX_SG 64
+#define P9_MAX_SG 64 /* stretches of payload in one request, both ways together */
 
 struct p9_virtio;
 
