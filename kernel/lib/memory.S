@@ -134,55 +134,69 @@ memmove:
 	b.ne	6b
 5:	ret
 
-/* void clear_pages(void *dst, size_t n): 64-byte aligned multiple of 64, not 0 */
+/*
+ * void clear_pages(void *dst, size_t n): dst and n multiples of 64, n not 0. Leaves x0 as it is, and touches
+ * x0-x4 only.
+ */
 	.globl	clear_pages
 	.balign	64
 clear_pages:
 	mrs	x3, dczid_el0
 	and	w3, w3, #0x1f
 	add	x2, x0, x1
-	cmp	w3, #4
+	cmp	w3, #4			/* 64 bytes, and not prohibited */
+	mov	x4, x0
 	b.ne	3f
 	tst	x1, #511
 	b.ne	2f
-1:	dc	zva, x0
-	add	x0, x0, #64
-	dc	zva, x0
-	add	x0, x0, #64
-	dc	zva, x0
-	add	x0, x0, #64
-	dc	zva, x0
-	add	x0, x0, #64
-	dc	zva, x0
-	add	x0, x0, #64
-	dc	zva, x0
-	add	x0, x0, #64
-	dc	zva, x0
-	add	x0, x0, #64
-	dc	zva, x0
-	add	x0, x0, #64
-	cmp	x0, x2
+1:	dc	zva, x4
+	add	x4, x4, #64
+	dc	zva, x4
+	add	x4, x4, #64
+	dc	zva, x4
+	add	x4, x4, #64
+	dc	zva, x4
+	add	x4, x4, #64
+	dc	zva, x4
+	add	x4, x4, #64
+	dc	zva, x4
+	add	x4, x4, #64
+	dc	zva, x4
+	add	x4, x4, #64
+	dc	zva, x4
+	add	x4, x4, #64
+	cmp	x4, x2
 	b.lo	1b
 	ret
-2:	dc	zva, x0
-	add	x0, x0, #64
-	cmp	x0, x2
+2:	dc	zva, x4
+	add	x4, x4, #64
+	cmp	x4, x2
 	b.lo	2b
 	ret
-3:	stp	xzr, xzr, [x0], #64
-	stp	xzr, xzr, [x0, #-48]
-	stp	xzr, xzr, [x0, #-32]
-	stp	xzr, xzr, [x0, #-16]
-	cmp	x0, x2
+3:	stp	xzr, xzr, [x4], #64
+	stp	xzr, xzr, [x4, #-48]
+	stp	xzr, xzr, [x4, #-32]
+	stp	xzr, xzr, [x4, #-16]
+	cmp	x4, x2
 	b.lo	3b
 	ret
 
-/* void *memset(void *dst, int c, size_t n) */
+/*
+ * void *memset(void *dst, int c, size_t n)
+ * Zeroing whole pages is what it is called for most, so that comes first.
+ */
 	.globl	memset
 	.balign	64
 memset:
-	and	w1, w1, #0xff
-	mov	x3, #0x0101010101010101
+	ands	w1, w1, #0xff
+	b.ne	1f
+	orr	x3, x0, x2
+	tst	x3, #511
+	b.ne	1f
+	mov	x1, x2
+	cbnz	x2, clear_pages
+	ret
+1:	mov	x3, #0x0101010101010101
 	mul	x1, x1, x3
 	add	x5, x0, x2
 	cmp	x2, #16
@@ -196,16 +210,16 @@ memset:
 	cmp	x2, #64
 	b.ls	3f
 	cmp	x2, #512
-	b.lo	1f
+	b.lo	8f
 	cbz	x1, 7f
-1:	add	x4, x0, #32		/* all but the last 64 bytes, in steps of 32; then those */
+8:	add	x4, x0, #32		/* all but the last 64 bytes, in steps of 32; then those */
 	sub	x6, x5, #64
 2:	cmp	x4, x6
-	b.hs	8f
+	b.hs	9f
 	stp	x1, x1, [x4], #32
 	stp	x1, x1, [x4, #-16]
 	b	2b
-8:	stp	x1, x1, [x5, #-64]
+9:	stp	x1, x1, [x5, #-64]
 	stp	x1, x1, [x5, #-48]
 3:	ret
 4:	tbz	x2, #3, 5f
