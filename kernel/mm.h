@@ -30,10 +30,6 @@ static inline void kfree(void *p)
 	mmk_kfree(mm_sys, p);
 }
 
-/* 64 bits that nobody can guess, as far as the machine's sources allow. */
-u64 random_u64(void);
-void random_bytes(void *buf, size_t n);
-
 /* What the memory system has done, in words, through `out` in pieces: for `run --report`. */
 void mm_report(void (*out)(const char *text, size_t n));
 

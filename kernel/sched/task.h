@@ -98,14 +98,15 @@ struct process {
 	struct list_head all;	 /* [P] every process, by tgid ascending */
 	struct list_head threads; /* [P] task.thread_node */
 	struct task *leader;	  /* [P] the thread whose pid is tgid */
-	u32 nr_threads;		  /* [P] threads that have not exited */
+	u32 nr_threads;		  /* [P] threads that have not left the group */
+	u32 nr_live;		  /* [P] of these, those that have not begun to end */
 	u64 start_time;		  /* [I] clock_ns() */
 
 	/* The end, and stops. */
 	s32 exit_signal;	/* [P] to the parent; 0: none */
 	bool exiting;		/* [P] the whole group is to end with exit_code */
 	bool zombie;		/* [P] all threads have exited, not waited for yet */
-	bool vforked;		/* [P] */
+	bool mm_shared;		/* [A] another process has had the same mm */
 	u32 exit_code;		/* [P] as wait4 tells it: status << 8, or signal (| 0x80) */
 	struct task *exec_task;	/* [P] this thread executes a program: the others end */
 	u32 stop_sig;		/* [P] the group is stopped by it, or stopping; 0: not */
@@ -127,10 +128,12 @@ struct process {
 	struct usage children_usage; /* [P] children that have been waited for */
 
 	struct mmk_rlimit rlim[MMK_RLIM_NLIMITS]; /* [P] for writing */
-	struct file *exe;  /* [O] while one thread; with its writers denied. NULL: kernel task */
+	struct file *exe; /* [P] the program, with its writers denied. NULL: kernel task */
+	u64 sigreturn_tramp; /* [O] user address of the code that calls rt_sigreturn */
 	struct tty *tty;   /* [P] controlling terminal: the terminal driver's */
 	bool is_child_subreaper; /* [P] */
-	bool kernel;		 /* [I] no user half */
+	bool kernel;		 /* no user half, until kernel_execve() */
+	bool execed;		 /* [P] runs another program than at fork: see setpgid */
 	u8 dumpable;
 	s32 oom_score_adj;
 	s32 nice;
@@ -156,9 +159,11 @@ struct task {
 	struct list_head pid_node;    /* the pid table's chain */
 	struct sigpending pending;
 	sigset_t blocked;  /* written by itself alone, under proc_lock */
+	sigset_t real_blocked; /* in sigtimedwait: the mask that counts for what a signal does */
 	bool killed;	   /* a SIGKILL or the end of the group is on its way */
 	bool stopped;	   /* counted in proc->nr_stopped */
 	bool exited;
+	u32 exit_code; /* of this thread alone */
 
 	/* [O] */
 	sigset_t saved_mask; /* with WORK_SIGMASK */
@@ -167,13 +172,13 @@ struct task {
 	struct fs *fs;
 	struct cred cred;
 	struct robust_list_reg robust;
-	u64 clear_child_tid; /* user address; 0: none */
-	struct wait_entry *vfork_wait; /* not used by others than fork.c */
-	struct wait_queue *vfork_done; /* [P] the parent sleeps here till exec or exit */
-	bool vfork_pending;	       /* [P] */
+	u64 clear_child_tid; /* user addresses; 0: none */
+	u64 set_child_tid;
+	struct wait_queue vfork_done; /* the parent sleeps here till exec or exit */
+	bool vfork_pending;	      /* [P] */
 	s32 pdeath_sig;
+	u64 timer_slack; /* prctl(2): 0 is the default */
 	u64 fault_addr, fault_esr; /* of the last forced signal, for its frame */
-	bool kernel_uaccess_nofault;
 	u64 (*restart_fn)(struct task *t); /* restart_syscall(2) goes on here */
 	u64 restart_arg[5];
 	char comm[TASK_COMM_LEN];

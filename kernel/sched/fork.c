@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * New threads, processes and kernel tasks: clone(2).
+ *
+ * All that can fail is done on objects that nobody sees yet; the child gets its number and goes into the tables in
+ * one step under proc_lock, after which nothing fails any more.
+ */
+#include "kernel/fs/fs.h"
+#include "kernel/lib/string.h"
+#include "kernel/mm.h"
+#include "kernel/percpu.h"
+#include "kernel/sched/sched.h"
+#include "kernel/sys/calls.h"
+#include "kernel/sys/clone.h"
+#include "kernel/sys/uaccess.h"
+
+/* ------------------------------------------------------------------ what is shared or copied */
+
+static int copy_mm(struct task *t, u64 flags)
+{
+	int err;
+
+	if (task_is_kernel(current))
+		return 0;
+	if (flags & CLONE_VM) {
+		t->mmk.mm = mmk_mm_get(current->mmk.mm);
+		return 0;
+	}
+	err = mmk_mm_dup(&current->mmk, &t->mmk.mm);
+	if (err)
+		t->mmk.mm = NULL;
+	return err == -EINTR ? -ERESTARTNOINTR : err;
+}
+
+static int copy_files(struct task *t, u64 flags)
+{
+	struct task *me = current;
+
+	if (me->files)
+		t->files = flags & CLONE_FILES ? files_get(me->files) : files_dup(me->files);
+	if (me->fs)
+		t->fs = flags & CLONE_FS ? fs_get(me->fs) : fs_dup(me->fs);
+	return (me->files && !t->files) || (me->fs && !t->fs) ? -ENOMEM : 0;
+}
+
+static int copy_sighand(struct process *p, u64 flags)
+{
+	struct sighand *mine = current->proc->sighand;
+	unsigned long irq;
+
+	if (flags & CLONE_SIGHAND) {
+		__atomic_fetch_add(&mine->refs, 1, __ATOMIC_RELAXED);
+		p->sighand = mine;
+		return 0;
+	}
+	p->sighand = kmalloc(sizeof(*p->sighand));
+	if (!p->sighand)
+		return -ENOMEM;
+	irq = spin_lock_irqsave(&proc_lock);
+	*p->sighand = *mine;
+	spin_unlock_irqrestore(&proc_lock, irq);
+	p->sighand->refs = 1;
+	if (flags & CLONE_CLEAR_SIGHAND)
+		sighand_flush(p->sighand);
+	return 0;
+}
+
+/* A new process in the image of the caller's. */
+static struct process *copy_process(const struct clone_args *args)
+{
+	struct process *mine = current->proc, *p = process_alloc();
+
+	if (!p)
+		return NULL;
+	if (copy_sighand(p, args->flags)) {
+		process_put(p);
+		return NULL;
+	}
+	memcpy(p->rlim, mine->rlim, sizeof(p->rlim));
+	p->kernel = mine->kernel;
+	p->exit_signal = args->exit_signal;
+	p->dumpable = mine->dumpable;
+	p->oom_score_adj = mine->oom_score_adj;
+	p->nice = mine->nice;
+	p->mm_shared = (args->flags & CLONE_VM) && !(args->flags & CLONE_THREAD);
+	if (p->mm_shared)
+		mine->mm_shared = true;
+	p->sigreturn_tramp = mine->sigreturn_tramp;
+	p->exe = exe_get(mine->exe);
+	return p;
+}
+
+/* What the new thread has of its own from the start. */
+static void copy_thread_state(struct task *t, const struct clone_args *args)
+{
+	struct task *me = current;
+	struct pt_regs *regs = task_regs(t);
+
+	t->mmk.personality = me->mmk.personality;
+	t->blocked = me->blocked;
+	t->cred = me->cred;
+	if (t->cred.groups)
+		__atomic_fetch_add(&t->cred.groups->refs, 1, __ATOMIC_RELAXED);
+	memcpy(t->comm, me->comm, sizeof(t->comm));
+	if (!(args->flags & CLONE_VM) || (args->flags & CLONE_VFORK))
+		t->altstack = me->altstack;
+	if (args->flags & CLONE_CHILD_CLEARTID)
+		t->clear_child_tid = args->child_tid;
+	if (task_is_kernel(me))
+		return;
+	fpsimd_save(&me->fpsimd);
+	t->fpsimd = me->fpsimd;
+	*regs = *task_regs(me);
+	regs->x[0] = 0;
+	if (args->stack)
+		regs->sp = args->stack;
+	t->tls = args->flags & CLONE_SETTLS ? args->tls : user_tls_get();
+}
+
+/* Undo what task_alloc and the copies made, of a child that never came to be. */
+static void abandon(struct task *t, struct process *fresh)
+{
+	if (t->mmk.mm)
+		mmk_mm_put(t->mmk.mm);
+	files_put(t->files);
+	if (t->fs)
+		fs_put(t->fs);
+	task_put(t);
+	if (fresh) {
+		sighand_put(fresh->sighand);
+		exe_put(fresh->exe);
+		process_put(fresh);
+	}
+}
+
+/* ------------------------------------------------------------------ the commit */
+
+/* proc_lock. */
+static void attach_process(struct process *p, struct task *t, u64 flags)
+{
+	struct process *mine = current->proc;
+
+	p->tgid = t->pid;
+	p->leader = t;
+	p->pgid = mine->pgid;
+	p->sid = mine->sid;
+	p->tty = mine->tty;
+	p->parent = flags & CLONE_PARENT ? mine->parent : mine;
+	if (flags & CLONE_PARENT)
+		p->exit_signal = mine->exit_signal;
+	if (p->parent)
+		list_add_tail(&p->sibling, &p->parent->children);
+	process_insert(p);
+}
+
+/* proc_lock. 0, -EAGAIN, or -ERESTARTNOINTR when a signal should come first (as fork must be one step for it). */
+static int attach(struct task *t, struct process *fresh, u64 flags)
+{
+	struct process *p = t->proc;
+	s32 pid;
+
+	if (current->killed || (!(flags & CLONE_THREAD) && signal_pending(current)))
+		return -ERESTARTNOINTR;
+	pid = pid_alloc_locked();
+	if (pid < 0)
+		return pid;
+	t->pid = pid;
+	t->mmk.pid = pid;
+	if (fresh)
+		attach_process(fresh, t, flags);
+	list_add_tail(&t->thread_node, &p->threads);
+	p->nr_threads++;
+	p->nr_live++;
+	pid_table_add(t);
+	/* A group stop that has begun meanwhile is for the new thread too. */
+	if (p->stop_sig)
+		task_set_work(t, WORK_SIGNAL);
+	return 0;
+}
+
+static int check_flags(const struct clone_args *args)
+{
+	u64 f = args->flags;
+
+	if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
+		return -EINVAL;
+	if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
+		return -EINVAL;
+	if ((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND))
+		return -EINVAL;
+	if ((f & CLONE_NEWNS) && (f & CLONE_FS))
+		return -EINVAL;
+	/* No namespaces, as a kernel built without them. */
+	if (f & CLONE_NAMESPACES)
+		return -EINVAL;
+	/* Nobody could wait for a sibling of PID 1. */
+	if ((f & CLONE_PARENT) && current->proc->tgid == 1)
+		return -EINVAL;
+	if (f & (CLONE_PIDFD | CLONE_INTO_CGROUP))
+		return -EINVAL;
+	return 0;
+}
+
+static int limit_processes(void)
+{
+	struct process *p = current->proc;
+	struct sched_stats s;
+
+	sched_stats(&s);
+	if (s.threads >= PID_MAX - 1000)
+		return -EAGAIN;
+	if (current->cred.uid && s.threads >= p->rlim[RLIMIT_NPROC].cur &&
+	    !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN))
+		return -EAGAIN;
+	return 0;
+}
+
+/* A complete child, in the tables but not yet running; or an errno in *err. */
+static struct task *make_child(const struct clone_args *args, int *err)
+{
+	bool thread = args->flags & CLONE_THREAD;
+	struct process *fresh = thread ? NULL : copy_process(args);
+	struct process *p = thread ? current->proc : fresh;
+	unsigned long irq;
+	struct task *t;
+
+	*err = -ENOMEM;
+	if (!p)
+		return NULL;
+	t = task_alloc(p);
+	if (!t) {
+		if (fresh) {
+			sighand_put(fresh->sighand);
+			exe_put(fresh->exe);
+			process_put(fresh);
+		}
+		return NULL;
+	}
+	*err = copy_mm(t, args->flags);
+	if (!*err)
+		*err = copy_files(t, args->flags);
+	if (!*err) {
+		copy_thread_state(t, args);
+		irq = spin_lock_irqsave(&proc_lock);
+		*err = attach(t, fresh, args->flags);
+		spin_unlock_irqrestore(&proc_lock, irq);
+	}
+	if (*err) {
+		abandon(t, fresh);
+		return NULL;
+	}
+	if (fresh)
+		process_put(fresh); /* the task has one */
+	return t;
+}
+
+/* ------------------------------------------------------------------ vfork */
+
+void vfork_complete(struct task *t)
+{
+	unsigned long irq = spin_lock_irqsave(&proc_lock);
+	bool pending = t->vfork_pending;
+
+	t->vfork_pending = false;
+	if (pending)
+		wake_up_all(&t->vfork_done);
+	spin_unlock_irqrestore(&proc_lock, irq);
+}
+
+/* The child has our memory until it executes a program or ends. Only death ends the wait early. */
+static void vfork_wait(struct task *t)
+{
+	(void)wait_event_killable(&t->vfork_done, !READ_ONCE(t->vfork_pending));
+}
+
+s32 do_clone(const struct clone_args *args)
+{
+	bool vfork = args->flags & CLONE_VFORK;
+	struct task *t;
+	s32 pid;
+	int err = check_flags(args);
+
+	if (!err)
+		err = limit_processes();
+	if (err)
+		return err;
+	t = make_child(args, &err);
+	if (!t)
+		return err;
+	pid = t->pid;
+	/* Linux too ignores a bad address here. The child's memory is written by the child: see child_start. */
+	if (args->flags & CLONE_PARENT_SETTID)
+		(void)put_user((u32)pid, u32, args->parent_tid);
+	if (args->flags & CLONE_CHILD_SETTID)
+		t->set_child_tid = args->child_tid;
+	if (t->set_child_tid) {
+		t->context.x19 = (u64)child_start;
+		t->context.x20 = (u64)t;
+	}
+	t->vfork_pending = vfork;
+	if (vfork)
+		task_get(t);
+	sched_enqueue_new(t);
+	if (vfork) {
+		vfork_wait(t);
+		task_put(t);
+	}
+	return pid;
+}
+
+void child_start(struct task *t)
+{
+	(void)put_user((u32)t->pid, u32, t->set_child_tid);
+}
+
+/* ------------------------------------------------------------------ system calls */
+
+long sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid)
+{
+	struct clone_args args = {
+		.flags = (u32)flags & ~(u64)CSIGNAL,
+		.exit_signal = flags & CSIGNAL,
+		.stack = stack,
+		.parent_tid = parent_tid,
+		.child_tid = child_tid,
+		.tls = tls,
+	};
+
+	if (args.exit_signal > NSIG)
+		return -EINVAL;
+	/* In clone(2) a pidfd would be returned through parent_tid; there are none. */
+	return do_clone(&args);
+}
+
+/* struct clone_args of clone3(2), version 0 to 2. */
+struct abi_clone_args {
+	u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+	u64 set_tid, set_tid_size, cgroup;
+};
+#define CLONE_ARGS_SIZE_VER0 64
+
+/* Bytes that we do not know must be zero. */
+static int read_clone_args(struct abi_clone_args *a, u64 uargs, u64 size)
+{
+	u64 i;
+	u8 b;
+
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (size < CLONE_ARGS_SIZE_VER0)
+		return -EINVAL;
+	memset(a, 0, sizeof(*a));
+	for (i = sizeof(*a); i < size; i++) {
+		if (get_user(b, uargs + i))
+			return -EFAULT;
+		if (b)
+			return -E2BIG;
+	}
+	return copy_from_user(a, uargs, min_t(u64, size, sizeof(*a)));
+}
+
+long sys_clone3(u64 uargs, u64 size)
+{
+	struct abi_clone_args a;
+	struct clone_args args;
+	int err = read_clone_args(&a, uargs, size);
+
+	if (err)
+		return err;
+	if (a.flags & (CSIGNAL | CLONE_DETACHED) & ~CLONE_NEWTIME)
+		return -EINVAL;
+	if (a.exit_signal > NSIG || (a.exit_signal && (a.flags & (CLONE_THREAD | CLONE_PARENT))))
+		return -EINVAL;
+	if (!a.stack != !a.stack_size || a.set_tid || a.set_tid_size)
+		return -EINVAL;
+	args = (struct clone_args){
+		.flags = a.flags,
+		.exit_signal = a.exit_signal,
+		.stack = a.stack + a.stack_size,
+		.parent_tid = a.parent_tid,
+		.child_tid = a.child_tid,
+		.tls = a.tls,
+	};
+	return do_clone(&args);
+}
+
+long sys_set_tid_address(u64 addr)
+{
+	current->clear_child_tid = addr;
+	return current->pid;
+}
+
+/* ------------------------------------------------------------------ kernel tasks */
+
+/* It may have become a program meanwhile (kernel_execve): then this returns, to user mode. */
+static void kthread_main(struct task *t)
+{
+	s32 status = t->kthread_fn(t->kthread_arg);
+
+	if (task_is_kernel(t))
+		do_exit((u32)(status & 0xff) << 8);
+}
+
+static struct process *kernel_process(void)
+{
+	struct process *p = process_alloc();
+	unsigned i;
+
+	if (!p)
+		return NULL;
+	p->sighand = kzalloc(sizeof(*p->sighand));
+	if (!p->sighand) {
+		process_put(p);
+		return NULL;
+	}
+	p->sighand->refs = 1;
+	p->kernel = true;
+	p->exit_signal = SIGCHLD;
+	for (i = 0; i < MMK_RLIM_NLIMITS; i++)
+		p->rlim[i] = (struct mmk_rlimit){ MMK_RLIM_INFINITY, MMK_RLIM_INFINITY };
+	rlimits_init(p->rlim);
+	return p;
+}
+
+/* PID 1 is its own parent's end; later ones are children of PID 1. */
+static int attach_kernel(struct process *p, struct task *t)
+{
+	struct process *init;
+	s32 pid = pid_alloc_locked();
+
+	if (pid < 0)
+		return pid;
+	init = pid == 1 ? NULL : find_process_locked(1);
+	t->pid = pid;
+	t->mmk.pid = pid;
+	p->tgid = pid;
+	p->leader = t;
+	p->parent = init;
+	if (init)
+		list_add_tail(&p->sibling, &init->children);
+	process_insert(p);
+	list_add_tail(&t->thread_node, &p->threads);
+	p->nr_threads = 1;
+	p->nr_live = 1;
+	pid_table_add(t);
+	return 0;
+}
+
+static struct task *make_kthread(void)
+{
+	struct process *p = kernel_process();
+	struct task *t = p ? task_alloc(p) : NULL;
+
+	if (!t && p) {
+		sighand_put(p->sighand);
+		process_put(p);
+	}
+	if (!t)
+		return NULL;
+	process_put(p);
+	t->cred.cap_effective = CAP_FULL_SET;
+	t->cred.cap_permitted = CAP_FULL_SET;
+	t->cred.cap_bset = CAP_FULL_SET;
+	t->files = files_new();
+	t->fs = fs_new();
+	return t;
+}
+
+s32 kthread_create(const char *name, s32 (*fn)(void *), void *arg)
+{
+	struct task *t = make_kthread();
+	struct process *p;
+	unsigned long irq;
+	s32 pid;
+
+	if (!t)
+		return -ENOMEM;
+	p = t->proc;
+	irq = spin_lock_irqsave(&proc_lock);
+	pid = t->files && t->fs ? attach_kernel(p, t) : -ENOMEM;
+	spin_unlock_irqrestore(&proc_lock, irq);
+	if (pid < 0) {
+		process_get(p);
+		abandon(t, p);
+		return pid;
+	}
+	strlcpy(t->comm, name, sizeof(t->comm));
+	t->kthread_fn = fn;
+	t->kthread_arg = arg;
+	t->context.x19 = (u64)kthread_main;
+	t->context.x20 = (u64)t;
+	pid = t->pid;
+	sched_enqueue_new(t);
+	return pid;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of kernel/sched share among themselves and with signals, exec and system calls. */
+#ifndef KERNEL_SCHED_SCHED_H
+#define KERNEL_SCHED_SCHED_H
+
+#include "kernel/sched/task.h"
+#include "kernel/sys/rlimit.h"
+
+#define TICK_NS 10000000ull
+
+/* core.c */
+void sched_init(void); /* the boot code becomes CPU 0's idle task */
+void sched_idle(void) __noreturn;
+void sched_enqueue_new(struct task *t); /* its first time on the run queue; gives it a reference */
+bool wake_up_state(struct task *t, u32 state_mask);
+/* Make `mm` the address space of the calling task, which gives up its old one to the caller. */
+struct mmk_mm *switch_task_mm(struct mmk_mm *mm);
+void set_need_resched(void);
+void task_set_work(struct task *t, u32 bits);
+void task_clear_work(struct task *t, u32 bits);
+/* Nanoseconds that a thread has run; sched_lock is taken. */
+u64 task_runtime(struct task *t);
+/* The timer interrupt must look at CPU time: somebody set a limit or an interval timer. */
+void sched_update_timer(void);
+
+/* timer.c: runs what is due at `now`; when the next one is; sets the clock. */
+void timers_run(u64 now);
+u64 timers_next(void);
+void clock_rearm(void);
+
+/* task.c */
+struct task *task_alloc(struct process *p); /* NULL without memory; proc->threads not yet */
+struct process *process_alloc(void);
+s32 pid_alloc_locked(void); /* -EAGAIN */
+void pid_table_add(struct task *t);
+void pid_table_del(struct task *t);
+void process_insert(struct process *p);
+void task_counts(struct sched_stats *s); /* forks, threads, last_pid */
+
+/* cred.c */
+void group_list_put(struct group_list *g);
+
+/* exit.c */
+void do_exit(u32 code) __noreturn;	 /* this thread */
+void do_group_exit(u32 code) __noreturn; /* the whole process */
+/* End every other thread of the process. proc_lock. */
+void kill_other_threads(void);
+void release_process(struct process *p); /* proc_lock; a zombie is taken off the tables */
+void vfork_complete(struct task *t);
+/* proc_lock: the group's last running thread has stopped? Then tell. */
+void check_group_stop(struct process *p);
+void notify_parent_locked(struct process *p, int code, int status);
+bool pgrp_orphaned_locked(s32 pgid, const struct process *leaving);
+void notify_exit(struct process *p); /* proc_lock; a zombie's parent is told */
+void usage_add(struct usage *to, const struct usage *from);
+
+/* wait4.c: for kernel tasks: wait for any child; its pid and status, or -ECHILD. */
+s32 kernel_wait(u32 *status);
+
+/* fork.c */
+struct clone_args {
+	u64 flags;
+	u64 stack;
+	u64 parent_tid;
+	u64 child_tid;
+	u64 tls;
+	u32 exit_signal;
+};
+s32 do_clone(const struct clone_args *args);
+void child_start(struct task *t); /* the child's first step: CLONE_CHILD_SETTID */
+
+/* signal/send.c; all with proc_lock held. */
+int send_locked(struct task *t, struct process *p, int sig, const struct siginfo *si);
+void kill_thread_locked(struct task *t); /* it ends on its way to user mode */
+int kill_pgrp_locked(s32 pgid, int sig);
+void sighand_put(struct sighand *s);
+void sighand_flush(struct sighand *s); /* all that are not ignored become default */
+void flush_pending(struct process *p, struct sigpending *pend); /* proc_lock */
+
+/* exec/exe.c: the program file of a process, kept from writers. NULL is fine. */
+struct file *exe_get(struct file *exe);
+void exe_put(struct file *exe);
+
+/* rlimits of PID 1 where they are not unlimited: sys/rlimit.c */
+void rlimits_init(struct mmk_rlimit *rlim);
+
+/* futex.c */
+void futex_init(void);
+void futex_wake_addr(u64 addr, u32 n); /* of the calling task's mm, shared key */
+void exit_robust_list(struct task *t);
+int port_wait(void *ctx, const u32 *word, u32 seen, unsigned flags);
+void port_wake(void *ctx, const u32 *word);
+
+/* times.c */
+void process_cputime_locked(struct process *p, u64 *utime, u64 *stime);
+void process_tick(struct process *p); /* from the timer interrupt: CPU-time timers and limits */
+bool process_needs_tick(const struct process *p);
+void itimers_init(struct process *p);
+void itimers_exit(struct process *p); /* none fires any more */
+/* A thread's times are added to the process; proc_lock. */
+void account_dead_thread(struct task *t);
+
+#endif

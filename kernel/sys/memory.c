@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* The memory calls: straight into the core. */
+#include <mmkit/mmkit.h>
+
+#include "kernel/sched/task.h"
+#include "kernel/sys/calls.h"
+
+long sys_brk(u64 brk)
+{
+	return (long)mmk_sys_brk(&current->mmk, brk);
+}
+
+long sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
+{
+	return mmk_sys_mmap(&current->mmk, addr, len, prot, flags, (int)fd, off);
+}
+
+long sys_munmap(u64 addr, u64 len)
+{
+	return mmk_sys_munmap(&current->mmk, addr, len);
+}
+
+long sys_mprotect(u64 addr, u64 len, u64 prot)
+{
+	return mmk_sys_mprotect(&current->mmk, addr, len, prot);
+}
+
+long sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
+{
+	return mmk_sys_mremap(&current->mmk, addr, old_len, new_len, flags, new_addr);
+}
+
+long sys_msync(u64 addr, u64 len, u64 flags)
+{
+	return mmk_sys_msync(&current->mmk, addr, len, (int)flags);
+}
+
+long sys_mincore(u64 addr, u64 len, u64 vec)
+{
+	return mmk_sys_mincore(&current->mmk, addr, len, vec);
+}
+
+long sys_madvise(u64 addr, u64 len, u64 advice)
+{
+	return mmk_sys_madvise(&current->mmk, addr, len, (int)advice);
+}
+
+long sys_mlock(u64 addr, u64 len)
+{
+	return mmk_sys_mlock(&current->mmk, addr, len);
+}
+
+long sys_mlock2(u64 addr, u64 len, u64 flags)
+{
+	return mmk_sys_mlock2(&current->mmk, addr, len, (int)flags);
+}
+
+long sys_munlock(u64 addr, u64 len)
+{
+	return mmk_sys_munlock(&current->mmk, addr, len);
+}
+
+long sys_mlockall(u64 flags)
+{
+	return mmk_sys_mlockall(&current->mmk, (int)flags);
+}
+
+long sys_munlockall(void)
+{
+	return mmk_sys_munlockall(&current->mmk);
+}
