@@ -49,15 +49,16 @@ static char *check_header(const Elf64_Ehdr *h)
 	if (h->e_machine != EM_AARCH64 || h->e_ident[EI_CLASS] != ELFCLASS64 ||
 	    h->e_ident[EI_DATA] != ELFDATA2LSB)
 		return xprintf("is a program for %s; the guest runs arm64 ones: compile it with "
-			       "aarch64-linux-gnu-gcc -static",
-			       h->e_ident[EI_DATA] != ELFDATA2LSB ? "a big-endian machine" :
-								    machine_name(h->e_machine));
+		               "aarch64-linux-gnu-gcc -static",
+		               h->e_ident[EI_DATA] != ELFDATA2LSB ? "a big-endian machine"
+		                                                  : machine_name(h->e_machine));
 	if (h->e_type == ET_REL)
 		return say("is an object file, not a program: link it");
 	if (h->e_type != ET_EXEC && h->e_type != ET_DYN)
 		return xprintf("is an ELF file of type %u, not a program", h->e_type);
 	if (h->e_phentsize != sizeof(Elf64_Phdr) || !h->e_phnum)
-		return say("has no program headers of the right size: it is damaged, build it again");
+		return say(
+		    "has no program headers of the right size: it is damaged, build it again");
 	if (!h->e_entry)
 		return say("has no entry point: it is a shared library, not a program");
 	return NULL;
@@ -66,8 +67,8 @@ static char *check_header(const Elf64_Ehdr *h)
 static char *cut_off(off_t size, uint64_t need)
 {
 	return xprintf("is cut off: it has %lld bytes, its headers speak of %llu; copy or build it "
-		       "again",
-		       (long long)size, (unsigned long long)need);
+	               "again",
+	               (long long)size, (unsigned long long)need);
 }
 
 static char *check_interp(int fd, const Elf64_Phdr *p, char **interp)
@@ -94,7 +95,8 @@ static char *check_segment(int fd, off_t size, const Elf64_Phdr *p, char **inter
 	if (end > (uint64_t)size)
 		return cut_off(size, end);
 	if (p->p_type == PT_LOAD && p->p_memsz < p->p_filesz)
-		return say("has a segment smaller than its contents: it is damaged, build it again");
+		return say(
+		    "has a segment smaller than its contents: it is damaged, build it again");
 	return p->p_type == PT_INTERP ? check_interp(fd, p, interp) : NULL;
 }
 

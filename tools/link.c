@@ -30,7 +30,7 @@ void buf_take(struct buf *b, size_t len)
 
 void frame_put(struct buf *b, enum frame_type type, const void *payload, size_t len)
 {
-	unsigned char header[FRAME_HEADER] = { type, len & 0xff, len >> 8 & 0xff, len >> 16 & 0xff };
+	unsigned char header[FRAME_HEADER] = {type, len & 0xff, len >> 8 & 0xff, len >> 16 & 0xff};
 
 	buf_put(b, header, sizeof(header));
 	buf_put(b, payload, len);
@@ -60,7 +60,7 @@ static void put_environment(struct buf *b, const struct run_config *cfg, bool on
 
 void frame_put_config(struct buf *b, const struct run_config *cfg, const char *terminals)
 {
-	struct buf text = { 0 };
+	struct buf text = {0};
 	unsigned int i;
 
 	put_string(&text, 'p', cfg->guest_program);
@@ -136,7 +136,8 @@ static void frame_end(struct frame_reader *r)
 		r->has_status = true;
 		r->status = p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
 	} else if (r->header[0] == FRAME_FAILED && !r->failure) {
-		r->failure = xprintf("%.*s", (int)r->small.len, r->small.len ? (const char *)p : "");
+		r->failure =
+		    xprintf("%.*s", (int)r->small.len, r->small.len ? (const char *)p : "");
 	}
 }
 

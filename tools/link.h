@@ -49,13 +49,13 @@ void frame_put_config(struct buf *b, const struct run_config *cfg, const char *t
 /* Where the guest's frames go. */
 struct frame_reader {
 	unsigned char header[FRAME_HEADER];
-	unsigned int have;	 /* bytes of the header so far */
-	uint32_t left;		 /* bytes of the payload still to come */
+	unsigned int have; /* bytes of the header so far */
+	uint32_t left;     /* bytes of the payload still to come */
 	struct buf *out, *err, *report;
-	struct buf small;	 /* payload of 's' and 'x' */
+	struct buf small; /* payload of 's' and 'x' */
 	bool has_status;
 	uint32_t status;
-	char *failure;		 /* text of an 'x' frame */
+	char *failure; /* text of an 'x' frame */
 };
 
 /* false: this is not what a guest of ours would send. */

@@ -74,8 +74,8 @@ static void add_shares(struct words *w, const struct run_config *cfg)
 		const struct share *s = &cfg->shares[i];
 		char *dir = escape_commas(s->host_dir);
 
-		add2(w, "-fsdev", xprintf("local,id=fs%u,path=%s,security_model=none,multidevs=remap",
-					  i, dir));
+		add2(w, "-fsdev",
+		     xprintf("local,id=fs%u,path=%s,security_model=none,multidevs=remap", i, dir));
 		add2(w, "-device", xprintf("virtio-9p-device,fsdev=fs%u,mount_tag=%s", i, s->tag));
 		free(dir);
 	}
@@ -110,7 +110,7 @@ static void add_boot(struct words *w, const struct run_config *cfg)
 static char **machine_words(const struct run_config *cfg, int console, int link)
 {
 	const char *qemu = getenv("MMKIT_QEMU");
-	struct words w = { NULL, 0 };
+	struct words w = {NULL, 0};
 
 	add(&w, xprintf("%s", qemu && *qemu ? qemu : "qemu-system-aarch64"));
 	add_hardware(&w, cfg);
@@ -145,7 +145,7 @@ static void __attribute__((noreturn)) become_qemu(char **words, int errors)
 	close(errors);
 	execvp(words[0], words);
 	fprintf(stderr, "%s: %s%s\n", words[0], strerror(errno),
-		errno == ENOENT ? "; install Debian's qemu-system-arm, or run ./mmkit setup" : "");
+	        errno == ENOENT ? "; install Debian's qemu-system-arm, or run ./mmkit setup" : "");
 	_exit(127);
 }
 
@@ -160,7 +160,7 @@ static void free_words(char **words)
 
 void machine_start(struct machine *m, const struct run_config *cfg)
 {
-	int console[2], link[2] = { -1, -1 }, errors[2];
+	int console[2], link[2] = {-1, -1}, errors[2];
 	char **words;
 
 	make_pair(console);

@@ -14,7 +14,7 @@
 
 #define MEM_MIN_MIB 32
 #define MEM_MAX_MIB (64 * 1024)
-#define SMP_MAX	    8
+#define SMP_MAX     8
 
 enum {
 	OPT_ROOT = 256,
@@ -31,25 +31,25 @@ enum {
 };
 
 static const struct option options[] = {
-	{ "root", required_argument, NULL, OPT_ROOT },
-	{ "mem", required_argument, NULL, OPT_MEM },
-	{ "smp", required_argument, NULL, OPT_SMP },
-	{ "cpu", required_argument, NULL, OPT_CPU },
-	{ "icount", no_argument, NULL, OPT_ICOUNT },
-	{ "initrd", required_argument, NULL, OPT_INITRD },
-	{ "append", required_argument, NULL, OPT_APPEND },
-	{ "report", no_argument, NULL, OPT_REPORT },
-	/* what ./mmkit itself passes */
-	{ "kernel", required_argument, NULL, OPT_KERNEL },
-	{ "tree", required_argument, NULL, OPT_TREE },
-	{ "tour", required_argument, NULL, OPT_TOUR },
-	{ NULL, 0, NULL, 0 },
+    {"root", required_argument, NULL, OPT_ROOT},
+    {"mem", required_argument, NULL, OPT_MEM},
+    {"smp", required_argument, NULL, OPT_SMP},
+    {"cpu", required_argument, NULL, OPT_CPU},
+    {"icount", no_argument, NULL, OPT_ICOUNT},
+    {"initrd", required_argument, NULL, OPT_INITRD},
+    {"append", required_argument, NULL, OPT_APPEND},
+    {"report", no_argument, NULL, OPT_REPORT},
+    /* what ./mmkit itself passes */
+    {"kernel", required_argument, NULL, OPT_KERNEL},
+    {"tree", required_argument, NULL, OPT_TREE},
+    {"tour", required_argument, NULL, OPT_TOUR},
+    {NULL, 0, NULL, 0},
 };
 
 /* The CPUs of QEMU's virt machine that have 4 KiB pages and 48-bit addresses. */
 static const char *const cpus[] = {
-	"cortex-a35", "cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76",
-	"a64fx",      "neoverse-n1", "max",
+    "cortex-a35", "cortex-a53", "cortex-a57",  "cortex-a72",
+    "cortex-a76", "a64fx",      "neoverse-n1", "max",
 };
 
 static unsigned long parse_mem(const char *text)
@@ -59,13 +59,14 @@ static unsigned long parse_mem(const char *text)
 
 	errno = 0;
 	value = strtoul(text, &end, 10);
-	mib = *end == 'G' || *end == 'g' ? value * 1024 :
-	      *end == 'K' || *end == 'k' ? value / 1024 : value;
+	mib = *end == 'G' || *end == 'g'   ? value * 1024
+	      : *end == 'K' || *end == 'k' ? value / 1024
+	                                   : value;
 	if (*end && strchr("MmGgKk", *end))
 		end++;
 	if (!isdigit((unsigned char)text[0]) || *end || errno)
-		die(EXIT_BAD_CALL, "--mem %s: not a size; write a number and M or G, as in --mem 512M",
-		    text);
+		die(EXIT_BAD_CALL,
+		    "--mem %s: not a size; write a number and M or G, as in --mem 512M", text);
 	if (mib < MEM_MIN_MIB)
 		die(EXIT_BAD_CALL, "--mem %s: too little; the machine needs at least %dM", text,
 		    MEM_MIN_MIB);
@@ -101,11 +102,11 @@ static const char *parse_root(const char *text)
 	struct stat st;
 
 	if (!path || stat(path, &st))
-		die(EXIT_BAD_CALL, "--root %s: %s; name a directory that holds the guest's files", text,
-		    strerror(errno));
+		die(EXIT_BAD_CALL, "--root %s: %s; name a directory that holds the guest's files",
+		    text, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
-		die(EXIT_BAD_CALL, "--root %s: not a directory; name one that holds the guest's files",
-		    text);
+		die(EXIT_BAD_CALL,
+		    "--root %s: not a directory; name one that holds the guest's files", text);
 	if (access(path, R_OK | X_OK))
 		die(EXIT_BAD_CALL, "--root %s: cannot be read: %s", text, strerror(errno));
 	return path;
@@ -116,7 +117,8 @@ static const char *parse_initrd(const char *text)
 	struct stat st;
 
 	if (stat(text, &st))
-		die(EXIT_BAD_CALL, "--initrd %s: %s; name a newc cpio archive", text, strerror(errno));
+		die(EXIT_BAD_CALL, "--initrd %s: %s; name a newc cpio archive", text,
+		    strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		die(EXIT_BAD_CALL, "--initrd %s: not a file; name a newc cpio archive", text);
 	if (access(text, R_OK))
@@ -173,8 +175,8 @@ static void refuse(int verdict, char **argv, int at)
 	if (verdict == ':')
 		die(EXIT_BAD_CALL, "%s needs a value; ./mmkit help lists the options", word);
 	if (strchr(word, '=') && !strncmp(word, "--", 2))
-		die(EXIT_BAD_CALL, "%s: no such option, or it takes no value; ./mmkit help lists them",
-		    word);
+		die(EXIT_BAD_CALL,
+		    "%s: no such option, or it takes no value; ./mmkit help lists them", word);
 	die(EXIT_BAD_CALL,
 	    "%s: no such option; ./mmkit help lists them (write -- before a PROGRAM that begins "
 	    "with -)",
@@ -186,18 +188,20 @@ static void check_combination(const struct run_config *cfg, bool has_program)
 	if (!cfg->initrd)
 		return;
 	if (has_program)
-		die(EXIT_BAD_CALL, "--initrd runs the archive's own /init and takes no PROGRAM; words "
-				   "for it go into --append '-- WORD...'");
+		die(EXIT_BAD_CALL,
+		    "--initrd runs the archive's own /init and takes no PROGRAM; words "
+		    "for it go into --append '-- WORD...'");
 	if (cfg->root)
-		die(EXIT_BAD_CALL, "--initrd and --root exclude each other: the archive is the root");
+		die(EXIT_BAD_CALL,
+		    "--initrd and --root exclude each other: the archive is the root");
 	if (cfg->report)
 		die(EXIT_BAD_CALL, "--report needs a PROGRAM; a machine booted from --initrd ends "
-				   "without one");
+		                   "without one");
 }
 
 void options_parse(struct run_config *cfg, int argc, char **argv)
 {
-	*cfg = (struct run_config){ .cpu = "cortex-a72", .append = "", .mem_mib = 512, .smp = 1 };
+	*cfg = (struct run_config){.cpu = "cortex-a72", .append = "", .mem_mib = 512, .smp = 1};
 	opterr = 0;
 	for (;;) {
 		int at = optind;

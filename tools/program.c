@@ -25,15 +25,15 @@
 #define GUEST_PATH  "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 static const char *const search_dirs[] = {
-	"/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin",
+    "/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin",
 };
 
 void run_add_share(struct run_config *cfg, const char *tag, const char *host_dir,
-		   const char *guest_path)
+                   const char *guest_path)
 {
 	if (cfg->nr_shares == RUN_MAX_SHARES)
 		abort();
-	cfg->shares[cfg->nr_shares++] = (struct share){ tag, xprintf("%s", host_dir), guest_path };
+	cfg->shares[cfg->nr_shares++] = (struct share){tag, xprintf("%s", host_dir), guest_path};
 }
 
 static const char *root_of(const struct run_config *cfg)
@@ -94,7 +94,8 @@ static void place_host_file(struct run_config *cfg, const char *cwd)
 	char *real = realpath(name, NULL), *slash;
 
 	if (!real)
-		die(EXIT_BAD_CALL, "%s: %s; give the path of an arm64 program", name, strerror(errno));
+		die(EXIT_BAD_CALL, "%s: %s; give the path of an arm64 program", name,
+		    strerror(errno));
 	check_startable(cfg, real, name);
 	rest = below(root_of(cfg), real);
 	if (rest) {
@@ -140,11 +141,13 @@ static void place_by_name(struct run_config *cfg)
 		return;
 	}
 	if (!access(name, F_OK))
-		die(EXIT_BAD_CALL, "%s: the guest has no such program; for the file of this directory "
-				   "write ./%s",
+		die(EXIT_BAD_CALL,
+		    "%s: the guest has no such program; for the file of this directory "
+		    "write ./%s",
 		    name, name);
-	die(EXIT_BAD_CALL, "%s: the guest has no such program; for a file of yours give a path, as in "
-			   "./%s",
+	die(EXIT_BAD_CALL,
+	    "%s: the guest has no such program; for a file of yours give a path, as in "
+	    "./%s",
 	    name, name);
 }
 

@@ -91,7 +91,7 @@ static int walk_step(struct walk *w, const char *root, const char *name)
 
 char *rootwalk(const char *root, const char *path)
 {
-	struct walk w = { .links = 0 };
+	struct walk w = {.links = 0};
 	char name[NAME_MAX + 1];
 
 	if (strlen(path) >= sizeof(w.todo)) {

@@ -21,9 +21,9 @@
 
 /* Exit statuses of our own; every other one is the guest program's. */
 enum {
-	EXIT_IO = 1,	   /* standard output could not be written */
-	EXIT_BAD_CALL = 2, /* the user's call is at fault: one line says how */
-	EXIT_MACHINE = 125, /* the machine could not be started, or died */
+	EXIT_IO = 1,         /* standard output could not be written */
+	EXIT_BAD_CALL = 2,   /* the user's call is at fault: one line says how */
+	EXIT_MACHINE = 125,  /* the machine could not be started, or died */
 	EXIT_SIGNALED = 128, /* + the signal that ended us */
 };
 
@@ -37,20 +37,20 @@ struct share {
 };
 
 struct run_config {
-	const char *kernel;   /* the Image */
-	const char *tree;     /* the default root: Debian's busybox */
-	const char *tour;     /* the program of the tour */
-	const char *root;     /* --root, or NULL for the tree */
+	const char *kernel; /* the Image */
+	const char *tree;   /* the default root: Debian's busybox */
+	const char *tour;   /* the program of the tour */
+	const char *root;   /* --root, or NULL for the tree */
 	const char *cpu;
-	const char *append;   /* --append, or "" */
-	const char *initrd;   /* --initrd, or NULL */
+	const char *append; /* --append, or "" */
+	const char *initrd; /* --initrd, or NULL */
 	unsigned long mem_mib;
 	unsigned int smp;
 	bool icount;
 	bool report;
 
-	char **argv;	      /* PROGRAM and its arguments, NULL-terminated */
-	char *guest_program;  /* path of PROGRAM as the guest sees it */
+	char **argv;         /* PROGRAM and its arguments, NULL-terminated */
+	char *guest_program; /* path of PROGRAM as the guest sees it */
 	const char *guest_cwd;
 	const char *guest_path; /* the guest's PATH */
 	struct share shares[RUN_MAX_SHARES];
@@ -68,7 +68,7 @@ void options_parse(struct run_config *cfg, int argc, char **argv);
 /* program.c: fills guest_program, guest_cwd and the shares; dies with EXIT_BAD_CALL. */
 void program_place(struct run_config *cfg);
 void run_add_share(struct run_config *cfg, const char *tag, const char *host_dir,
-		   const char *guest_path);
+                   const char *guest_path);
 
 /*
  * elfcheck.c: NULL if the file at host path @file can be started as an arm64 program, else why not,
@@ -79,7 +79,8 @@ char *elfcheck(const char *file, char **interp);
 
 /*
  * rootwalk.c: the host path of guest path @path, each symbolic link followed as the guest would:
- * absolute ones begin at @root again, ".." never leaves it. NULL and errno if there is no such file.
+ * absolute ones begin at @root again, ".." never leaves it. NULL and errno if there is no such
+ * file.
  */
 char *rootwalk(const char *root, const char *path);
 

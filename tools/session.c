@@ -3,7 +3,8 @@
  * One guest's life, seen from the host: a poll loop that carries
  *
  *	standard input  -> 'i' frames -> guest		(read only while the guest keeps up)
- *	guest -> 'o','E' frames -> standard output, error	(taken only while the reader keeps up)
+ *	guest -> 'o','E' frames -> standard output, error	(taken only while the reader keeps
+ *up)
  *
  * until QEMU is gone and everything it said has been delivered. With --initrd there is no link: the
  * serial line is the user's terminal, byte for byte.
@@ -28,13 +29,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHUNK		  (32 * 1024)
-#define BACKLOG_MAX	  (256 * 1024) /* per direction, before we stop reading */
-#define TAIL_MAX	  (64 * 1024)  /* of the console, for a post-mortem */
-#define TAIL_LINES	  20
-#define POWER_OFF_SECONDS 60 /* from the exit status to QEMU's end */
-#define PANIC_SECONDS	  1  /* from "Kernel panic" to our giving up */
-#define ESCAPE		  0x1d /* Ctrl-], three times in a row */
+#define CHUNK             (32 * 1024)
+#define BACKLOG_MAX       (256 * 1024) /* per direction, before we stop reading */
+#define TAIL_MAX          (64 * 1024)  /* of the console, for a post-mortem */
+#define TAIL_LINES        20
+#define POWER_OFF_SECONDS 60   /* from the exit status to QEMU's end */
+#define PANIC_SECONDS     1    /* from "Kernel panic" to our giving up */
+#define ESCAPE            0x1d /* Ctrl-], three times in a row */
 
 struct session {
 	const struct run_config *cfg;
@@ -43,13 +44,13 @@ struct session {
 	struct frame_reader reader;
 	struct buf to_guest, out, err, report;
 	struct buf console_tail, qemu_tail;
-	int console_log;     /* the file $MMKIT_CONSOLE, or -1 */
+	int console_log; /* the file $MMKIT_CONSOLE, or -1 */
 	bool stdin_open, stdout_failed, err_closed;
 	bool stdin_is_terminal;
 	unsigned int escapes;
-	int qemu_status;     /* wait status, once qemu_ended */
+	int qemu_status; /* wait status, once qemu_ended */
 	bool qemu_ended, panicked;
-	time_t deadline;     /* 0: none */
+	time_t deadline; /* 0: none */
 };
 
 enum { P_SIGNAL, P_WIRE, P_CONSOLE, P_QEMU, P_IN, P_OUT, P_ERR, P_NR };
@@ -62,7 +63,8 @@ static time_t now(void)
 	return t.tv_sec;
 }
 
-/* Ends it all at once; the guest's output that is not yet delivered is lost, as the caller wants. */
+/* Ends it all at once; the guest's output that is not yet delivered is lost, as the caller wants.
+ */
 static void __attribute__((noreturn)) abandon(struct session *s, int status)
 {
 	machine_kill(&s->m);
@@ -84,8 +86,8 @@ static void print_tail(const char *title, const struct buf *tail)
 
 	if (!tail->len)
 		return;
-	while (from > text && (from[-1] != '\n' || from == text + tail->len ||
-			       ++lines < TAIL_LINES))
+	while (from > text &&
+	       (from[-1] != '\n' || from == text + tail->len || ++lines < TAIL_LINES))
 		from--;
 	fprintf(stderr, "%s\n", title);
 	fwrite(from, 1, text + tail->len - from, stderr);
@@ -110,8 +112,8 @@ static void watch_for_panic(struct session *s)
 {
 	static const char word[] = "Kernel panic";
 
-	if (s->panicked || !memmem(buf_data(&s->console_tail), s->console_tail.len, word,
-				   sizeof(word) - 1))
+	if (s->panicked ||
+	    !memmem(buf_data(&s->console_tail), s->console_tail.len, word, sizeof(word) - 1))
 		return;
 	s->panicked = true;
 	s->deadline = now() + PANIC_SECONDS;
@@ -123,8 +125,9 @@ static void take_frames(struct session *s, const unsigned char *data, size_t len
 
 	if (!frame_feed(&s->reader, data, len)) {
 		machine_kill(&s->m);
-		die(EXIT_MACHINE, "the guest sent what is no frame (type 0x%02x); is --kernel the "
-				  "kernel of this build?",
+		die(EXIT_MACHINE,
+		    "the guest sent what is no frame (type 0x%02x); is --kernel the "
+		    "kernel of this build?",
 		    s->reader.header[0]);
 	}
 	if (s->reader.has_status && !had_status && !s->deadline)
@@ -260,8 +263,8 @@ static void from_signals(struct session *s)
 
 static void to_wire(struct session *s)
 {
-	ssize_t put = send(wire(s), buf_data(&s->to_guest), s->to_guest.len,
-			   MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t put =
+	    send(wire(s), buf_data(&s->to_guest), s->to_guest.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (put > 0)
 		buf_take(&s->to_guest, put);
@@ -310,21 +313,21 @@ static short when(bool condition, short events)
 static void arm(struct session *s, struct pollfd p[P_NR])
 {
 	bool room = s->out.len < BACKLOG_MAX && s->err.len < BACKLOG_MAX;
-	bool take_input = s->stdin_open && s->to_guest.len < BACKLOG_MAX && !s->reader.has_status &&
-			  wire(s) >= 0;
+	bool take_input =
+	    s->stdin_open && s->to_guest.len < BACKLOG_MAX && !s->reader.has_status && wire(s) >= 0;
 	short wire_events = when(room, POLLIN) | when(s->to_guest.len, POLLOUT);
 
-	p[P_SIGNAL] = (struct pollfd){ s->signals, POLLIN, 0 };
-	p[P_WIRE] = (struct pollfd){ wire_events ? s->m.link : -1, wire_events, 0 };
-	p[P_CONSOLE] = (struct pollfd){ s->m.console, POLLIN, 0 };
+	p[P_SIGNAL] = (struct pollfd){s->signals, POLLIN, 0};
+	p[P_WIRE] = (struct pollfd){wire_events ? s->m.link : -1, wire_events, 0};
+	p[P_CONSOLE] = (struct pollfd){s->m.console, POLLIN, 0};
 	if (!linked(s)) {
 		p[P_WIRE].fd = -1;
-		p[P_CONSOLE] = (struct pollfd){ wire_events ? s->m.console : -1, wire_events, 0 };
+		p[P_CONSOLE] = (struct pollfd){wire_events ? s->m.console : -1, wire_events, 0};
 	}
-	p[P_QEMU] = (struct pollfd){ s->m.errors, POLLIN, 0 };
-	p[P_IN] = (struct pollfd){ take_input ? STDIN_FILENO : -1, POLLIN, 0 };
-	p[P_OUT] = (struct pollfd){ s->out.len ? STDOUT_FILENO : -1, POLLOUT, 0 };
-	p[P_ERR] = (struct pollfd){ s->err.len ? STDERR_FILENO : -1, POLLOUT, 0 };
+	p[P_QEMU] = (struct pollfd){s->m.errors, POLLIN, 0};
+	p[P_IN] = (struct pollfd){take_input ? STDIN_FILENO : -1, POLLIN, 0};
+	p[P_OUT] = (struct pollfd){s->out.len ? STDOUT_FILENO : -1, POLLOUT, 0};
+	p[P_ERR] = (struct pollfd){s->err.len ? STDERR_FILENO : -1, POLLOUT, 0};
 }
 
 static void serve(struct session *s, const struct pollfd p[P_NR])
@@ -351,8 +354,8 @@ static void serve(struct session *s, const struct pollfd p[P_NR])
 
 static bool finished(const struct session *s)
 {
-	return s->qemu_ended && wire(s) < 0 && s->m.console < 0 && s->m.errors < 0 &&
-	       !s->out.len && !s->err.len;
+	return s->qemu_ended && wire(s) < 0 && s->m.console < 0 && s->m.errors < 0 && !s->out.len &&
+	       !s->err.len;
 }
 
 /* A machine that does not end although its program has, or that panicked, is ended. */
@@ -384,7 +387,7 @@ static void loop(struct session *s)
 
 static int open_signals(void)
 {
-	static const int wanted[] = { SIGCHLD, SIGWINCH, SIGCONT, SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	static const int wanted[] = {SIGCHLD, SIGWINCH, SIGCONT, SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	sigset_t set;
 	unsigned int i;
 
@@ -404,7 +407,7 @@ static void open_link(struct session *s)
 
 	for (fd = 0; fd < 3; fd++)
 		if (isatty(fd))
-			strcat(terminals, (const char *[]){ "0", "1", "2" }[fd]);
+			strcat(terminals, (const char *[]){"0", "1", "2"}[fd]);
 	frame_put_config(&s->to_guest, s->cfg, terminals);
 	send_window_size(s);
 }
@@ -427,7 +430,7 @@ static void machine_failed(struct session *s)
 		fprintf(stderr, "mmkit: QEMU was killed by signal %d\n", WTERMSIG(s->qemu_status));
 	else if (WEXITSTATUS(s->qemu_status))
 		fprintf(stderr, "mmkit: QEMU could not run the machine (its exit status: %d)\n",
-			WEXITSTATUS(s->qemu_status));
+		        WEXITSTATUS(s->qemu_status));
 	else
 		fprintf(stderr, "mmkit: the machine ended before its program did\n");
 	print_tail("QEMU said:", &s->qemu_tail);
@@ -467,10 +470,10 @@ static void session_free(struct session *s)
 
 int session_run(const struct run_config *cfg)
 {
-	struct session s = { .cfg = cfg, .stdin_open = true };
+	struct session s = {.cfg = cfg, .stdin_open = true};
 	int status;
 
-	s.reader = (struct frame_reader){ .out = &s.out, .err = &s.err, .report = &s.report };
+	s.reader = (struct frame_reader){.out = &s.out, .err = &s.err, .report = &s.report};
 	s.signals = open_signals();
 	if (s.signals < 0)
 		die(EXIT_MACHINE, "signalfd: %s", strerror(errno));

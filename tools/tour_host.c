@@ -52,8 +52,8 @@ static bool judge_file(const char *dir, const char *name, bool changed)
 	expected_bytes(name, changed, want);
 	good = f && len == sizeof(want) && !memcmp(got, want, len);
 	printf("  %-12s %s: %zu bytes, %s\n", name, good ? "as it should be" : "WRONG", len,
-	       changed ? "changed where the guest wrote through its shared mapping, nowhere else" :
-			 "untouched by what the guest wrote through its private mapping");
+	       changed ? "changed where the guest wrote through its shared mapping, nowhere else"
+	               : "untouched by what the guest wrote through its private mapping");
 	if (f)
 		fclose(f);
 	free(path);
@@ -65,7 +65,7 @@ static char *tour_dir;
 /* At exit, however that comes. */
 static void remove_files(void)
 {
-	static const char *const names[] = { TOUR_PRIVATE, TOUR_SHARED };
+	static const char *const names[] = {TOUR_PRIVATE, TOUR_SHARED};
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
@@ -80,9 +80,9 @@ static void remove_files(void)
 
 static int run_guest_half(const struct run_config *base, const char *dir)
 {
-	static char *argv[] = { "tour", GUEST_DIR, NULL };
+	static char *argv[] = {"tour", GUEST_DIR, NULL};
 	struct run_config cfg = *base;
-	char *path[] = { xprintf("%s", base->tour), NULL };
+	char *path[] = {xprintf("%s", base->tour), NULL};
 
 	cfg.argv = path;
 	program_place(&cfg);
@@ -108,7 +108,7 @@ static int verdict(int status, const char *dir)
 
 static int shell(const struct run_config *base)
 {
-	static char *argv[] = { "sh", NULL };
+	static char *argv[] = {"sh", NULL};
 	struct run_config cfg = *base;
 
 	printf("\nNow a shell on this kernel; your directory is /host, Ctrl-D leaves.\n\n");

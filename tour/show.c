@@ -19,7 +19,7 @@
 
 /* Bits of a pagemap entry. */
 #define PM_PRESENT   (1ull << 63)
-#define PM_FILE	     (1ull << 61) /* a page of a file, or shared memory */
+#define PM_FILE      (1ull << 61) /* a page of a file, or shared memory */
 #define PM_EXCLUSIVE (1ull << 56) /* mapped here only */
 #define PM_SOFTDIRTY (1ull << 55)
 #define PM_FRAME     ((1ull << 55) - 1)
@@ -177,8 +177,8 @@ static void show_pte(unsigned long at)
 		return;
 	}
 	attributes(at, more, sizeof(more));
-	printf("     pte   %lx -> frame %#llx, %s%s%s%s\n", at, (unsigned long long)(entry & PM_FRAME),
-	       entry & PM_FILE ? "of a file" : "anonymous",
+	printf("     pte   %lx -> frame %#llx, %s%s%s%s\n", at,
+	       (unsigned long long)(entry & PM_FRAME), entry & PM_FILE ? "of a file" : "anonymous",
 	       entry & PM_EXCLUSIVE ? ", mapped once" : ", shared or zero",
 	       entry & PM_SOFTDIRTY ? ", soft-dirty" : "", more);
 }
@@ -224,11 +224,12 @@ void show_begin(void)
 	       "     vma   the kernel's promise: a line of /proc/self/maps\n"
 	       "     pte   what the CPU's page table says of each page: /proc/self/pagemap\n"
 	       "     file  what read(2) finds in the file\n"
-	       "and whether what was claimed came true. What is shown after one step is how things stand before\n"
+	       "and whether what was claimed came true. What is shown after one step is how things "
+	       "stand before\n"
 	       "the next. %s\n",
-	       access("/proc/self/ptdump", R_OK) ?
-		       "" :
-		       "In brackets: the level of the PTE and its bits, from /proc/self/ptdump.");
+	       access("/proc/self/ptdump", R_OK)
+	           ? ""
+	           : "In brackets: the level of the PTE and its bits, from /proc/self/ptdump.");
 }
 
 int show_end(void)

@@ -92,7 +92,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 /* The access that faults, and the signal that came of it. */
 static siginfo_t poke(volatile char *at, bool write)
 {
-	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO };
+	struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
 
 	sigaction(SIGSEGV, &action, NULL);
 	sigaction(SIGBUS, &action, NULL);
@@ -121,8 +121,10 @@ static void expect_signal(siginfo_t got, int sig, int code, const char *names, c
 static void private_file_read(char *p, int fd)
 {
 	step("read one byte: p[0]");
-	explain("The CPU finds no PTE and faults. The kernel looks up the VMA, finds the file's page in the\n"
-		"page cache, and writes a PTE to that very frame - read-only, since it belongs to the file.");
+	explain("The CPU finds no PTE and faults. The kernel looks up the VMA, finds the file's "
+	        "page in the\n"
+	        "page cache, and writes a PTE to that very frame - read-only, since it belongs to "
+	        "the file.");
 	expect(p[0] == 'T', "p[0] is 'T', the file's first byte");
 	show(p, 2, fd);
 	expect(is_present(p) && is_file(p), "the PTE of page 0 leads to a frame of the file");
@@ -134,11 +136,14 @@ static void private_file_write(char *p, int fd)
 
 	step("write: memcpy(p + %d, \"%s\", %zu)", TOUR_CHANGE_AT, TOUR_CHANGE,
 	     sizeof(TOUR_CHANGE) - 1);
-	explain("The PTE is read-only, the VMA says writable: so this is copy on write. The kernel takes a new\n"
-		"frame, copies the page, and the PTE now leads to the copy. The file knows nothing of it.");
+	explain("The PTE is read-only, the VMA says writable: so this is copy on write. The kernel "
+	        "takes a new\n"
+	        "frame, copies the page, and the PTE now leads to the copy. The file knows nothing "
+	        "of it.");
 	memcpy(p + TOUR_CHANGE_AT, TOUR_CHANGE, sizeof(TOUR_CHANGE) - 1);
 	show(p, 2, fd);
-	expect(frame_of(p) != before && !is_file(p), "another frame than before, and no longer the file's");
+	expect(frame_of(p) != before && !is_file(p),
+	       "another frame than before, and no longer the file's");
 	expect(!memcmp(p + TOUR_CHANGE_AT, TOUR_CHANGE, 7), "the mapping has the change");
 	expect(file_unchanged(fd, TOUR_PRIVATE), "read(2) of the file does not see it");
 }
@@ -148,10 +153,12 @@ static void tour_private_file(void)
 	int fd = open_file(TOUR_PRIVATE);
 	char *p;
 
-	chapter(1, "private mapping of a file", "a copy of your own, made page by page, only where you write");
+	chapter(1, "private mapping of a file",
+	        "a copy of your own, made page by page, only where you write");
 	step("p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0)");
-	explain("mmap makes a VMA: a promise about a range of addresses. No page table entry is written, no\n"
-		"byte is read yet.");
+	explain("mmap makes a VMA: a promise about a range of addresses. No page table entry is "
+	        "written, no\n"
+	        "byte is read yet.");
 	p = map(2 * PAGE, RW, MAP_PRIVATE, fd);
 	show(p, 2, fd);
 	expect(!is_present(p) && !is_present(p + PAGE), "a VMA, but no PTE");
@@ -169,8 +176,9 @@ static void shared_file_write(char *p, int fd)
 
 	step("read p[0], then write: memcpy(p + %d, \"%s\", %zu)", TOUR_CHANGE_AT, TOUR_CHANGE,
 	     sizeof(TOUR_CHANGE) - 1);
-	explain("The same access as before, but now the frame of the page cache itself is made writable. It\n"
-		"is marked dirty, so that it will reach the disk - here: the host's file.");
+	explain("The same access as before, but now the frame of the page cache itself is made "
+	        "writable. It\n"
+	        "is marked dirty, so that it will reach the disk - here: the host's file.");
 	expect(p[0] == 'T', "p[0] is 'T', the file's first byte");
 	before = frame_of(p);
 	memcpy(p + TOUR_CHANGE_AT, TOUR_CHANGE, sizeof(TOUR_CHANGE) - 1);
@@ -184,9 +192,10 @@ static void shared_file_twice(char *p, int fd)
 	char *q = map(2 * PAGE, RW, MAP_SHARED, fd);
 
 	step("q = mmap(... the same file ..., MAP_SHARED); write q[4096 + ...]");
-	explain("A second mapping of the same file has addresses and PTEs of its own, but the frames are one.\n"
-		"%d bytes of page 1 belong to the file; the rest of that page is there and zero.",
-		(int)(TOUR_FILE_SIZE - PAGE));
+	explain("A second mapping of the same file has addresses and PTEs of its own, but the "
+	        "frames are one.\n"
+	        "%d bytes of page 1 belong to the file; the rest of that page is there and zero.",
+	        (int)(TOUR_FILE_SIZE - PAGE));
 	memcpy(q + TOUR_TAIL_AT, TOUR_TAIL, sizeof(TOUR_TAIL) - 1);
 	expect(p[PAGE] == '.' && q[0] == 'T', "both mappings read as the file");
 	show(p, 2, -1);
@@ -194,7 +203,8 @@ static void shared_file_twice(char *p, int fd)
 	expect(frame_of(p) == frame_of(q) && frame_of(p + PAGE) == frame_of(q + PAGE),
 	       "two mappings, the same frames");
 	expect(!memcmp(p + TOUR_TAIL_AT, TOUR_TAIL, 8), "what q wrote, p reads");
-	expect(p[TOUR_FILE_SIZE] == 0 && p[2 * PAGE - 1] == 0, "the tail past the end of the file is zero");
+	expect(p[TOUR_FILE_SIZE] == 0 && p[2 * PAGE - 1] == 0,
+	       "the tail past the end of the file is zero");
 	munmap(q, 2 * PAGE);
 }
 
@@ -222,8 +232,9 @@ static void tour_shared_file(void)
 static void anonymous_first_touch(char *p)
 {
 	step("read p[0] and p[4096]");
-	explain("Memory that was never written is zero. So one frame full of zeroes serves every reader: both\n"
-		"PTEs lead to it, read-only.");
+	explain("Memory that was never written is zero. So one frame full of zeroes serves every "
+	        "reader: both\n"
+	        "PTEs lead to it, read-only.");
 	expect(p[0] == 0 && p[PAGE] == 0, "both bytes are 0");
 	show(p, 2, -1);
 	expect(frame_of(p) == frame_of(p + PAGE), "two pages, one frame: the zero page");
@@ -263,8 +274,9 @@ static void anonymous_fork(char *p)
 	pid_t pid;
 
 	step("fork(); the child writes p[0] = 'B'");
-	explain("fork copies no page. Both page tables lead to the same frames, read-only for both; whoever\n"
-		"writes first gets a copy.");
+	explain("fork copies no page. Both page tables lead to the same frames, read-only for "
+	        "both; whoever\n"
+	        "writes first gets a copy.");
 	fflush(stdout);
 	pid = fork();
 	if (!pid)
@@ -274,7 +286,8 @@ static void anonymous_fork(char *p)
 	show(p, 1, -1);
 	expect(p[0] == 'A', "the parent still reads 'A'");
 	step("write p[0] = 'C' in the parent");
-	explain("The child is gone, the frame has one owner: it is made writable again, nothing is copied.");
+	explain("The child is gone, the frame has one owner: it is made writable again, nothing is "
+	        "copied.");
 	p[0] = 'C';
 	show(p, 1, -1);
 	expect(frame_of(p) == before, "the frame that it always was");
@@ -283,7 +296,8 @@ static void anonymous_fork(char *p)
 static void anonymous_dontneed(char *p)
 {
 	step("madvise(p, 8192, MADV_DONTNEED)");
-	explain("The VMA stays, the frames go back to the kernel, the PTEs are cleared, and the TLB forgets.");
+	explain("The VMA stays, the frames go back to the kernel, the PTEs are cleared, and the "
+	        "TLB forgets.");
 	if (madvise(p, 2 * PAGE, MADV_DONTNEED))
 		stop("madvise");
 	show(p, 2, -1);
@@ -325,8 +339,10 @@ static void tour_shared_anonymous(void)
 	pid_t pid;
 
 	chapter(4, "shared anonymous memory", "memory that a family of processes has in common");
-	step("p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0); p[0] = 'X'");
-	explain("Behind it lies a file without a name, in memory only: see what the VMA says of it.");
+	step("p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0); "
+	     "p[0] = 'X'");
+	explain(
+	    "Behind it lies a file without a name, in memory only: see what the VMA says of it.");
 	p = map(PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1);
 	p[0] = 'X';
 	show(p, 1, -1);
@@ -349,11 +365,13 @@ static void tour_faults(void)
 	int fd = open_file(TOUR_SHARED);
 	char *p = map(3 * PAGE, RW, MAP_SHARED, fd), *q;
 
-	chapter(5, "where the promise ends", "accesses that the kernel cannot serve become signals");
+	chapter(5, "where the promise ends",
+	        "accesses that the kernel cannot serve become signals");
 	step("map 3 pages of a file that has 1 page and %d bytes; read p[8192]",
 	     (int)(TOUR_FILE_SIZE - PAGE));
 	explain("There is a VMA, but the file has no such page: SIGBUS.");
-	expect_signal(poke(p + 2 * PAGE, false), SIGBUS, BUS_ADRERR, "SIGBUS, BUS_ADRERR", p + 2 * PAGE);
+	expect_signal(poke(p + 2 * PAGE, false), SIGBUS, BUS_ADRERR, "SIGBUS, BUS_ADRERR",
+	              p + 2 * PAGE);
 	show(p, 3, -1);
 	step("munmap(p, 12288); read p[5]");
 	munmap(p, 3 * PAGE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the two halves of the tour agree on: the guest's program, which maps the files, and the host's
- * part, which makes them and looks at them again afterwards.
+ * What the two halves of the tour agree on: the guest's program, which maps the files, and the
+ * host's part, which makes them and looks at them again afterwards.
  */
 #ifndef MMKIT_TOUR_H
 #define MMKIT_TOUR_H

@@ -75,7 +75,7 @@ static uint32_t read_header(char *type)
 
 static void send_frame(char type, const void *data, uint32_t len)
 {
-	unsigned char h[4] = { type, len & 0xff, len >> 8 & 0xff, len >> 16 & 0xff };
+	unsigned char h[4] = {type, len & 0xff, len >> 8 & 0xff, len >> 16 & 0xff};
 
 	write_all(link_fd, h, sizeof(h));
 	write_all(link_fd, data, len);
@@ -113,7 +113,7 @@ static void read_config(void)
 static void misbehave(const char *how)
 {
 	static const char panic[] = "line one\r\nKernel panic - not syncing: test\r\n";
-	unsigned char status[4] = { 127, 0, 0, 0 }, zero[4] = { 0 };
+	unsigned char status[4] = {127, 0, 0, 0}, zero[4] = {0};
 
 	if (!strcmp(how, "config")) {
 		send_frame('s', zero, 4);
@@ -214,8 +214,8 @@ static void pass_output(int *fd, char type)
 static void serve(struct child *c)
 {
 	while (c->out >= 0 || c->err >= 0) {
-		struct pollfd p[] = { { link_fd, POLLIN, 0 }, { c->out, POLLIN, 0 },
-				      { c->err, POLLIN, 0 } };
+		struct pollfd p[] = {
+		    {link_fd, POLLIN, 0}, {c->out, POLLIN, 0}, {c->err, POLLIN, 0}};
 
 		poll(p, 3, -1);
 		if (p[1].revents)
@@ -230,7 +230,7 @@ static void serve(struct child *c)
 int main(int argc, char **argv)
 {
 	const char *how = getenv("FAKEGUEST");
-	unsigned char status[4] = { 0 };
+	unsigned char status[4] = {0};
 	struct child c;
 	int code;
 

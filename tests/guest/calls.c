@@ -54,7 +54,7 @@ TEST(brk_stops_at_a_mapping)
 
 TEST(brk_obeys_the_data_limit)
 {
-	struct rlimit r = { 4UL << 20, 4UL << 20 };
+	struct rlimit r = {4UL << 20, 4UL << 20};
 	unsigned long now = raw_brk(0);
 
 	CHECK(!setrlimit(RLIMIT_DATA, &r));
@@ -118,7 +118,7 @@ TEST(fsync_after_mapped_writes)
 
 TEST(mincore_of_anonymous_memory)
 {
-	unsigned char *p = (void *)map_anon(4), vec[4] = { 9, 9, 9, 9 };
+	unsigned char *p = (void *)map_anon(4), vec[4] = {9, 9, 9, 9};
 
 	p[page] = 1;
 	p[3 * page] = 1;
@@ -132,7 +132,7 @@ TEST(mincore_of_anonymous_memory)
 TEST(mincore_of_a_file_in_the_cache)
 {
 	int fd = test_file(3 * page);
-	unsigned char vec[3] = { 0 };
+	unsigned char vec[3] = {0};
 	char *p = map(NULL, 3 * page, RW, MAP_SHARED, fd, 0);
 
 	memset(p, 1, 3 * page);
@@ -212,7 +212,7 @@ TEST(madvise_refusals)
 TEST(populate_has_the_pages_there)
 {
 	char *p = map(NULL, 8 * page, RW, ANON | MAP_POPULATE, -1, 0);
-	unsigned char vec[8] = { 0 };
+	unsigned char vec[8] = {0};
 	int i;
 
 	CHECK(!mincore(p, 8 * page, vec));
@@ -233,7 +233,7 @@ TEST(populate_of_a_file)
 TEST(locked_mapping_has_the_pages_there)
 {
 	char *p = map(NULL, 3 * page, RW, ANON | MAP_LOCKED, -1, 0);
-	unsigned char vec[3] = { 0 };
+	unsigned char vec[3] = {0};
 
 	CHECK(!mincore(p, 3 * page, vec));
 	CHECK_EQ(vec[0] & vec[1] & vec[2] & 1, 1);

@@ -9,7 +9,7 @@
 /* mov w0, #value; ret */
 static void write_function(void *at, unsigned int value)
 {
-	uint32_t code[2] = { 0x52800000 | value << 5, 0xd65f03c0 };
+	uint32_t code[2] = {0x52800000 | value << 5, 0xd65f03c0};
 
 	memcpy(at, code, sizeof(code));
 }

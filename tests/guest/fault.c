@@ -24,8 +24,7 @@ TEST(null_is_MAPERR)
 
 TEST(kernel_address_is_MAPERR)
 {
-	CHECK_FAULT(try_read((void *)0xffff800000000000), SIGSEGV, SEGV_MAPERR,
-		    0xffff800000000000);
+	CHECK_FAULT(try_read((void *)0xffff800000000000), SIGSEGV, SEGV_MAPERR, 0xffff800000000000);
 }
 
 TEST(write_to_read_only_is_ACCERR)
@@ -72,7 +71,7 @@ static void repair(int sig, siginfo_t *info, void *context)
 
 TEST(handler_that_repairs_lets_the_access_go_on)
 {
-	struct sigaction action = { .sa_sigaction = repair, .sa_flags = SA_SIGINFO };
+	struct sigaction action = {.sa_sigaction = repair, .sa_flags = SA_SIGINFO};
 	volatile unsigned char *p = (void *)map(NULL, page, PROT_READ, ANON, -1, 0);
 
 	repair_page = (char *)p;
@@ -93,7 +92,7 @@ static void skip_instruction(int sig, siginfo_t *info, void *context)
 
 TEST(handler_may_change_the_registers)
 {
-	struct sigaction action = { .sa_sigaction = skip_instruction, .sa_flags = SA_SIGINFO };
+	struct sigaction action = {.sa_sigaction = skip_instruction, .sa_flags = SA_SIGINFO};
 	register unsigned long x5 asm("x5") = 1;
 	char *p = map_reserved(1);
 
@@ -107,8 +106,8 @@ static unsigned long fp_before, fp_after;
 
 static void spoil_registers(int sig)
 {
-	asm volatile("movi v8.2d, #0\n\tmovi v0.2d, #0\n\tmov x9, #0\n\tcmp x9, #0"
-		     ::: "v0", "v8", "x9", "cc");
+	asm volatile("movi v8.2d, #0\n\tmovi v0.2d, #0\n\tmov x9, #0\n\tcmp x9, #0" ::
+	                 : "v0", "v8", "x9", "cc");
 }
 
 TEST(handler_leaves_the_floating_point_registers)
@@ -116,14 +115,14 @@ TEST(handler_leaves_the_floating_point_registers)
 	CHECK(signal(SIGUSR1, spoil_registers) != SIG_ERR);
 	fp_before = 0x123456789abcdef0;
 	asm volatile("fmov d0, %1\n\t"
-		     "mov x8, %2\n\t"
-		     "mov x0, %3\n\t"
-		     "mov x1, %4\n\t"
-		     "svc #0\n\t"
-		     "fmov %0, d0"
-		     : "=r"(fp_after)
-		     : "r"(fp_before), "r"((long)SYS_kill), "r"((long)getpid()), "r"((long)SIGUSR1)
-		     : "x0", "x1", "x8", "x9", "v0", "v8", "memory", "cc");
+	             "mov x8, %2\n\t"
+	             "mov x0, %3\n\t"
+	             "mov x1, %4\n\t"
+	             "svc #0\n\t"
+	             "fmov %0, d0"
+	             : "=r"(fp_after)
+	             : "r"(fp_before), "r"((long)SYS_kill), "r"((long)getpid()), "r"((long)SIGUSR1)
+	             : "x0", "x1", "x8", "x9", "v0", "v8", "memory", "cc");
 	CHECK_EQ(fp_after, fp_before);
 }
 
@@ -136,15 +135,14 @@ static void note_stack(int sig, siginfo_t *info, void *context)
 	stack_t now;
 
 	on_alt_stack = &here >= alt_stack && &here < alt_stack + 16 * page &&
-		       !sigaltstack(NULL, &now) && now.ss_flags == SS_ONSTACK;
+	               !sigaltstack(NULL, &now) && now.ss_flags == SS_ONSTACK;
 	mprotect(repair_page, page, RW);
 }
 
 TEST(sigaltstack_is_used)
 {
-	struct sigaction action = { .sa_sigaction = note_stack,
-				    .sa_flags = SA_SIGINFO | SA_ONSTACK };
-	stack_t stack = { .ss_size = 16 * page }, now;
+	struct sigaction action = {.sa_sigaction = note_stack, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+	stack_t stack = {.ss_size = 16 * page}, now;
 
 	alt_stack = map_anon(16);
 	stack.ss_sp = alt_stack;
@@ -159,8 +157,8 @@ TEST(sigaltstack_is_used)
 
 TEST(sigaltstack_refusals)
 {
-	stack_t small = { .ss_sp = &small, .ss_size = 100 };
-	stack_t odd = { .ss_sp = &odd, .ss_size = 1 << 20, .ss_flags = 0x77 };
+	stack_t small = {.ss_sp = &small, .ss_size = 100};
+	stack_t odd = {.ss_sp = &odd, .ss_size = 1 << 20, .ss_flags = 0x77};
 
 	CHECK_FAILS(sigaltstack(&small, NULL), ENOMEM);
 	CHECK_FAILS(sigaltstack(&odd, NULL), EINVAL);
@@ -241,7 +239,7 @@ static void note_signal(int sig, siginfo_t *info, void *context)
 
 TEST(kill_tells_who_sent_it)
 {
-	struct sigaction action = { .sa_sigaction = note_signal, .sa_flags = SA_SIGINFO };
+	struct sigaction action = {.sa_sigaction = note_signal, .sa_flags = SA_SIGINFO};
 
 	CHECK(!sigaction(SIGUSR1, &action, NULL));
 	CHECK(!kill(getpid(), SIGUSR1));
@@ -252,7 +250,7 @@ TEST(kill_tells_who_sent_it)
 
 TEST(blocked_signal_waits)
 {
-	struct sigaction action = { .sa_sigaction = note_signal, .sa_flags = SA_SIGINFO };
+	struct sigaction action = {.sa_sigaction = note_signal, .sa_flags = SA_SIGINFO};
 	sigset_t set, pending;
 
 	CHECK(!sigaction(SIGUSR1, &action, NULL));
@@ -269,7 +267,7 @@ TEST(blocked_signal_waits)
 
 TEST(handler_of_a_signal_masks_it)
 {
-	struct sigaction action = { .sa_handler = SIG_DFL }, old;
+	struct sigaction action = {.sa_handler = SIG_DFL}, old;
 
 	action.sa_sigaction = note_signal;
 	action.sa_flags = SA_SIGINFO | SA_RESETHAND;

@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 
-#define MAX_TESTS 200
+#define MAX_TESTS    200
 #define TEST_SECONDS 300
 
 struct test {
@@ -24,7 +24,7 @@ void test_register(const char *name, void (*run)(void))
 {
 	if (nr_tests == MAX_TESTS)
 		abort();
-	tests[nr_tests++] = (struct test){ name, run };
+	tests[nr_tests++] = (struct test){name, run};
 }
 
 static void remove_file(void)
@@ -136,7 +136,7 @@ char *map(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 
 	if (at == MAP_FAILED)
 		test_fail("mmap(%p, %zu, %#x, %#x, %d, %#llx): errno %d", addr, len, prot, flags,
-			  fd, (long long)offset, errno);
+		          fd, (long long)offset, errno);
 	return at;
 }
 
@@ -157,7 +157,7 @@ char *map_anon_shared(size_t pages)
 char *map_reserved(size_t pages)
 {
 	char *p = map(NULL, (pages + 2) * page, PROT_NONE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	CHECK(!munmap(p + page, pages * page));
 	return p + page;
@@ -249,19 +249,19 @@ static struct fault fault_seen;
 
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
-	fault_seen = (struct fault){ sig, info->si_code, info->si_addr };
+	fault_seen = (struct fault){sig, info->si_code, info->si_addr};
 	siglongjmp(fault_return, 1);
 }
 
 struct fault try_call(void (*fn)(void *), void *arg)
 {
-	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
 	struct sigaction segv, bus, ill;
 
 	sigaction(SIGSEGV, &action, &segv);
 	sigaction(SIGBUS, &action, &bus);
 	sigaction(SIGILL, &action, &ill);
-	fault_seen = (struct fault){ 0 };
+	fault_seen = (struct fault){0};
 	if (!sigsetjmp(fault_return, 1))
 		fn(arg);
 	sigaction(SIGSEGV, &segv, NULL);
@@ -291,14 +291,14 @@ static void do_write(void *arg)
 
 struct fault try_read(const volatile void *at)
 {
-	struct access a = { (volatile unsigned char *)at, 0 };
+	struct access a = {(volatile unsigned char *)at, 0};
 
 	return try_call(do_read, &a);
 }
 
 struct fault try_write(volatile void *at, int byte)
 {
-	struct access a = { at, byte };
+	struct access a = {at, byte};
 
 	return try_call(do_write, &a);
 }
@@ -353,8 +353,8 @@ static bool next_vma(FILE *f, struct vma *v)
 	if (!fgets(v->text, sizeof(v->text), f))
 		return false;
 	v->text[strcspn(v->text, "\n")] = '\0';
-	if (sscanf(v->text, "%lx-%lx %4s %lx %x:%x %lu%n", &v->start, &v->end, v->perms,
-		   &v->offset, &v->major, &v->minor, &v->inode, &name_at) != 7)
+	if (sscanf(v->text, "%lx-%lx %4s %lx %x:%x %lu%n", &v->start, &v->end, v->perms, &v->offset,
+	           &v->major, &v->minor, &v->inode, &name_at) != 7)
 		test_fail("no line of a maps file: \"%s\"", v->text);
 	name_at += strspn(v->text + name_at, " ");
 	snprintf(v->name, sizeof(v->name), "%.255s", v->text + name_at);

@@ -60,7 +60,7 @@ void test_fail(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 
 		long long got_ = (long long)(got), want_ = (long long)(want);                      \
 		if (got_ != want_)                                                                 \
 			test_fail("line %d: %s is %lld (0x%llx), not %lld", __LINE__, #got, got_,  \
-				  got_, want_);                                                    \
+			          got_, want_);                                                    \
 	} while (0)
 
 /* The call fails with this errno and no other. */
@@ -73,7 +73,7 @@ void test_fail(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 
 			test_fail("line %d: %s succeeded (%ld)", __LINE__, #call, r_);             \
 		if (errno != (error))                                                              \
 			test_fail("line %d: %s: errno %d, not %s", __LINE__, #call, errno,         \
-				  #error);                                                         \
+			          #error);                                                         \
 	} while (0)
 
 /* Bytes in a page, and the n-th page of a mapping. */
@@ -84,9 +84,9 @@ void *raw_mmap(unsigned long addr, size_t len, int prot, int flags, int fd, unsi
 
 /* Mappings that must succeed. */
 char *map(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
-char *map_anon(size_t pages);		/* private, read and write */
+char *map_anon(size_t pages); /* private, read and write */
 char *map_anon_shared(size_t pages);
-char *map_reserved(size_t pages);	/* address space that is free: mapped, then unmapped */
+char *map_reserved(size_t pages); /* address space that is free: mapped, then unmapped */
 
 /*
  * A file in $TESTDIR of @size bytes; byte i is file_byte(i). Open for reading and writing, removed
@@ -97,7 +97,7 @@ const char *test_file_path(void);
 unsigned char file_byte(size_t i);
 bool is_file_pattern(const void *data, size_t from, size_t len);
 bool is_all(const void *data, int byte, size_t len);
-int file_read_byte(int fd, off_t at);	/* by pread; -1 at the end of file */
+int file_read_byte(int fd, off_t at); /* by pread; -1 at the end of file */
 void file_write_byte(int fd, off_t at, int byte);
 
 /* A byte access that may fault: what signal came, or sig 0. */
@@ -108,21 +108,21 @@ struct fault {
 struct fault try_read(const volatile void *at);
 struct fault try_write(volatile void *at, int byte);
 struct fault try_call(void (*fn)(void *), void *arg);
-#define CHECK_FAULT(access, want_sig, want_code, want_addr)                                         \
+#define CHECK_FAULT(access, want_sig, want_code, want_addr)                                        \
 	do {                                                                                       \
 		struct fault f_ = (access);                                                        \
 		if (f_.sig != (want_sig) || f_.code != (want_code) ||                              \
 		    f_.addr != (void *)(want_addr))                                                \
 			test_fail("line %d: %s: signal %d code %d addr %p, not %s %s %p",          \
-				  __LINE__, #access, f_.sig, f_.code, f_.addr, #want_sig,           \
-				  #want_code, (void *)(want_addr));                                \
+			          __LINE__, #access, f_.sig, f_.code, f_.addr, #want_sig,          \
+			          #want_code, (void *)(want_addr));                                \
 	} while (0)
-#define CHECK_NO_FAULT(access)                                                                      \
+#define CHECK_NO_FAULT(access)                                                                     \
 	do {                                                                                       \
 		struct fault f_ = (access);                                                        \
 		if (f_.sig)                                                                        \
-			test_fail("line %d: %s: signal %d code %d addr %p", __LINE__, #access,      \
-				  f_.sig, f_.code, f_.addr);                                       \
+			test_fail("line %d: %s: signal %d code %d addr %p", __LINE__, #access,     \
+			          f_.sig, f_.code, f_.addr);                                       \
 	} while (0)
 
 /* Runs @fn in a child; returns its wait status. */
@@ -138,17 +138,17 @@ struct vma {
 	char name[256];
 	char text[512];
 };
-bool vma_at(const void *addr, struct vma *v);	 /* the one that contains addr */
-struct vma vma_of(const void *addr);		 /* which must exist */
+bool vma_at(const void *addr, struct vma *v); /* the one that contains addr */
+struct vma vma_of(const void *addr);          /* which must exist */
 unsigned int vmas_between(const void *from, const void *to);
 /* The mappings of [from, to) drawn: "rw-p:2 .:1 r--p:1", counts in pages, '.' a hole. */
 const char *draw(const void *from, const void *to);
 #define CHECK_MAP(from, pages, want)                                                               \
 	do {                                                                                       \
-		const char *got_ = draw((from), (char *)(from) + (pages) * page);                  \
+		const char *got_ = draw((from), (char *)(from) + (pages)*page);                    \
 		if (strcmp(got_, (want)))                                                          \
 			test_fail("line %d: the map is \"%s\", not \"%s\"", __LINE__, got_,        \
-				  (want));                                                         \
+			          (want));                                                         \
 	} while (0)
 
 /* Gives up root, for the checks that root passes. */

@@ -361,7 +361,7 @@ static void child_waits_for_truncate(void *arg)
 
 TEST(truncate_reaches_other_processes)
 {
-	struct truncation t = { .fd = test_file(2 * page) };
+	struct truncation t = {.fd = test_file(2 * page)};
 	pid_t pid;
 	int status;
 	char c;

@@ -61,7 +61,7 @@ static void child_watches(struct talk *t)
 
 TEST(parent_write_after_fork_is_not_seen_by_the_child)
 {
-	struct talk t = { .p = map_anon(4) };
+	struct talk t = {.p = map_anon(4)};
 	int status;
 	pid_t pid;
 
@@ -175,7 +175,9 @@ TEST(many_children_share_many_pages)
 			continue;
 		memset(p + i * page, 10 + i, 30 * page);
 		_exit(is_all(p + i * page, 10 + i, 30 * page) &&
-		      is_all(p + (i + 30) * page, 1, page) ? i : 99);
+		              is_all(p + (i + 30) * page, 1, page)
+		          ? i
+		          : 99);
 	}
 	for (i = 0; i < 10; i++) {
 		CHECK_EQ(waitpid(pid[i], &status, 0), pid[i]);
@@ -285,7 +287,7 @@ TEST(orphan_gets_another_parent)
 
 static int exec_status(const char *path)
 {
-	char *argv[] = { (char *)path, NULL }, *envp[] = { NULL };
+	char *argv[] = {(char *)path, NULL}, *envp[] = {NULL};
 	int status;
 	pid_t pid = fork();
 
@@ -385,7 +387,7 @@ TEST(exec_of_another_architecture_ENOEXEC)
 TEST(exec_with_too_many_arguments_E2BIG)
 {
 	static char big[200 * 1024];
-	char *argv[] = { "x", big, NULL }, *envp[] = { NULL };
+	char *argv[] = {"x", big, NULL}, *envp[] = {NULL};
 
 	memset(big, 'a', sizeof(big) - 1);
 	CHECK_FAILS(execve("/proc/self/exe", argv, envp), E2BIG);
@@ -394,7 +396,7 @@ TEST(exec_with_too_many_arguments_E2BIG)
 TEST(exec_with_bad_pointers_EFAULT)
 {
 	char *p = map_reserved(1);
-	char *envp[] = { NULL };
+	char *envp[] = {NULL};
 
 	CHECK_FAILS(execve("/proc/self/exe", (char **)p, envp), EFAULT);
 	CHECK_FAILS(execve(p, envp, envp), EFAULT);
@@ -419,7 +421,7 @@ TEST(open_of_a_running_program_for_writing_ETXTBSY)
 
 TEST(failed_exec_leaves_the_caller)
 {
-	char *p = map_anon(1), *argv[] = { "x", NULL };
+	char *p = map_anon(1), *argv[] = {"x", NULL};
 
 	p[0] = 5;
 	rewrite_file("junk junk", 9, 0755);
@@ -431,7 +433,7 @@ TEST(failed_exec_leaves_the_caller)
 
 TEST(pipe_carries_bytes_and_ends)
 {
-	char out[3] = { 0 };
+	char out[3] = {0};
 	int fds[2];
 
 	CHECK(!pipe(fds));
@@ -527,8 +529,8 @@ static void do_nothing(int sig)
 
 TEST(handler_interrupts_a_read_EINTR)
 {
-	struct sigaction action = { .sa_handler = do_nothing };
-	struct itimerval timer = { .it_value = { 0, 50000 } };
+	struct sigaction action = {.sa_handler = do_nothing};
+	struct itimerval timer = {.it_value = {0, 50000}};
 	int fds[2];
 	char c;
 
@@ -540,7 +542,7 @@ TEST(handler_interrupts_a_read_EINTR)
 
 TEST(handler_with_SA_RESTART_lets_the_read_go_on)
 {
-	struct sigaction action = { .sa_handler = do_nothing, .sa_flags = SA_RESTART };
+	struct sigaction action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
 	int fds[2];
 	pid_t pid;
 	char c = 0;

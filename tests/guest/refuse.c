@@ -28,7 +28,7 @@ static void write_knob(const char *path, unsigned long value)
 
 static void limit(int which, rlim_t value)
 {
-	struct rlimit r = { value, value };
+	struct rlimit r = {value, value};
 
 	CHECK(!setrlimit(which, &r));
 }
@@ -80,7 +80,7 @@ TEST(offset_past_the_largest_file_EOVERFLOW)
 	int fd = test_file(page);
 
 	CHECK_FAILS(raw_mmap(0, 2 * page, PROT_READ, MAP_SHARED, fd, 0x7ffffffffffff000),
-		    EOVERFLOW);
+	            EOVERFLOW);
 	CHECK_FAILS(raw_mmap(0, page, PROT_READ, MAP_PRIVATE, fd, 0xfffffffffffff000), EOVERFLOW);
 }
 
@@ -96,7 +96,7 @@ TEST(neither_shared_nor_private_EINVAL)
 TEST(anonymous_shared_validate_EINVAL)
 {
 	CHECK_FAILS(raw_mmap(0, page, PROT_READ, MAP_SHARED_VALIDATE | MAP_ANONYMOUS, -1, 0),
-		    EINVAL);
+	            EINVAL);
 }
 
 TEST(shared_validate_unknown_flag_EOPNOTSUPP)
@@ -130,7 +130,7 @@ TEST(fixed_not_aligned_EINVAL)
 
 	CHECK_FAILS(raw_mmap((unsigned long)hole + 1, page, RW, ANON | MAP_FIXED, -1, 0), EINVAL);
 	CHECK_FAILS(raw_mmap((unsigned long)hole + 1, page, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0),
-		    EINVAL);
+	            EINVAL);
 }
 
 TEST(fixed_beyond_the_address_space_ENOMEM)
@@ -168,10 +168,10 @@ TEST(hint_is_honoured_when_free)
 	char *hole = map_reserved(8);
 
 	CHECK_EQ(raw_mmap((unsigned long)hole + 2 * page, page, RW, ANON, -1, 0),
-		 (unsigned long)hole + 2 * page);
+	         (unsigned long)hole + 2 * page);
 	/* rounded down to a page */
 	CHECK_EQ(raw_mmap((unsigned long)hole + 4 * page + 99, page, RW, ANON, -1, 0),
-		 (unsigned long)hole + 4 * page);
+	         (unsigned long)hole + 4 * page);
 }
 
 TEST(hint_that_is_taken_gives_another_place)
@@ -197,10 +197,10 @@ TEST(fixed_noreplace_over_a_mapping_EEXIST)
 
 	p[page] = 7;
 	CHECK_FAILS(raw_mmap((unsigned long)p + page, page, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0),
-		    EEXIST);
-	CHECK_FAILS(raw_mmap((unsigned long)p - page, 2 * page, RW, ANON | MAP_FIXED_NOREPLACE, -1,
-			     0),
-		    EEXIST);
+	            EEXIST);
+	CHECK_FAILS(
+	    raw_mmap((unsigned long)p - page, 2 * page, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0),
+	    EEXIST);
 	CHECK_EQ(p[page], 7);
 }
 
@@ -209,7 +209,7 @@ TEST(fixed_noreplace_in_free_space)
 	char *hole = map_reserved(2);
 
 	CHECK_EQ(raw_mmap((unsigned long)hole, 2 * page, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0),
-		 hole);
+	         hole);
 }
 
 TEST(fixed_replaces_what_was_there)
@@ -234,7 +234,7 @@ TEST(fixed_that_fails_leaves_the_old_mapping)
 	wo = open(test_file_path(), O_WRONLY);
 	CHECK(wo >= 0);
 	CHECK_FAILS(raw_mmap((unsigned long)p, 3 * page, RW, MAP_PRIVATE | MAP_FIXED, wo, 0),
-		    EACCES);
+	            EACCES);
 	CHECK(is_all(p, 1, 3 * page));
 	CHECK_MAP(p, 3, "rw-p:3");
 }
@@ -243,7 +243,7 @@ TEST(no_room_ENOMEM)
 {
 	CHECK_FAILS(raw_mmap(0, 1UL << 48, PROT_NONE, ANON | MAP_NORESERVE, -1, 0), ENOMEM);
 	CHECK_FAILS(raw_mmap(0, (1UL << 48) - page, PROT_NONE, ANON | MAP_NORESERVE, -1, 0),
-		    ENOMEM);
+	            ENOMEM);
 }
 
 TEST(shared_writable_of_read_only_file_EACCES)
@@ -318,7 +318,7 @@ TEST(growsdown_of_a_file_EINVAL)
 TEST(growsdown_shared_anonymous_EINVAL)
 {
 	CHECK_FAILS(raw_mmap(0, page, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0),
-		    EINVAL);
+	            EINVAL);
 }
 
 TEST(locked_without_the_right_EPERM)
@@ -379,7 +379,7 @@ TEST(too_many_mappings_ENOMEM)
 	write_knob(knob, 60);
 	for (i = 0; i < 200 && !error; i++) {
 		if (raw_mmap((unsigned long)p + 2 * i * page, page, PROT_READ, ANON | MAP_FIXED, -1,
-			     0) == MAP_FAILED)
+		             0) == MAP_FAILED)
 			error = errno;
 		else
 			made++;

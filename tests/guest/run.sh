@@ -204,6 +204,44 @@ chmod +x newer-qemu
 MMKIT_QEMU=$work/newer-qemu run -- sha256sum big >out 2>err </dev/null
 same "virtio-mmio version 2" "$? $(cat out)" "0 $(sha256sum big)"
 
+# ---- a terminal ------------------------------------------------------------------------------
+
+# wait_for TEXT: until the terminal shows it.
+wait_for() {
+	tries=0
+	while ! grep -qF -e "$1" tty.out && [ $tries -lt 1200 ]; do
+		sleep 0.25
+		tries=$((tries + 1))
+	done
+}
+type_keys() {
+	wait_for '#'
+	printf 'echo $((6 * 7))x; stty size; tty\n'
+	wait_for 42x
+	printf 'cat\n'
+	wait_for "$(printf 'cat\r')"
+	printf 'echoed\n'
+	wait_for "$(printf 'echoed\r\nechoed')"
+	printf '\003'
+	wait_for '^C'
+	printf 'echo interru""pted\n'
+	wait_for interrupted
+	printf 'exx\177it 5\n'
+	sleep 600 &
+	echo $! >sleep.pid
+	wait
+}
+: >tty.out
+printf 'stty rows 33 cols 99\nexec %s\n' "'$RUN' --kernel '$IMAGE' --tree '$TREE' sh" >tty.sh
+type_keys | timeout --preserve-status $PATIENCE script -qefc "sh tty.sh" tty.out >/dev/null 2>&1 &
+typed=$!
+wait $typed
+same "shell on a terminal: its exit status" "$?" 5
+[ ! -e sleep.pid ] || kill "$(cat sleep.pid)"
+tr -d '\r' <tty.out >tty.text
+same "shell on a terminal: size and name" "$(grep -cx -e '33 99' tty.text) $(grep -c '^/dev/' tty.text)" "1 1"
+same "shell on a terminal: Ctrl-C interrupts" "$(grep -cx interrupted tty.text)" 1
+
 # ---- the tour --------------------------------------------------------------------------------
 
 run --tour "$TOP/build/arm64/tour/tour" >out 2>err </dev/null

@@ -56,7 +56,7 @@ TEST(stack_overflow_is_SIGSEGV)
 
 TEST(stack_obeys_its_limit)
 {
-	struct rlimit r = { 1 << 20, 1 << 20 };
+	struct rlimit r = {1 << 20, 1 << 20};
 	unsigned long top;
 	char here = 0;
 
@@ -64,7 +64,7 @@ TEST(stack_obeys_its_limit)
 	top = vma_of(&here).end;
 	CHECK_NO_FAULT(try_write((char *)top - (1 << 20) + page, 1));
 	CHECK_FAULT(try_write((char *)top - (1 << 20) - page, 1), SIGSEGV, SEGV_MAPERR,
-		    top - (1 << 20) - page);
+	            top - (1 << 20) - page);
 }
 
 TEST(stack_keeps_a_gap_to_what_lies_below)

@@ -13,12 +13,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char *const all[] = { "/tests/kinds",   "/tests/refuse", "/tests/vma",  "/tests/calls",
-			     "/tests/fault",   "/tests/process", "/tests/stack", "/tests/code" };
+static char *const all[] = {"/tests/kinds", "/tests/refuse",  "/tests/vma",   "/tests/calls",
+                            "/tests/fault", "/tests/process", "/tests/stack", "/tests/code"};
 
 static void run_program(char *path)
 {
-	char *argv[] = { path, NULL };
+	char *argv[] = {path, NULL};
 	int status;
 	pid_t pid;
 

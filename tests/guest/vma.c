@@ -223,8 +223,8 @@ TEST(maps_line_of_a_file)
 	CHECK_EQ(v.major, major(st.st_dev));
 	CHECK_EQ(v.minor, minor(st.st_dev));
 	len = snprintf(want, sizeof(want), "%08lx-%08lx rw-s %08lx %02x:%02x %lu ",
-		       (unsigned long)p, (unsigned long)p + 2 * page, (unsigned long)page,
-		       major(st.st_dev), minor(st.st_dev), (unsigned long)st.st_ino);
+	               (unsigned long)p, (unsigned long)p + 2 * page, (unsigned long)page,
+	               major(st.st_dev), minor(st.st_dev), (unsigned long)st.st_ino);
 	/* the name begins in column 73 */
 	pad = want + len;
 	while (pad < want + 73)
@@ -249,7 +249,7 @@ TEST(maps_line_of_anonymous_memory)
 	char *p = island(3), want[128];
 
 	snprintf(want, sizeof(want), "%08lx-%08lx rw-p 00000000 00:00 0 ", (unsigned long)p,
-		 (unsigned long)p + 3 * page);
+	         (unsigned long)p + 3 * page);
 	if (strcmp(vma_of(p).text, want))
 		test_fail("maps says \"%s\", not \"%s\"", vma_of(p).text, want);
 }
