@@ -60,16 +60,32 @@ void step(const char *fmt, ...)
 	va_end(args);
 }
 
+/* Prints @text in lines of up to @width columns, indented. */
+static void wrap(const char *text, size_t width)
+{
+	while (*text) {
+		size_t len = strlen(text);
+
+		if (len > width) {
+			len = width;
+			while (len && text[len] != ' ')
+				len--;
+		}
+		printf("     %.*s\n", (int)len, text);
+		text += len;
+		text += strspn(text, " ");
+	}
+}
+
 void explain(const char *fmt, ...)
 {
-	char text[1000], *line, *rest = text;
+	char text[1000];
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	while ((line = strsep(&rest, "\n")))
-		printf("     %s\n", line);
+	wrap(text, 90);
 }
 
 void expect(bool came_true, const char *fmt, ...)

@@ -122,9 +122,8 @@ static void private_file_read(char *p, int fd)
 {
 	step("read one byte: p[0]");
 	explain("The CPU finds no PTE and faults. The kernel looks up the VMA, finds the file's "
-	        "page in the\n"
-	        "page cache, and writes a PTE to that very frame - read-only, since it belongs to "
-	        "the file.");
+	        "page in the page cache, and writes a PTE to that very frame - read-only, since it "
+	        "belongs to the file.");
 	expect(p[0] == 'T', "p[0] is 'T', the file's first byte");
 	show(p, 2, fd);
 	expect(is_present(p) && is_file(p), "the PTE of page 0 leads to a frame of the file");
@@ -137,9 +136,8 @@ static void private_file_write(char *p, int fd)
 	step("write: memcpy(p + %d, \"%s\", %zu)", TOUR_CHANGE_AT, TOUR_CHANGE,
 	     sizeof(TOUR_CHANGE) - 1);
 	explain("The PTE is read-only, the VMA says writable: so this is copy on write. The kernel "
-	        "takes a new\n"
-	        "frame, copies the page, and the PTE now leads to the copy. The file knows nothing "
-	        "of it.");
+	        "takes a new frame, copies the page, and the PTE now leads to the copy. The file "
+	        "knows nothing of it.");
 	memcpy(p + TOUR_CHANGE_AT, TOUR_CHANGE, sizeof(TOUR_CHANGE) - 1);
 	show(p, 2, fd);
 	expect(frame_of(p) != before && !is_file(p),
@@ -157,8 +155,7 @@ static void tour_private_file(void)
 	        "a copy of your own, made page by page, only where you write");
 	step("p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0)");
 	explain("mmap makes a VMA: a promise about a range of addresses. No page table entry is "
-	        "written, no\n"
-	        "byte is read yet.");
+	        "written, no byte is read yet.");
 	p = map(2 * PAGE, RW, MAP_PRIVATE, fd);
 	show(p, 2, fd);
 	expect(!is_present(p) && !is_present(p + PAGE), "a VMA, but no PTE");
@@ -177,8 +174,8 @@ static void shared_file_write(char *p, int fd)
 	step("read p[0], then write: memcpy(p + %d, \"%s\", %zu)", TOUR_CHANGE_AT, TOUR_CHANGE,
 	     sizeof(TOUR_CHANGE) - 1);
 	explain("The same access as before, but now the frame of the page cache itself is made "
-	        "writable. It\n"
-	        "is marked dirty, so that it will reach the disk - here: the host's file.");
+	        "writable. It is marked dirty, so that it will reach the disk - here: the host's "
+	        "file.");
 	expect(p[0] == 'T', "p[0] is 'T', the file's first byte");
 	before = frame_of(p);
 	memcpy(p + TOUR_CHANGE_AT, TOUR_CHANGE, sizeof(TOUR_CHANGE) - 1);
@@ -193,7 +190,7 @@ static void shared_file_twice(char *p, int fd)
 
 	step("q = mmap(... the same file ..., MAP_SHARED); write q[4096 + ...]");
 	explain("A second mapping of the same file has addresses and PTEs of its own, but the "
-	        "frames are one.\n"
+	        "frames are one. "
 	        "%d bytes of page 1 belong to the file; the rest of that page is there and zero.",
 	        (int)(TOUR_FILE_SIZE - PAGE));
 	memcpy(q + TOUR_TAIL_AT, TOUR_TAIL, sizeof(TOUR_TAIL) - 1);
@@ -233,8 +230,7 @@ static void anonymous_first_touch(char *p)
 {
 	step("read p[0] and p[4096]");
 	explain("Memory that was never written is zero. So one frame full of zeroes serves every "
-	        "reader: both\n"
-	        "PTEs lead to it, read-only.");
+	        "reader: both PTEs lead to it, read-only.");
 	expect(p[0] == 0 && p[PAGE] == 0, "both bytes are 0");
 	show(p, 2, -1);
 	expect(frame_of(p) == frame_of(p + PAGE), "two pages, one frame: the zero page");
