@@ -444,7 +444,8 @@ static int session_status(struct session *s)
 	terminal_restore();
 	if (s->reader.failure)
 		fprintf(stderr, "mmkit: %s\n", s->reader.failure);
-	fwrite(buf_data(&s->report), 1, s->report.len, stderr);
+	if (s->report.len)
+		fwrite(buf_data(&s->report), 1, s->report.len, stderr);
 	if (s->reader.has_status)
 		return s->reader.status & 0xff;
 	if (!linked(s) && !qemu_failed && !s->panicked)
