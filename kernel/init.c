@@ -8,6 +8,7 @@
 #include "kernel/arch/psci.h"
 #include "kernel/boot.h"
 #include "kernel/drivers/hostlink.h"
+#include "kernel/drivers/virtio.h"
 #include "kernel/exec/exec.h"
 #include "kernel/fs/fs.h"
 #include "kernel/irq.h"
@@ -240,7 +241,7 @@ static void __noreturn link_main(void)
 	err = mount_all();
 	if (err)
 		link_fail("mount", err);
-	pid = kthread_create("program", program_main, NULL);
+	pid = program_task_create("program", program_main, NULL);
 	if (pid < 0)
 		link_fail("the program's task", pid);
 	do {
@@ -353,8 +354,10 @@ static s32 start_init(void)
 
 static s32 init_main(void *arg)
 {
-	int err = vfs_init();
+	int err;
 
+	drivers_may_sleep = true;
+	err = vfs_init();
 	if (!err)
 		err = vfs_mount_root();
 	if (err)
@@ -371,7 +374,7 @@ void kernel_init(void)
 	sched_init();
 	futex_init();
 	local_irq_enable();
-	pid = kthread_create("init", init_main, NULL);
+	pid = program_task_create("init", init_main, NULL);
 	if (pid < 0)
 		panic("no memory for the first task");
 	schedule();

@@ -422,22 +422,23 @@ static struct process *kernel_process(void)
 	return p;
 }
 
-/* PID 1 is its own parent's end; later ones are children of PID 1. */
-static int attach_kernel(struct process *p, struct task *t)
+/*
+ * Who becomes a program gets the next number, and PID 1 for its parent. The kernel's own helpers are nobody's
+ * children, and count down from the top, so that they stay out of the way.
+ */
+static int attach_kernel(struct process *p, struct task *t, bool helper)
 {
-	struct process *init;
-	s32 pid = pid_alloc_locked();
+	s32 pid = helper ? pid_alloc_top_locked() : pid_alloc_locked();
 
 	if (pid < 0)
 		return pid;
-	init = pid == 1 ? NULL : find_process_locked(1);
+	p->parent = helper ? NULL : find_process_locked(1);
 	t->pid = pid;
 	t->mmk.pid = pid;
 	p->tgid = pid;
 	p->leader = t;
-	p->parent = init;
-	if (init)
-		list_add_tail(&p->sibling, &init->children);
+	if (p->parent)
+		list_add_tail(&p->sibling, &p->parent->children);
 	process_insert(p);
 	list_add_tail(&t->thread_node, &p->threads);
 	p->nr_threads = 1;
@@ -466,7 +467,7 @@ static struct task *make_kthread(void)
 	return t;
 }
 
-s32 kthread_create(const char *name, s32 (*fn)(void *), void *arg)
+static s32 create(const char *name, s32 (*fn)(void *), void *arg, bool helper)
 {
 	struct task *t = make_kthread();
 	struct process *p;
@@ -477,7 +478,7 @@ s32 kthread_create(const char *name, s32 (*fn)(void *), void *arg)
 		return -ENOMEM;
 	p = t->proc;
 	irq = spin_lock_irqsave(&proc_lock);
-	pid = t->files && t->fs ? attach_kernel(p, t) : -ENOMEM;
+	pid = t->files && t->fs ? attach_kernel(p, t, helper) : -ENOMEM;
 	spin_unlock_irqrestore(&proc_lock, irq);
 	if (pid < 0) {
 		process_get(p);
@@ -492,4 +493,14 @@ s32 kthread_create(const char *name, s32 (*fn)(void *), void *arg)
 	pid = t->pid;
 	sched_enqueue_new(t);
 	return pid;
+}
+
+s32 kthread_create(const char *name, s32 (*fn)(void *), void *arg)
+{
+	return create(name, fn, arg, true);
+}
+
+s32 program_task_create(const char *name, s32 (*fn)(void *), void *arg)
+{
+	return create(name, fn, arg, false);
 }

@@ -32,6 +32,7 @@ void clock_rearm(void);
 struct task *task_alloc(struct process *p); /* NULL without memory; proc->threads not yet */
 struct process *process_alloc(void);
 s32 pid_alloc_locked(void); /* -EAGAIN */
+s32 pid_alloc_top_locked(void);
 void pid_table_add(struct task *t);
 void pid_table_del(struct task *t);
 void process_insert(struct process *p);
@@ -67,6 +68,8 @@ struct clone_args {
 	u32 exit_signal;
 };
 s32 do_clone(const struct clone_args *args);
+/* As kthread_create(), for a task that is to become a program: with the next number, and PID 1 for its parent. */
+s32 program_task_create(const char *name, s32 (*fn)(void *), void *arg);
 void child_start(struct task *t); /* the child's first step: CLONE_CHILD_SETTID */
 
 /* signal/send.c; all with proc_lock held. */

@@ -77,6 +77,16 @@ s32 pid_alloc_locked(void)
 	return -EAGAIN;
 }
 
+s32 pid_alloc_top_locked(void)
+{
+	s32 pid;
+
+	for (pid = PID_MAX - 1; pid > PID_FIRST_REUSE; pid--)
+		if (!pid_taken(pid))
+			return pid;
+	return -EAGAIN;
+}
+
 void pid_table_add(struct task *t)
 {
 	list_add_tail(&t->pid_node, pid_chain(t->pid));

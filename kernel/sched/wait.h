@@ -91,7 +91,7 @@ bool signal_pending_state(int state);
 #define __wait_event(wq, cond, state, deadline)                                       \
 	({                                                                            \
 		struct wait_entry _we;                                                \
-		u64 _left = 1;                                                        \
+		u64 _deadline = (deadline), _left = 1;                                \
 		long _ret = 0;                                                        \
 		wait_entry_init(&_we);                                                \
 		for (;;) {                                                            \
@@ -106,7 +106,7 @@ bool signal_pending_state(int state);
 				_ret = -ERESTARTSYS;                                  \
 				break;                                                \
 			}                                                             \
-			_left = schedule_deadline(deadline);                          \
+			_left = schedule_deadline(_deadline);                         \
 		}                                                                     \
 		finish_wait((wq), &_we);                                              \
 		_ret;                                                                 \

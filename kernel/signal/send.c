@@ -58,6 +58,19 @@ static bool sig_dropped(const struct process *p, const struct task *t, int sig)
 
 /* ------------------------------------------------------------------ queues */
 
+/* Entries that an interrupt had to give back: memory is not freed there. proc_lock. */
+static LIST_HEAD(spare_entries);
+
+static struct sigqueue *alloc_entry(void)
+{
+	struct sigqueue *q = list_first_entry_or_null(&spare_entries, struct sigqueue, node);
+
+	if (!q)
+		return kmalloc(sizeof(*q));
+	list_del_init(&q->node);
+	return q;
+}
+
 static bool queue_full(const struct process *p)
 {
 	return p->nr_sigqueued >= p->rlim[RLIMIT_SIGPENDING].cur;
@@ -68,7 +81,7 @@ static int queue_info(struct process *p, struct sigpending *pend, int sig, const
 	struct sigqueue *q = NULL;
 
 	if (si && !(queue_full(p) && sig >= SIGRTMIN))
-		q = kmalloc(sizeof(*q));
+		q = alloc_entry();
 	if (!q) {
 		if (si && sig >= SIGRTMIN && si->code != SI_USER)
 			return -EAGAIN;
@@ -85,7 +98,10 @@ static void free_entry(struct process *p, struct sigqueue *q)
 {
 	list_del_init(&q->node);
 	p->nr_sigqueued--;
-	kfree(q);
+	if (in_interrupt())
+		list_add(&q->node, &spare_entries);
+	else
+		kfree(q);
 }
 
 void flush_pending(struct process *p, struct sigpending *pend)
