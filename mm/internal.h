@@ -34,7 +34,10 @@ static inline enum page_kind page_kind(const struct page *p) { return (enum page
 /* A block of 2^order frames of the given kind, refcount 1, or NULL. Honours port->should_fail. Does not zero. */
 struct page *alloc_pages(struct mmk_system *sys, unsigned order, enum page_kind kind);
 void free_pages(struct mmk_system *sys, struct page *page); /* order from the page; refcount must be 0 or 1 */
+/* One frame for a program's data, dropping cached pages when frames are short. May sleep: no page lock, no spinlock held. */
+struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind);
 void get_page(struct page *page);
+bool get_page_unless_zero(struct page *page); /* a frame that may be free or freed at any time */
 void put_page(struct mmk_system *sys, struct page *page); /* frees at 0 */
 void clear_page(void *kva);
 void copy_page(void *dst, const void *src);
@@ -84,6 +87,10 @@ unsigned filemap_peek_range(struct address_space *m, uint64_t first, unsigned n,
 uint64_t mapping_pages(const struct address_space *m); /* DIV_ROUND_UP(i_size, PAGE_SIZE), read once, atomically */
 void set_page_dirty(struct address_space *m, struct page *page); /* idempotent; counts */
 bool page_clear_dirty_for_io(struct address_space *m, struct page *page); /* also write-protects all its PTEs (page_mkclean) */
+/*
+ * What a fault owes truncate and writeback: with the page locked, page->mapping == m and index < mapping_pages(m) are looked at again
+ * before a PTE is made. A PTE becomes writable with the page locked too; set_page_dirty(m, page) comes after or under the same page lock.
+ */
 /* rmap.c: take every PTE of pages [first, last] of m away; even_cows: private copies too. May sleep (no). */
 void unmap_mapping_range(struct address_space *m, uint64_t first, uint64_t last, bool even_cows);
 /* rmap.c: make all PTEs of the page read-only and clean; true when one of them was dirty. */
@@ -91,6 +98,8 @@ bool page_mkclean(struct address_space *m, struct page *page);
 /* shmem.c: an anonymous shared object: a file whose reference the caller owns; its fput frees it (internal files: f_op == &shmem_file_ops). */
 struct file *shmem_zero_file(struct mmk_system *sys, uint64_t size, uint64_t vm_flags);
 extern const struct mmk_file_ops shmem_file_ops;
+/* What mmk_generic_file_mmap gives a VMA: fault is NULL, the pages come from vm_file->f_mapping. (vm_ops NULL: anonymous memory.) */
+extern const struct vm_operations_struct generic_file_vm_ops;
 /* References to files, the embedder's or the core's own (shmem_zero_file). */
 void get_vma_file(struct mmk_system *sys, struct file *file);
 void put_vma_file(struct mmk_system *sys, struct file *file);

@@ -51,19 +51,21 @@ struct page {
 	union {
 		_Atomic int32_t mapcount; /* PTEs that map it (anon, cache) */
 		spinlock_t ptl;		  /* PAGE_TABLE: guards the entries of this table */
+		struct {
+			uint16_t slab_free;  /* PAGE_SLAB: first free object, in units of 16 bytes */
+			uint16_t slab_cache; /* PAGE_SLAB: which cache: slab.c */
+		};
 	};
 	uint32_t nr_used; /* PAGE_TABLE: live entries [T]; PAGE_SLAB: objects in use */
 	union {
 		struct address_space *mapping; /* PAGE_CACHE [page lock]; NULL once truncated */
 		struct anon_vma *anon_vma;     /* PAGE_ANON */
 		struct page *next;	       /* PAGE_FREE [B], slab */
-		void *freelist;		       /* PAGE_SLAB */
 		struct mm_struct *table_mm;    /* PAGE_TABLE */
 	};
 	union {
 		uint64_t index;	   /* PAGE_CACHE: page index in the file; PAGE_ANON: linear pgoff */
 		struct page *prev; /* PAGE_FREE [B], slab */
-		struct slab_cache *slab;
 	};
 };
 _Static_assert(sizeof(struct page) == 32, "the frame table is sized for this");
@@ -75,7 +77,8 @@ struct rb_root { struct rb_node *node; };
 struct range_node {
 	struct rb_node rb;
 	unsigned long start, end;
-	unsigned long gap; /* largest hole before any node of this subtree (vma_tree.h) */
+	unsigned long hole; /* bytes between the end of the predecessor (or 0) and start */
+	unsigned long gap;  /* largest hole of this subtree */
 };
 struct range_tree { struct rb_root root; };
 /* i_mmap: overlapping closed intervals of page indexes. */
@@ -132,7 +135,7 @@ struct mm_struct {
 struct free_area { struct page *head; uint64_t count; };
 struct slab_cache {
 	spinlock_t lock;
-	uint32_t size, per_slab;
+	uint32_t size, per_slab, id; /* [I] */
 	struct page *partial; /* slabs with room */
 	uint64_t in_use;
 	const char *name;
@@ -155,6 +158,8 @@ struct mmk_system {
 	spinlock_t buddy_lock;
 	struct free_area free_area[MAX_ORDER];
 	uint64_t nr_free; /* [B] frames */
+	uint64_t nr_low;  /* [I] fewer free than this: reclaim.c drops cached pages first */
+	_Atomic uint64_t clock_hand; /* reclaim.c: the next frame to look at */
 
 	struct slab_cache kmalloc_caches[16]; /* 16 bytes << i, up to 4 KiB in slabs; larger: frames */
 	struct slab_cache vma_cache, anon_vma_cache, mm_cache, radix_cache;

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The locks of the core, all of one 32-bit word so that they fit into the structures they guard.
+ *
+ *   spinlock_t    C11 atomics; the waiter asks port->relax between looks. Never held while sleeping.
+ *   struct rwsem  many readers or one writer, sleeps through port->wait (a futex). A waiting writer
+ *                 keeps new readers out, so no thread may take it twice for reading.
+ *   page lock     the PG_LOCKED bit of struct page.flags, sleeps; lock_page() and friends in page.c.
+ *
+ * Sleeping never loses a wake-up: the waiter names the value that it saw, and whoever gives the lock
+ * back changes that value before it looks for waiters.
+ */
+#ifndef MM_LOCK_H
+#define MM_LOCK_H
+
+#include <stdatomic.h>
+#include "mm/mm_types.h"
+
+/* ---- spinlocks ---- */
+
+void spin_lock_slow(const struct mmk_system *sys, spinlock_t *lock);
+
+static inline void spin_lock_init(spinlock_t *lock)
+{
+	atomic_init(&lock->v, 0);
+}
+
+static inline bool spin_trylock(spinlock_t *lock)
+{
+	uint32_t free = 0;
+
+	return atomic_compare_exchange_strong_explicit(&lock->v, &free, 1, memory_order_acquire,
+						       memory_order_relaxed);
+}
+
+static inline void spin_lock(const struct mmk_system *sys, spinlock_t *lock)
+{
+	if (__builtin_expect(!spin_trylock(lock), 0))
+		spin_lock_slow(sys, lock);
+}
+
+static inline void spin_unlock(spinlock_t *lock)
+{
+	atomic_store_explicit(&lock->v, 0, memory_order_release);
+}
+
+static inline bool spin_is_locked(const spinlock_t *lock)
+{
+	return atomic_load_explicit(&lock->v, memory_order_relaxed) != 0;
+}
+
+/* ---- reader-writer semaphores ---- */
+
+#define RWSEM_WRITER  0x80000000u /* held for writing */
+#define RWSEM_WAITING 0x40000000u /* a writer waits: no new readers */
+#define RWSEM_READERS 0x3fffffffu
+
+static inline void rwsem_init(struct rwsem *sem)
+{
+	atomic_init(&sem->state, 0);
+	atomic_init(&sem->waiters, 0);
+}
+
+void down_read(struct mmk_system *sys, struct rwsem *sem);
+void down_write(struct mmk_system *sys, struct rwsem *sem);
+/* 0, or -EINTR when the task has been killed while it waited. */
+int down_read_killable(struct mmk_system *sys, struct rwsem *sem);
+int down_write_killable(struct mmk_system *sys, struct rwsem *sem);
+bool down_read_trylock(struct rwsem *sem);
+bool down_write_trylock(struct rwsem *sem);
+void up_read(struct mmk_system *sys, struct rwsem *sem);
+void up_write(struct mmk_system *sys, struct rwsem *sem);
+void downgrade_write(struct mmk_system *sys, struct rwsem *sem); /* writer becomes a reader */
+
+static inline bool rwsem_is_locked(const struct rwsem *sem)
+{
+	return (atomic_load_explicit(&sem->state, memory_order_relaxed) & ~RWSEM_WAITING) != 0;
+}
+
+static inline bool rwsem_is_write_locked(const struct rwsem *sem)
+{
+	return (atomic_load_explicit(&sem->state, memory_order_relaxed) & RWSEM_WRITER) != 0;
+}
+
+/* ---- mm->mmap_lock ---- */
+
+static inline void mmap_read_lock(struct mm_struct *mm)
+{
+	down_read(mm->sys, &mm->mmap_lock);
+}
+
+static inline int mmap_read_lock_killable(struct mm_struct *mm)
+{
+	return down_read_killable(mm->sys, &mm->mmap_lock);
+}
+
+static inline bool mmap_read_trylock(struct mm_struct *mm)
+{
+	return down_read_trylock(&mm->mmap_lock);
+}
+
+static inline void mmap_read_unlock(struct mm_struct *mm)
+{
+	up_read(mm->sys, &mm->mmap_lock);
+}
+
+static inline void mmap_write_lock(struct mm_struct *mm)
+{
+	down_write(mm->sys, &mm->mmap_lock);
+}
+
+static inline int mmap_write_lock_killable(struct mm_struct *mm)
+{
+	return down_write_killable(mm->sys, &mm->mmap_lock);
+}
+
+static inline void mmap_write_unlock(struct mm_struct *mm)
+{
+	up_write(mm->sys, &mm->mmap_lock);
+}
+
+static inline void mmap_write_downgrade(struct mm_struct *mm)
+{
+	downgrade_write(mm->sys, &mm->mmap_lock);
+}
+
+#define mmap_assert_locked(mm)	     MMK_BUG_ON((mm)->sys, !rwsem_is_locked(&(mm)->mmap_lock))
+#define mmap_assert_write_locked(mm) MMK_BUG_ON((mm)->sys, !rwsem_is_write_locked(&(mm)->mmap_lock))
+
+/* ---- the two spinlocks of a mapping (plain words there: the embedder sees that structure) ---- */
+
+static inline void i_pages_lock(struct address_space *m)
+{
+	spin_lock(m->sys, (spinlock_t *)&m->i_pages_lock);
+}
+
+static inline void i_pages_unlock(struct address_space *m)
+{
+	spin_unlock((spinlock_t *)&m->i_pages_lock);
+}
+
+static inline void i_mmap_lock(struct address_space *m)
+{
+	spin_lock(m->sys, (spinlock_t *)&m->i_mmap_lock);
+}
+
+static inline void i_mmap_unlock(struct address_space *m)
+{
+	spin_unlock((spinlock_t *)&m->i_mmap_lock);
+}
+
+/* ---- PG_* bits: many write the word of flags, so each change is atomic ---- */
+
+static inline bool page_test(const struct page *page, uint32_t bits)
+{
+	return (atomic_load_explicit(&page->flags, memory_order_acquire) & bits) != 0;
+}
+
+static inline void page_set(struct page *page, uint32_t bits)
+{
+	atomic_fetch_or_explicit(&page->flags, bits, memory_order_release);
+}
+
+static inline void page_clear(struct page *page, uint32_t bits)
+{
+	atomic_fetch_and_explicit(&page->flags, ~bits, memory_order_release);
+}
+
+/* Set or clear, and tell whether any of the bits was set before. */
+static inline bool page_test_set(struct page *page, uint32_t bits)
+{
+	return (atomic_fetch_or(&page->flags, bits) & bits) != 0;
+}
+
+static inline bool page_test_clear(struct page *page, uint32_t bits)
+{
+	return (atomic_fetch_and(&page->flags, ~bits) & bits) != 0;
+}
+
+#endif
