@@ -133,11 +133,12 @@ struct inode {
 	u32 rdev;		     /* [I] */
 	struct fs_time atime, mtime, ctime, btime; /* [L], loosely */
 	struct mutex lock;
-	struct mmk_mapping mapping;  /* regular files: mapping.i_size is the size */
+	struct mmk_mapping mapping;  /* regular files; the size of all others, too, is mapping.i_size */
 	bool has_mapping;	     /* [I] */
 	struct pipe *pipe;	     /* [L] fifos that are open */
 	struct list_head sb_node;    /* sb->lock: all inodes of the instance */
 	struct list_head locks;	     /* posix and flock locks: locks.c */
+	u64 blocks;		     /* [L] of 512 bytes; where the pages are not all there is */
 	u64 charged;		     /* tmpfs: pages counted */
 	char *link;		     /* [I] symlinks that are kept in memory */
 	void *priv;		     /* the file system's */
@@ -176,7 +177,11 @@ struct super_ops {
 	void (*evict)(struct inode *inode);
 	int (*statfs)(struct super *sb, struct kstatfs *st);
 	int (*sync)(struct super *sb);
-	void (*put)(struct super *sb); /* the last mount is gone */
+	void (*unmount)(struct super *sb); /* the last mount is gone, the tree is still there */
+	void (*put)(struct super *sb);	   /* and nothing is any more */
+	/* [pos, pos + len) of the file is about to be written: is there room? Then, what has become of it. */
+	int (*reserve)(struct inode *inode, u64 pos, u64 len);
+	void (*account)(struct inode *inode);
 	/* For /proc/mounts, after "rw": ",size=8k"; may be NULL. */
 	void (*options)(struct super *sb, char *buf, size_t size);
 };
@@ -203,6 +208,8 @@ struct super {
 #define MNT_NODEV  4u
 #define MNT_NOEXEC 8u
 #define MNT_RDONLY 1u
+#define MNT_MANDLOCK 64u
+#define MNT_KEPT (MNT_RDONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_MANDLOCK)
 
 struct mount {
 	u32 refs;		/* [A] */
@@ -255,6 +262,7 @@ struct file {
 	struct path path;	    /* [I] */
 	struct mutex pos_lock;
 	u64 pos;	 /* pos_lock */
+	u32 virt;	 /* pos_lock; directories: mount points told after the entries */
 	bool write_held; /* counted in mapping.i_writecount */
 	s32 owner;	 /* F_SETOWN */
 	void *priv;	 /* the driver's */
@@ -284,17 +292,17 @@ struct fs {
 
 static inline void *fs_alloc(size_t n)
 {
-	return mmk_kmalloc(mmk_sys, n);
+	return kmalloc(n);
 }
 
 static inline void *fs_zalloc(size_t n)
 {
-	return mmk_kzalloc(mmk_sys, n);
+	return kzalloc(n);
 }
 
 static inline void fs_free(void *p)
 {
-	mmk_kfree(mmk_sys, p);
+	kfree(p);
 }
 
 /* A buffer for one path: FS_PATH_MAX bytes. */
@@ -392,7 +400,6 @@ int mount_root_super(struct super *sb, const char *source);
 extern struct path vfs_root; /* the first root; each task's is in its struct fs */
 /* The text of /proc/mounts; bytes written. */
 size_t mounts_show(char *buf, size_t size, bool mountinfo);
-void mounts_sync(int *err);
 
 /* ------------------------------------------------------------------ namei.c: paths */
 
@@ -459,6 +466,7 @@ struct files *task_files(struct task *t); /* with references, or NULL */
 struct fs *task_fs(struct task *t);
 void fs_get_root(struct path *out);
 void fs_get_cwd(struct path *out);
+u32 fs_umask(void);
 
 /* ------------------------------------------------------------------ attributes: attr.c */
 
@@ -488,13 +496,11 @@ int file_writable(struct file *file);
 void locks_close(struct file *file, struct files *owner); /* a descriptor of it is closed */
 void locks_release(struct file *file);			  /* the open file goes */
 void locks_inode_free(struct inode *inode);
-size_t locks_show(char *buf, size_t size);
 long file_flock(struct file *file, int op);
 long file_fcntl_lock(struct file *file, int fd, int cmd, u64 arg);
 
 /* ------------------------------------------------------------------ the kinds of special files */
 
-int pipe_init(void);
 extern const struct file_ops fifo_file_ops;
 void pipe_inode_free(struct inode *inode);
 /* Bytes to read in a pipe or a socket, for FIONREAD. */

@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Open files and the tables of descriptors.
+ *
+ * A slot is first reserved (taken), then gets its file: an open that is still on its way holds its
+ * number, and a fork or a close by another thread in between sees no half-made file.
+ */
+#include "kernel/fs/syscalls.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched/task.h"
+
+#define FILES_FIRST 64u
+#define FILES_MAX   16384u /* what one kmalloc() of pointers holds */
+
+/* ------------------------------------------------------------------ open files */
+
+struct file *file_alloc(const struct path *path, u32 flags)
+{
+	struct file *f = fs_zalloc(sizeof(*f));
+	struct inode *inode = path->dentry->inode;
+	u32 acc = flags & O_ACCMODE;
+
+	if (!f)
+		return NULL;
+	f->refs = 1;
+	f->flags = flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+	f->inode = inode;
+	f->path = *path;
+	path_get(&f->path);
+	mutex_init(&f->pos_lock);
+	f->fop = inode->fop;
+	f->mf.f_op = &f->fop->mm;
+	if (inode->has_mapping)
+		f->mf.f_mapping = &inode->mapping;
+	if (!(flags & O_PATH)) {
+		f->mf.f_mode |= acc == O_WRONLY ? 0 : MMK_FMODE_READ;
+		f->mf.f_mode |= acc == O_RDONLY ? 0 : MMK_FMODE_WRITE;
+	}
+	if (inode->flags & INODE_APPEND)
+		f->mf.f_mode |= MMK_FMODE_APPEND;
+	if (path->mnt && (path->mnt->flags & MNT_NOEXEC))
+		f->mf.f_mode |= MMK_FMODE_NOEXEC;
+	if (path->mnt && (path->mnt->flags & MNT_MANDLOCK) &&
+	    (inode->mode & (S_ISGID | 0010)) == S_ISGID)
+		f->mf.f_mode |= MMK_FMODE_MANDLOCK;
+	return f;
+}
+
+struct file *file_get(struct file *file)
+{
+	ref_get(&file->refs);
+	return file;
+}
+
+void fput(struct file *f)
+{
+	if (!f || !ref_put(&f->refs))
+		return;
+	if (!(f->flags & O_PATH)) {
+		locks_release(f);
+		if (f->fop && f->fop->release)
+			f->fop->release(f);
+	}
+	if (f->write_held)
+		mmk_mapping_put_write(&f->inode->mapping);
+	path_put(&f->path);
+	fs_free(f);
+}
+
+struct mmk_file *file_to_mmk(struct file *file)
+{
+	return &file->mf;
+}
+
+struct file *mmk_to_file(struct mmk_file *mf)
+{
+	return container_of(mf, struct file, mf);
+}
+
+/* ------------------------------------------------------------------ tables */
+
+static void table_free(struct files *t)
+{
+	fs_free(t->fd);
+	fs_free(t->cloexec);
+	fs_free(t->taken);
+}
+
+static int table_alloc(struct files *t, u32 size)
+{
+	t->size = size;
+	t->fd = fs_zalloc(size * sizeof(*t->fd));
+	t->cloexec = fs_zalloc(size);
+	t->taken = fs_zalloc(size);
+	if (t->fd && t->cloexec && t->taken)
+		return 0;
+	table_free(t);
+	return -ENOMEM;
+}
+
+struct files *files_new(void)
+{
+	struct files *t = fs_zalloc(sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->refs = 1;
+	spin_init(&t->lock);
+	if (table_alloc(t, FILES_FIRST)) {
+		fs_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+struct files *files_get(struct files *files)
+{
+	ref_get(&files->refs);
+	return files;
+}
+
+/* Copy what is there when old's lock is held; new is at least as large. */
+static void table_copy(struct files *to, const struct files *from)
+{
+	u32 i;
+
+	memcpy(to->fd, from->fd, from->size * sizeof(*from->fd));
+	memcpy(to->cloexec, from->cloexec, from->size);
+	memcpy(to->taken, from->taken, from->size);
+	to->next = from->next;
+	for (i = 0; i < from->size; i++) {
+		if (to->fd[i])
+			file_get(to->fd[i]);
+		else
+			to->taken[i] = 0; /* reserved by another thread: its, not ours */
+	}
+	to->next = 0;
+}
+
+struct files *files_dup(struct files *old)
+{
+	struct files *t = fs_zalloc(sizeof(*t));
+	u32 size;
+
+	if (!t)
+		return NULL;
+	t->refs = 1;
+	spin_init(&t->lock);
+	for (;;) {
+		size = READ_ONCE(old->size);
+		if (table_alloc(t, size)) {
+			fs_free(t);
+			return NULL;
+		}
+		spin_lock(&old->lock);
+		if (old->size <= size)
+			break;
+		spin_unlock(&old->lock); /* it has grown meanwhile */
+		table_free(t);
+	}
+	table_copy(t, old);
+	spin_unlock(&old->lock);
+	return t;
+}
+
+static void close_file(struct file *f, struct files *owner)
+{
+	if (!(f->flags & O_PATH)) {
+		if (f->fop->flush)
+			f->fop->flush(f);
+		locks_close(f, owner);
+	}
+	fput(f);
+}
+
+void files_put(struct files *t)
+{
+	u32 i;
+
+	if (!t || !ref_put(&t->refs))
+		return;
+	for (i = 0; i < t->size; i++)
+		if (t->fd[i])
+			close_file(t->fd[i], t);
+	table_free(t);
+	fs_free(t);
+}
+
+void files_close_on_exec(struct files *t)
+{
+	u32 i;
+
+	for (i = 0; i < READ_ONCE(t->size); i++) {
+		struct file *f = NULL;
+
+		spin_lock(&t->lock);
+		if (t->fd[i] && t->cloexec[i]) {
+			f = t->fd[i];
+			t->fd[i] = NULL;
+			t->taken[i] = 0;
+			t->next = min(t->next, i);
+		}
+		spin_unlock(&t->lock);
+		if (f)
+			close_file(f, t);
+	}
+}
+
+/* Room for descriptor `need`. Called and returns with the lock held, but drops it meanwhile. */
+static int table_grow(struct files *t, u32 need)
+{
+	struct files bigger;
+	struct files old;
+	u32 size = t->size;
+
+	while (size <= need)
+		size *= 2;
+	spin_unlock(&t->lock);
+	if (table_alloc(&bigger, size)) {
+		spin_lock(&t->lock);
+		return -ENOMEM;
+	}
+	spin_lock(&t->lock);
+	if (t->size >= size) { /* another thread was faster */
+		table_free(&bigger);
+		return 0;
+	}
+	memcpy(bigger.fd, t->fd, t->size * sizeof(*t->fd));
+	memcpy(bigger.cloexec, t->cloexec, t->size);
+	memcpy(bigger.taken, t->taken, t->size);
+	old = *t;
+	t->fd = bigger.fd;
+	t->cloexec = bigger.cloexec;
+	t->taken = bigger.taken;
+	t->size = size;
+	table_free(&old);
+	return 0;
+}
+
+static u32 nofile_limit(void)
+{
+	u64 lim = current->proc->rlim[RLIMIT_NOFILE].cur;
+
+	if (task_is_kernel(current) && !lim)
+		lim = FILES_FIRST;
+	return lim < FILES_MAX ? (u32)lim : FILES_MAX;
+}
+
+int fd_alloc(int from, bool cloexec)
+{
+	struct files *t = current->files;
+	u32 limit = nofile_limit(), fd;
+	int err = 0;
+
+	if (from < 0 || (u32)from >= limit)
+		return from < 0 ? -EINVAL : -EMFILE;
+	spin_lock(&t->lock);
+	for (;;) {
+		fd = max((u32)from, t->next);
+		while (fd < t->size && t->taken[fd])
+			fd++;
+		if (fd >= limit)
+			err = -EMFILE;
+		if (err || fd < t->size)
+			break;
+		err = table_grow(t, fd);
+		if (err)
+			break;
+	}
+	if (!err) {
+		t->taken[fd] = 1;
+		t->cloexec[fd] = cloexec;
+		if ((u32)from <= t->next)
+			t->next = fd + 1;
+	}
+	spin_unlock(&t->lock);
+	return err ? err : (int)fd;
+}
+
+void fd_set_file(int fd, struct file *file)
+{
+	struct files *t = current->files;
+
+	spin_lock(&t->lock);
+	t->fd[fd] = file;
+	spin_unlock(&t->lock);
+}
+
+void fd_release(int fd)
+{
+	struct files *t = current->files;
+
+	spin_lock(&t->lock);
+	t->taken[fd] = 0;
+	t->next = min(t->next, (u32)fd);
+	spin_unlock(&t->lock);
+}
+
+int fd_install(struct file *file, int from, bool cloexec)
+{
+	int fd = fd_alloc(from, cloexec);
+
+	if (fd >= 0)
+		fd_set_file(fd, file);
+	return fd;
+}
+
+int fd_new(struct file *file, u32 flags)
+{
+	int fd = fd_install(file, 0, (flags & O_CLOEXEC) != 0);
+
+	if (fd < 0)
+		fput(file);
+	return fd;
+}
+
+int fd_close(int fd)
+{
+	struct files *t = current->files;
+	struct file *f = NULL;
+
+	if (!t)
+		return -EBADF;
+	spin_lock(&t->lock);
+	if (fd >= 0 && (u32)fd < t->size && t->fd[fd]) {
+		f = t->fd[fd];
+		t->fd[fd] = NULL;
+		t->taken[fd] = 0;
+		t->next = min(t->next, (u32)fd);
+	}
+	spin_unlock(&t->lock);
+	if (!f)
+		return -EBADF;
+	close_file(f, t);
+	return 0;
+}
+
+struct file *fget_raw(int fd)
+{
+	struct files *t = current->files;
+	struct file *f = NULL;
+
+	if (!t || fd < 0)
+		return NULL;
+	spin_lock(&t->lock);
+	if ((u32)fd < t->size && t->fd[fd])
+		f = file_get(t->fd[fd]);
+	spin_unlock(&t->lock);
+	return f;
+}
+
+struct file *fget(int fd)
+{
+	struct file *f = fget_raw(fd);
+
+	if (f && (f->flags & O_PATH)) {
+		fput(f);
+		return NULL;
+	}
+	return f;
+}
+
+struct file *files_next(struct files *t, u32 *fd, bool *cloexec)
+{
+	struct file *f = NULL;
+	u32 i;
+
+	spin_lock(&t->lock);
+	for (i = *fd; i < t->size && !f; i++) {
+		if (!t->fd[i])
+			continue;
+		f = file_get(t->fd[i]);
+		*cloexec = t->cloexec[i];
+		*fd = i;
+	}
+	spin_unlock(&t->lock);
+	return f;
+}
+
+/* ------------------------------------------------------------------ struct fs */
+
+struct fs *fs_new(void)
+{
+	struct fs *fs = fs_zalloc(sizeof(*fs));
+
+	if (!fs)
+		return NULL;
+	fs->refs = 1;
+	fs->umask = 022;
+	spin_init(&fs->lock);
+	spin_lock(&mount_lock);
+	fs->root = fs->cwd = vfs_root;
+	path_get(&fs->root);
+	path_get(&fs->cwd);
+	spin_unlock(&mount_lock);
+	return fs;
+}
+
+struct fs *fs_get(struct fs *fs)
+{
+	ref_get(&fs->refs);
+	return fs;
+}
+
+struct fs *fs_dup(struct fs *old)
+{
+	struct fs *fs = fs_zalloc(sizeof(*fs));
+
+	if (!fs)
+		return NULL;
+	fs->refs = 1;
+	spin_init(&fs->lock);
+	spin_lock(&old->lock);
+	fs->umask = old->umask;
+	fs->root = old->root;
+	fs->cwd = old->cwd;
+	path_get(&fs->root);
+	path_get(&fs->cwd);
+	spin_unlock(&old->lock);
+	return fs;
+}
+
+void fs_put(struct fs *fs)
+{
+	if (!fs || !ref_put(&fs->refs))
+		return;
+	path_put(&fs->root);
+	path_put(&fs->cwd);
+	fs_free(fs);
+}
+
+void fs_get_root(struct path *out)
+{
+	struct fs *fs = current->fs;
+	struct spinlock *lock = fs ? &fs->lock : &mount_lock;
+
+	spin_lock(lock);
+	*out = fs ? fs->root : vfs_root;
+	path_get(out);
+	spin_unlock(lock);
+}
+
+void fs_get_cwd(struct path *out)
+{
+	struct fs *fs = current->fs;
+	struct spinlock *lock = fs ? &fs->lock : &mount_lock;
+
+	spin_lock(lock);
+	*out = fs ? fs->cwd : vfs_root;
+	path_get(out);
+	spin_unlock(lock);
+}
+
+u32 fs_umask(void)
+{
+	return current->fs ? current->fs->umask : 022;
+}
+
+/* proc_lock keeps the task from exiting between the look and the reference. */
+struct files *task_files(struct task *t)
+{
+	unsigned long flags = spin_lock_irqsave(&proc_lock);
+	struct files *files = t->exited ? NULL : t->files;
+
+	if (files)
+		files_get(files);
+	spin_unlock_irqrestore(&proc_lock, flags);
+	return files;
+}
+
+struct fs *task_fs(struct task *t)
+{
+	unsigned long flags = spin_lock_irqsave(&proc_lock);
+	struct fs *fs = t->exited ? NULL : t->fs;
+
+	if (fs)
+		fs_get(fs);
+	spin_unlock_irqrestore(&proc_lock, flags);
+	return fs;
+}
+
+/* ------------------------------------------------------------------ close, dup */
+
+long sys_close(u64 fd)
+{
+	return fd_close((int)fd);
+}
+
+#define CLOSE_RANGE_UNSHARE 2u
+#define CLOSE_RANGE_CLOEXEC 4u
+
+static int unshare_files(void)
+{
+	struct files *old = current->files, *copy;
+	unsigned long flags;
+
+	if (READ_ONCE(old->refs) == 1)
+		return 0;
+	copy = files_dup(old);
+	if (!copy)
+		return -ENOMEM;
+	flags = spin_lock_irqsave(&proc_lock);
+	current->files = copy;
+	spin_unlock_irqrestore(&proc_lock, flags);
+	files_put(old);
+	return 0;
+}
+
+long sys_close_range(u64 first, u64 last, u64 flags)
+{
+	u32 from = (u32)first, to = (u32)last, fd;
+	struct files *t;
+
+	if ((flags & ~(u64)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) || from > to)
+		return -EINVAL;
+	if ((flags & CLOSE_RANGE_UNSHARE) && unshare_files())
+		return -ENOMEM;
+	t = current->files;
+	for (fd = from; fd <= to && fd < READ_ONCE(t->size); fd++) {
+		if (!(flags & CLOSE_RANGE_CLOEXEC)) {
+			fd_close((int)fd);
+			continue;
+		}
+		spin_lock(&t->lock);
+		t->cloexec[fd] = 1;
+		spin_unlock(&t->lock);
+	}
+	return 0;
+}
+
+long sys_dup(u64 fd)
+{
+	struct file *f = fget_raw((int)fd);
+
+	if (!f)
+		return -EBADF;
+	return fd_new(f, 0);
+}
+
+/* Put f at fd in place of what was there. Takes over the reference. */
+static long replace_fd(struct file *f, u32 fd, bool cloexec)
+{
+	struct files *t = current->files;
+	struct file *old = NULL;
+	int err = 0;
+
+	spin_lock(&t->lock);
+	if (fd >= t->size)
+		err = table_grow(t, fd);
+	if (!err && t->taken[fd] && !t->fd[fd])
+		err = -EBUSY; /* another thread's open is on its way */
+	if (!err) {
+		old = t->fd[fd];
+		t->fd[fd] = f;
+		t->taken[fd] = 1;
+		t->cloexec[fd] = cloexec;
+	}
+	spin_unlock(&t->lock);
+	if (err)
+		fput(f);
+	if (old)
+		close_file(old, t);
+	return err ? err : (long)fd;
+}
+
+long sys_dup3(u64 oldfd, u64 newfd, u64 flags)
+{
+	struct file *f;
+
+	if ((flags & ~(u64)O_CLOEXEC) || (int)oldfd == (int)newfd)
+		return -EINVAL;
+	if ((u32)newfd >= nofile_limit())
+		return -EBADF;
+	f = fget_raw((int)oldfd);
+	if (!f)
+		return -EBADF;
+	return replace_fd(f, (u32)newfd, (flags & O_CLOEXEC) != 0);
+}
