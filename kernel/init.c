@@ -352,6 +352,18 @@ static s32 start_init(void)
 
 /* ------------------------------------------------------------------ PID 1 */
 
+/* What PID 1 was made with knew no root yet. */
+static int enter_root(void)
+{
+	struct fs *old = current->fs, *fs = fs_new();
+
+	if (!fs)
+		return -ENOMEM;
+	current->fs = fs;
+	fs_put(old);
+	return 0;
+}
+
 static s32 init_main(void *arg)
 {
 	int err;
@@ -360,6 +372,8 @@ static s32 init_main(void *arg)
 	err = vfs_init();
 	if (!err)
 		err = vfs_mount_root();
+	if (!err)
+		err = enter_root();
 	if (err)
 		panic("Unable to mount root fs: error %d", err);
 	if (hostlink_present())

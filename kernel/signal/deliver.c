@@ -129,7 +129,7 @@ static bool act(struct signal_to_handle *s)
 	}
 	if (process_unkillable(p))
 		return false;
-	if (sig == SIGSTOP || sig_default_stops(sig)) {
+	if (sig_default_stops(sig)) {
 		/* The terminal's stops are not for those whom nobody could continue. */
 		if (sig != SIGSTOP && pgrp_orphaned_locked(p->pgid, NULL))
 			return false;

@@ -12,7 +12,8 @@ struct sigqueue {
 };
 
 /* By default these stop; SIGSTOP always does. */
-#define SIG_STOP_MASK (sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
+#define SIG_STOP_MASK                                                                  \
+	(sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
 #define SIG_UNBLOCKABLE (sigmask(SIGKILL) | sigmask(SIGSTOP))
 #define SIG_SYNCHRONOUS                                                              \
 	(sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) | sigmask(SIGTRAP) | \

@@ -49,10 +49,10 @@ bool sig_handler_ignores(const struct process *p, int sig)
 /* Not even worth queueing? A blocked one is: its action may be another when it is unblocked. */
 static bool sig_dropped(const struct process *p, const struct task *t, int sig)
 {
-	if (process_unkillable(p) && p->sighand->action[sig - 1].handler == SIG_DFL)
-		return true;
 	if ((t->blocked | t->real_blocked) & sigmask(sig))
 		return false;
+	if (process_unkillable(p) && p->sighand->action[sig - 1].handler == SIG_DFL)
+		return true;
 	return sig_handler_ignores(p, sig);
 }
 
@@ -222,9 +222,9 @@ static void continue_process(struct process *p)
 	bool was_stopped = p->stop_sig && p->nr_stopped;
 	struct task *t;
 
-	pending_remove(p, &p->pending, SIG_STOP_MASK | sigmask(SIGSTOP));
+	pending_remove(p, &p->pending, SIG_STOP_MASK);
 	for_each_thread (t, p)
-		pending_remove(p, &t->pending, SIG_STOP_MASK | sigmask(SIGSTOP));
+		pending_remove(p, &t->pending, SIG_STOP_MASK);
 	if (!p->stop_sig)
 		return;
 	p->stop_sig = 0;
@@ -247,7 +247,7 @@ static void act_at_once(struct process *p, int sig)
 
 	if (sig == SIGCONT) {
 		continue_process(p);
-	} else if (sig == SIGSTOP || sig_default_stops(sig)) {
+	} else if (sig_default_stops(sig)) {
 		pending_remove(p, &p->pending, sigmask(SIGCONT));
 		for_each_thread (t, p)
 			pending_remove(p, &t->pending, sigmask(SIGCONT));
