@@ -181,6 +181,8 @@ struct tlb_entry *hosted_tlb_fill(struct hosted *h, unsigned cpu, unsigned level
 				  bool table, uint64_t *ptep, const struct translation *t);
 /* First entry of the chain that holds those made from *ptep (and others). */
 struct tlb_entry *hosted_tlb_of_descriptor(struct hosted *h, const uint64_t *ptep);
+/* Forget all that the CPU has of the address; a mistake there has been reported. */
+void hosted_tlb_drop_all(struct hosted *h, unsigned cpu, unsigned asid, unsigned long va);
 void hosted_tlb_release(struct hosted *h); /* all of it: the machine ends */
 void hosted_check_freed(struct hosted *h, uint64_t phys, unsigned order);
 /* Does the entry give more than the tables do now? */

@@ -84,6 +84,27 @@ static void unlink_entry(struct hosted *h, struct tlb_entry *e)
 	e->dead = true;
 }
 
+/*
+ * What has been reported is forgotten, so that one mistake is one report, and does no harm to memory
+ * that is somebody else's by now.
+ */
+static void drop(struct hosted *h, struct tlb_entry *e)
+{
+	unlink_entry(h, e);
+	if (!e->invalidating)
+		free(e);
+}
+
+void hosted_tlb_drop_all(struct hosted *h, unsigned cpu, unsigned asid, unsigned long va)
+{
+	struct tlb_entry *e;
+
+	for (unsigned level = 0; level <= 3; level++)
+		for (int table = 0; table <= 1; table++)
+			while ((e = hosted_tlb_find(h, cpu, asid, level, va, table)))
+				drop(h, e);
+}
+
 struct tlb_entry *hosted_tlb_fill(struct hosted *h, unsigned cpu, unsigned level, unsigned long va,
 				  bool table, uint64_t *ptep, const struct translation *t)
 {
@@ -229,7 +250,7 @@ void hosted_tlbi_all(void *ctx)
 
 /* ---- looking for what was forgotten ---- */
 
-static const struct tlb_entry *entry_leading_to(struct hosted *h, uint64_t pa)
+static struct tlb_entry *entry_leading_to(struct hosted *h, uint64_t pa)
 {
 	for (size_t i = 0; i < TLB_BUCKETS; i++)
 		for (struct tlb_entry *e = h->tlb[i]; e; e = e->next) {
@@ -243,46 +264,51 @@ static const struct tlb_entry *entry_leading_to(struct hosted *h, uint64_t pa)
 	return NULL;
 }
 
+static void report_freed(struct hosted *h, uint64_t pa)
+{
+	struct tlb_entry *e = entry_leading_to(h, pa);
+
+	hosted_violation(h, HOSTED_FREED_FRAME,
+			 "frame %#llx is freed while CPU %u still has %s of %#lx in ASID %u%s",
+			 (unsigned long long)pa, e->cpu, e->table ? "the table" : "the translation",
+			 e->va, e->asid,
+			 e->invalidating ? ": the DSB after the TLBI is missing" : "");
+	while ((e = entry_leading_to(h, pa)))
+		drop(h, e);
+}
+
 void hosted_check_freed(struct hosted *h, uint64_t phys, unsigned order)
 {
 	for (uint64_t pa = phys; pa < phys + (H_PAGE << order); pa += H_PAGE) {
-		const struct tlb_entry *e;
-
 		for (unsigned cpu = 0; cpu < h->config.nr_cpus; cpu++)
 			if (h->cpus[cpu].root == pa)
 				hosted_violation(h, HOSTED_FREED_FRAME,
 						 "frame %#llx is freed and CPU %u's TTBR0 still points to it",
 						 (unsigned long long)pa, cpu);
-		if (!hosted_phys(h, pa) || !h->frame_uses[(pa - h->config.ram_phys) >> H_PAGE_SHIFT])
-			continue;
-		e = entry_leading_to(h, pa);
-		hosted_violation(h, HOSTED_FREED_FRAME,
-				 "frame %#llx is freed while CPU %u still has %s of %#lx in ASID %u%s",
-				 (unsigned long long)pa, e->cpu,
-				 e->table ? "the table" : "the translation", e->va, e->asid,
-				 e->invalidating ? ": the DSB after the TLBI is missing" : "");
+		if (hosted_phys(h, pa) && h->frame_uses[(pa - h->config.ram_phys) >> H_PAGE_SHIFT])
+			report_freed(h, pa);
 	}
 }
 
-static unsigned audit_entry(struct hosted *h, const struct tlb_entry *e)
+static bool audit_entry(struct hosted *h, const struct tlb_entry *e)
 {
 	struct translation now;
 
 	if (e->invalidating) {
 		hosted_violation(h, HOSTED_BARRIER, "TLBI of %#lx in ASID %u was never completed by a DSB",
 				 e->va, e->asid);
-		return 1;
+		return true;
 	}
 	hosted_walk_clean(h, e->root, e->va, &now);
 	if (!hosted_tlb_wrong(e, &now))
-		return 0;
+		return false;
 	hosted_violation(h, HOSTED_STALE_TLB,
 			 "CPU %u keeps a stale %s of %#lx in ASID %u: the TLB has descriptor %#llx, the "
 			 "table %#llx; an invalidation is missing",
 			 e->cpu, e->table ? "table" : "translation", e->va, e->asid,
 			 (unsigned long long)(e->table ? e->t.table_desc[e->level] : e->t.desc),
 			 (unsigned long long)now.desc);
-	return 1;
+	return true;
 }
 
 unsigned hosted_audit(struct hosted *h)
@@ -291,8 +317,13 @@ unsigned hosted_audit(struct hosted *h)
 
 	pthread_mutex_lock(&h->mmu_lock);
 	for (size_t i = 0; i < TLB_BUCKETS; i++)
-		for (struct tlb_entry *e = h->tlb[i]; e; e = e->next)
-			bad += audit_entry(h, e);
+		for (struct tlb_entry *e = h->tlb[i], *next; e; e = next) {
+			next = e->next;
+			if (audit_entry(h, e)) {
+				drop(h, e);
+				bad++;
+			}
+		}
 	for (unsigned cpu = 0; cpu < h->config.nr_cpus; cpu++) {
 		const struct pending_store *p = h->cpus[cpu].pending;
 

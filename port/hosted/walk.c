@@ -160,17 +160,22 @@ static bool may_be_on_its_way(struct hosted *h, unsigned cpu, const struct tlb_e
 	return h->config.nr_cpus > 1 && e->root == h->cpus[cpu].root;
 }
 
-static void check_use(struct hosted *h, unsigned cpu, unsigned long va, const struct tlb_entry *e)
+/* Look whether the use of an entry is a mistake; then *t becomes what the tables say. */
+static void check_use(struct hosted *h, unsigned cpu, unsigned long va, const struct tlb_entry *e,
+		      struct translation *t)
 {
 	struct translation now;
 
 	hosted_walk_clean(h, h->cpus[cpu].root, va, &now);
-	if (hosted_tlb_wrong(e, &now) && !may_be_on_its_way(h, cpu, e))
-		hosted_violation(h, HOSTED_STALE_TLB,
-				 "CPU %u uses a stale translation of %#lx in ASID %u: the TLB has descriptor "
-				 "%#llx, the table %#llx; an invalidation is missing",
-				 cpu, va, e->asid, (unsigned long long)e->t.desc,
-				 (unsigned long long)now.desc);
+	if (!hosted_tlb_wrong(e, &now) || may_be_on_its_way(h, cpu, e))
+		return;
+	hosted_violation(h, HOSTED_STALE_TLB,
+			 "CPU %u uses a stale translation of %#lx in ASID %u: the TLB has descriptor "
+			 "%#llx, the table %#llx; an invalidation is missing",
+			 cpu, va, e->asid, (unsigned long long)e->t.desc,
+			 (unsigned long long)now.desc);
+	hosted_tlb_drop_all(h, cpu, h->cpus[cpu].asid, va);
+	*t = now;
 }
 
 static struct tlb_entry *cached_leaf(struct hosted *h, unsigned cpu, unsigned long va)
@@ -222,7 +227,7 @@ static void walk_and_fill(struct hosted *h, unsigned cpu, unsigned long va, stru
 		hosted_violation(h, HOSTED_BAD_OUTPUT, "%#lx is mapped to %#llx, which is no RAM", va,
 				 (unsigned long long)t->page);
 	e = hosted_tlb_fill(h, cpu, t->level, va, false, t->ptep, t);
-	check_use(h, cpu, va, e);
+	check_use(h, cpu, va, e, t);
 }
 
 void hosted_translate(struct hosted *h, unsigned cpu, unsigned long va, enum access_kind kind,
@@ -241,7 +246,7 @@ void hosted_translate(struct hosted *h, unsigned cpu, unsigned long va, enum acc
 
 		*t = e->t;
 		t->page = t->base + (va & (size - 1) & ~(H_PAGE - 1));
-		check_use(h, cpu, va, e);
+		check_use(h, cpu, va, e, t);
 	} else {
 		walk_and_fill(h, cpu, va, t);
 	}
