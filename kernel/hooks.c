@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hooks on the path of mmap, each with a small job of its own: an audit line, a write-xor-execute rule, a brake
- * on dying programs, counts for the report, mandatory locks.
+ * The hooks on the path of mmap, each with a small job of its own: an audit line, a
+ * write-xor-execute rule, a brake on dying programs, counts for the report, mandatory locks.
  */
 #include "kernel/hooks.h"
 
@@ -14,7 +14,7 @@
 
 struct mm_hook_counts mm_hook_counts;
 
-static bool audit_on; /* audit=1 */
+static bool audit_on;  /* audit=1 */
 static bool wx_denied; /* mmap.wx=deny */
 
 static void audit_mmap_fd(void *ctx, struct mmk_task *task, int fd, unsigned long flags)
@@ -22,12 +22,12 @@ static void audit_mmap_fd(void *ctx, struct mmk_task *task, int fd, unsigned lon
 	mm_hook_counts.audited++;
 	if (audit_on)
 		pr_warn("audit: type=MMAP pid=%d comm=\"%s\" fd=%d flags=0x%lx\n", task->pid,
-			current->comm, fd, flags);
+		        current->comm, fd, flags);
 }
 
 /* With mmap.wx=deny nothing may be writable and executable at once, as SELinux's execmem has it. */
 static int security_mmap_file(void *ctx, struct mmk_task *task, struct mmk_file *file,
-			      unsigned long prot, unsigned long flags)
+                              unsigned long prot, unsigned long flags)
 {
 	const unsigned long wx = MMK_PROT_WRITE | MMK_PROT_EXEC;
 
@@ -39,7 +39,7 @@ static int security_mmap_file(void *ctx, struct mmk_task *task, struct mmk_file 
 
 /* A thread that is being killed gets no more memory promised: it is to give back what it has. */
 static int security_vm_enough_memory(void *ctx, struct mmk_task *task, struct mmk_mm *mm,
-				     long pages)
+                                     long pages)
 {
 	if (pages > 0 && (u64)pages > mm_hook_counts.commit_peak)
 		mm_hook_counts.commit_peak = pages;
@@ -49,8 +49,9 @@ static int security_vm_enough_memory(void *ctx, struct mmk_task *task, struct mm
 	return -ENOMEM;
 }
 
-static void perf_event_mmap(void *ctx, struct mmk_task *task, unsigned long start, unsigned long end,
-			    uint64_t pgoff, uint64_t vm_flags, struct mmk_file *file)
+static void perf_event_mmap(void *ctx, struct mmk_task *task, unsigned long start,
+                            unsigned long end, uint64_t pgoff, uint64_t vm_flags,
+                            struct mmk_file *file)
 {
 	mm_hook_counts.mappings++;
 	if (vm_flags & MMK_VM_EXEC)
@@ -58,18 +59,18 @@ static void perf_event_mmap(void *ctx, struct mmk_task *task, unsigned long star
 }
 
 static void uprobe_mmap(void *ctx, struct mmk_task *task, unsigned long start, unsigned long end,
-			uint64_t pgoff, struct mmk_file *file)
+                        uint64_t pgoff, struct mmk_file *file)
 {
 	mm_hook_counts.code_files++;
 }
 
 const struct mmk_hooks mm_hooks = {
-	.audit_mmap_fd = audit_mmap_fd,
-	.security_mmap_file = security_mmap_file,
-	.security_vm_enough_memory = security_vm_enough_memory,
-	.perf_event_mmap = perf_event_mmap,
-	.uprobe_mmap = uprobe_mmap,
-	.locks_verify_locked = port_locks_verify,
+    .audit_mmap_fd = audit_mmap_fd,
+    .security_mmap_file = security_mmap_file,
+    .security_vm_enough_memory = security_vm_enough_memory,
+    .perf_event_mmap = perf_event_mmap,
+    .uprobe_mmap = uprobe_mmap,
+    .locks_verify_locked = port_locks_verify,
 };
 
 void mm_hooks_init(void)

@@ -8,12 +8,12 @@
 #include "kernel/lib/types.h"
 
 struct mm_hook_counts {
-	u64 audited;	  /* mmap calls with a descriptor */
-	u64 denied;	  /* refused by the write-xor-execute rule */
-	u64 mappings;	  /* made */
-	u64 executable;	  /* of these, with PROT_EXEC */
-	u64 code_files;	  /* mappings of files that may be executed */
-	u64 commit_peak;  /* largest single request, pages */
+	u64 audited;     /* mmap calls with a descriptor */
+	u64 denied;      /* refused by the write-xor-execute rule */
+	u64 mappings;    /* made */
+	u64 executable;  /* of these, with PROT_EXEC */
+	u64 code_files;  /* mappings of files that may be executed */
+	u64 commit_peak; /* largest single request, pages */
 	u64 commit_denied;
 };
 

@@ -2,8 +2,8 @@
 /*
  * From the end of the boot to the first program, and to the power switch.
  *
- * With a link to a host (see drivers/hostlink.h) PID 1 is a task of the kernel that runs the one program that
- * the host names, as PID 2. Without it PID 1 is init, as on any Linux machine.
+ * With a link to a host (see drivers/hostlink.h) PID 1 is a task of the kernel that runs the one
+ * program that the host names, as PID 2. Without it PID 1 is init, as on any Linux machine.
  */
 #include "kernel/arch/psci.h"
 #include "kernel/boot.h"
@@ -116,7 +116,7 @@ static int mount_all(void)
 		err = vfs_mount_9p(tag, eq + 1);
 		if (err) {
 			snprintf(job.failure, sizeof(job.failure),
-				 "cannot mount %s at %s: error %d", tag, eq + 1, -err);
+			         "cannot mount %s at %s: error %d", tag, eq + 1, -err);
 			return err;
 		}
 	}
@@ -208,7 +208,7 @@ static void report_out(const char *text, size_t n)
 /* status: as wait4 has it. Does not return. */
 static void __noreturn link_end(u32 status)
 {
-	u8 out[4] = { status & 0x7f ? 128 + (status & 0x7f) : status >> 8 & 0xff };
+	u8 out[4] = {status & 0x7f ? 128 + (status & 0x7f) : status >> 8 & 0xff};
 
 	vfs_sync_all();
 	if (*job.failure)
@@ -254,19 +254,29 @@ static void __noreturn link_main(void)
 /* ------------------------------------------------------------------ init */
 
 static const char *init_argv[MAX_WORDS + 2];
-static const char *init_envp[MAX_WORDS + 3] = { "HOME=/", "TERM=linux" };
+static const char *init_envp[MAX_WORDS + 3] = {"HOME=/", "TERM=linux"};
 
 /* Words of the command line that are ours, so not init's. */
 static bool kernel_parameter(const char *key)
 {
 	static const char *const known[] = {
-		"audit",     "cgroup_disable", "console",      "debug",	       "earlycon",
-		"earlyprintk", "init",	       "init_on_alloc", "init_on_free", "initrd",
-		"ip",	     "kpti",	       "loglevel",	"maxcpus",      "mem",
-		"mitigations", "nokaslr",      "norandmaps",	"nosmp",	"panic",
-		"quiet",     "randomize_kstack_offset", "rdinit", "ro",	       "root",
-		"rootdelay", "rootflags",      "rootfstype",	"rootwait",     "rw",
-		"swiotlb",   "transparent_hugepage", "vt",
+	    "audit",        "cgroup_disable",
+	    "console",      "debug",
+	    "earlycon",     "earlyprintk",
+	    "init",         "init_on_alloc",
+	    "init_on_free", "initrd",
+	    "ip",           "kpti",
+	    "loglevel",     "maxcpus",
+	    "mem",          "mitigations",
+	    "nokaslr",      "norandmaps",
+	    "nosmp",        "panic",
+	    "quiet",        "randomize_kstack_offset",
+	    "rdinit",       "ro",
+	    "root",         "rootdelay",
+	    "rootflags",    "rootfstype",
+	    "rootwait",     "rw",
+	    "swiotlb",      "transparent_hugepage",
+	    "vt",
 	};
 	unsigned i;
 
@@ -324,7 +334,7 @@ static int try_init(const char *path)
 
 static s32 start_init(void)
 {
-	static const char *const usual[] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
+	static const char *const usual[] = {"/sbin/init", "/etc/init", "/bin/init", "/bin/sh"};
 	const char *rdinit = cmdline_get("rdinit"), *init = cmdline_get("init");
 	unsigned i;
 	int err;

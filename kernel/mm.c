@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel as mmkit's embedder: the one memory system, the port that serves it, and the hooks on the path of mmap.
+ * The kernel as mmkit's embedder: the one memory system, the port that serves it, and the hooks on
+ * the path of mmap.
  */
 #include "kernel/mm.h"
 
@@ -32,13 +33,13 @@ static void port_relax(void *ctx)
 
 /* The core asks on behalf of the running thread only, so `task` is current's. */
 static int port_copy_to_user(void *ctx, struct mmk_task *task, unsigned long dst, const void *src,
-			     size_t n)
+                             size_t n)
 {
 	return copy_to_user(dst, src, n);
 }
 
 static int port_copy_from_user(void *ctx, struct mmk_task *task, void *dst, unsigned long src,
-			       size_t n)
+                               size_t n)
 {
 	return copy_from_user(dst, src, n);
 }
@@ -46,10 +47,10 @@ static int port_copy_from_user(void *ctx, struct mmk_task *task, void *dst, unsi
 static bool port_capable(void *ctx, struct mmk_task *task, enum mmk_cap cap)
 {
 	static const u8 number[] = {
-		[MMK_CAP_IPC_LOCK] = CAP_IPC_LOCK,
-		[MMK_CAP_SYS_RAWIO] = CAP_SYS_RAWIO,
-		[MMK_CAP_SYS_ADMIN] = CAP_SYS_ADMIN,
-		[MMK_CAP_SYS_RESOURCE] = CAP_SYS_RESOURCE,
+	    [MMK_CAP_IPC_LOCK] = CAP_IPC_LOCK,
+	    [MMK_CAP_SYS_RAWIO] = CAP_SYS_RAWIO,
+	    [MMK_CAP_SYS_ADMIN] = CAP_SYS_ADMIN,
+	    [MMK_CAP_SYS_RESOURCE] = CAP_SYS_RESOURCE,
 	};
 
 	return capable(number[cap]);
@@ -66,21 +67,21 @@ static void __noreturn port_bug(void *ctx, const char *file, int line, const cha
 }
 
 static const struct mmk_port port = {
-	.cpu_id = port_cpu_id,
-	.relax = port_relax,
-	.wait = port_wait,
-	.wake = port_wake,
-	.fget = port_fget,
-	.get_file = port_get_file,
-	.fput = port_fput,
-	.file_id = port_file_id,
-	.file_path = port_file_path,
-	.copy_to_user = port_copy_to_user,
-	.copy_from_user = port_copy_from_user,
-	.capable = port_capable,
-	.random = port_random,
-	.hooks = &mm_hooks,
-	.bug = (void (*)(void *, const char *, int, const char *))port_bug,
+    .cpu_id = port_cpu_id,
+    .relax = port_relax,
+    .wait = port_wait,
+    .wake = port_wake,
+    .fget = port_fget,
+    .get_file = port_get_file,
+    .fput = port_fput,
+    .file_id = port_file_id,
+    .file_path = port_file_path,
+    .copy_to_user = port_copy_to_user,
+    .copy_from_user = port_copy_from_user,
+    .capable = port_capable,
+    .random = port_random,
+    .hooks = &mm_hooks,
+    .bug = (void (*)(void *, const char *, int, const char *))port_bug,
 };
 
 /* ------------------------------------------------------------------ start */
@@ -89,21 +90,21 @@ void mm_init_system(void)
 {
 	struct mmk_range reserved[BOOT_MAX_SPANS];
 	struct mmk_config config = {
-		.port = &port,
-		.ram_phys = boot_info.ram_base,
-		.ram_size = boot_info.ram_size,
-		.ram_virt = phys_to_virt(boot_info.ram_base),
-		.reserved = reserved,
-		.nr_reserved = boot_info.nr_reserved,
-		.nr_cpus = 1,
-		.asid_bits = cpu_features.asid_bits,
+	    .port = &port,
+	    .ram_phys = boot_info.ram_base,
+	    .ram_size = boot_info.ram_size,
+	    .ram_virt = phys_to_virt(boot_info.ram_base),
+	    .reserved = reserved,
+	    .nr_reserved = boot_info.nr_reserved,
+	    .nr_cpus = 1,
+	    .asid_bits = cpu_features.asid_bits,
 	};
 	u32 i;
 	int err;
 
 	for (i = 0; i < boot_info.nr_reserved; i++)
-		reserved[i] = (struct mmk_range){ boot_info.reserved[i].start,
-						  boot_info.reserved[i].end };
+		reserved[i] =
+		    (struct mmk_range){boot_info.reserved[i].start, boot_info.reserved[i].end};
 	err = mmk_system_init(&mm_sys, &config);
 	if (err)
 		panic("the memory system cannot start: error %d with %lu MiB of RAM", err,

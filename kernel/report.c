@@ -21,54 +21,52 @@ static void put_section(report_out out, const char *title, const struct line *l,
 	for (i = 0; i < n; i++)
 		out(buf, scnprintf(buf, sizeof(buf), "  %-38s %14lu\n", l[i].what, l[i].value));
 }
-#define SECTION(out, title, ...)                                                      \
-	do {                                                                          \
-		const struct line _l[] = { __VA_ARGS__ };                             \
-		put_section(out, title, _l, ARRAY_SIZE(_l));                          \
+#define SECTION(out, title, ...)                                                                   \
+	do {                                                                                       \
+		const struct line _l[] = {__VA_ARGS__};                                            \
+		put_section(out, title, _l, ARRAY_SIZE(_l));                                       \
 	} while (0)
 
 static void report_mappings(report_out out, const struct mmk_stats *s)
 {
 	const struct mm_hook_counts *h = &mm_hook_counts;
 
-	SECTION(out, "mappings", { "VMAs made", s->vmas_made }, { "VMAs left", s->vmas },
-		{ "merges", s->merges }, { "splits", s->splits },
-		{ "mmap calls with a descriptor", h->audited },
-		{ "mappings announced", h->mappings }, { "  executable", h->executable },
-		{ "  executable, of a file", h->code_files },
-		{ "largest commit asked for (pages)", h->commit_peak },
-		{ "denied by mmap.wx", h->denied },
-		{ "commits denied to dying programs", h->commit_denied });
+	SECTION(out, "mappings", {"VMAs made", s->vmas_made}, {"VMAs left", s->vmas},
+	        {"merges", s->merges}, {"splits", s->splits},
+	        {"mmap calls with a descriptor", h->audited}, {"mappings announced", h->mappings},
+	        {"  executable", h->executable}, {"  executable, of a file", h->code_files},
+	        {"largest commit asked for (pages)", h->commit_peak},
+	        {"denied by mmap.wx", h->denied},
+	        {"commits denied to dying programs", h->commit_denied});
 }
 
 static void report_faults(report_out out, const struct mmk_stats *s)
 {
-	SECTION(out, "faults", { "all", s->faults }, { "  major (had to read)", s->faults_major },
-		{ "anonymous, zero page", s->faults_anon_zero },
-		{ "anonymous, own frame", s->faults_anon },
-		{ "file, read", s->faults_file_read },
-		{ "file, private write", s->faults_file_private },
-		{ "file, shared write", s->faults_file_shared },
-		{ "copy on write, copied", s->faults_cow_copy },
-		{ "copy on write, sole owner", s->faults_cow_reuse },
-		{ "spurious", s->faults_spurious }, { "refused (a signal)", s->faults_refused });
+	SECTION(out, "faults", {"all", s->faults}, {"  major (had to read)", s->faults_major},
+	        {"anonymous, zero page", s->faults_anon_zero},
+	        {"anonymous, own frame", s->faults_anon}, {"file, read", s->faults_file_read},
+	        {"file, private write", s->faults_file_private},
+	        {"file, shared write", s->faults_file_shared},
+	        {"copy on write, copied", s->faults_cow_copy},
+	        {"copy on write, sole owner", s->faults_cow_reuse},
+	        {"spurious", s->faults_spurious}, {"refused (a signal)", s->faults_refused});
 }
 
 static void report_frames(report_out out, const struct mmk_stats *s)
 {
-	SECTION(out, "frames", { "all", s->frames_total }, { "free", s->frames_free },
-		{ "anonymous", s->frames_anon }, { "page cache", s->frames_file },
-		{ "shared memory", s->frames_shmem }, { "page tables", s->frames_table },
-		{ "objects", s->frames_slab }, { "other", s->frames_other },
-		{ "dirty pages", s->dirty }, { "committed (pages)", s->committed },
-		{ "pages read", s->pages_read }, { "pages written", s->pages_written });
+	SECTION(out, "frames", {"all", s->frames_total}, {"free", s->frames_free},
+	        {"anonymous", s->frames_anon}, {"page cache", s->frames_file},
+	        {"shared memory", s->frames_shmem}, {"page tables", s->frames_table},
+	        {"objects", s->frames_slab}, {"other", s->frames_other}, {"dirty pages", s->dirty},
+	        {"committed (pages)", s->committed}, {"pages read", s->pages_read},
+	        {"pages written", s->pages_written});
 }
 
 static void report_hardware(report_out out, const struct mmk_stats *s)
 {
-	SECTION(out, "tables and TLB", { "PTE writes", s->pte_writes },
-		{ "TLBI by address", s->tlbi_va }, { "TLBI by ASID", s->tlbi_asid },
-		{ "TLBI of all", s->tlbi_all }, { "DSB", s->dsb });
+	SECTION(out, "tables and TLB", {"PTE writes", s->pte_writes},
+	        {"TLBI by address", s->tlbi_va}, {"TLBI by ASID", s->tlbi_asid},
+	        {"TLBI of all", s->tlbi_all}, {"DSB", s->dsb});
 }
 
 static void report_kernel(report_out out)
@@ -76,8 +74,8 @@ static void report_kernel(report_out out)
 	struct sched_stats s;
 
 	sched_stats(&s);
-	SECTION(out, "kernel", { "forks", s.forks }, { "switches", s.switches },
-		{ "microseconds idle", s.idle_ns / 1000 });
+	SECTION(out, "kernel", {"forks", s.forks}, {"switches", s.switches},
+	        {"microseconds idle", s.idle_ns / 1000});
 }
 
 static void report_refusals(report_out out, const struct mmk_stats *s)
@@ -86,7 +84,7 @@ static void report_refusals(report_out out, const struct mmk_stats *s)
 	u64 pos = 0;
 	long n;
 
-	SECTION(out, "refusals", { "all", s->refusals });
+	SECTION(out, "refusals", {"all", s->refusals});
 	while ((n = mmk_stats_refusals(mm_sys, &pos, buf, sizeof(buf))) > 0)
 		out(buf, n);
 }

@@ -14,14 +14,14 @@
 
 /* Programs with an interpreter go to two thirds of the address space, away from mmap's areas. */
 #define ELF_ET_DYN_BASE (TASK_SIZE / 3 * 2)
-#define ELF_MIN_ALIGN	PAGE_SIZE
+#define ELF_MIN_ALIGN   PAGE_SIZE
 
 /* One ELF file on its way into memory. */
 struct image {
 	struct file *file;
 	struct elf64_ehdr eh;
 	struct elf64_phdr *ph;
-	u64 bias;	  /* address in memory minus address in the file */
+	u64 bias;         /* address in memory minus address in the file */
 	u64 start, total; /* of all PT_LOAD, in the file's addresses, whole pages */
 	u64 align;
 	bool placed;
@@ -57,8 +57,8 @@ static int measure(struct image *im)
 		if (ph->type != PT_LOAD)
 			continue;
 		if (ph->filesz > ph->memsz || ph->memsz > TASK_SIZE ||
-		    ph->vaddr > TASK_SIZE - ph->memsz ||
-		    (ph->vaddr - ph->offset) % PAGE_SIZE || ph->offset + ph->filesz < ph->offset)
+		    ph->vaddr > TASK_SIZE - ph->memsz || (ph->vaddr - ph->offset) % PAGE_SIZE ||
+		    ph->offset + ph->filesz < ph->offset)
 			return -ENOEXEC;
 		lo = min(lo, ALIGN_DOWN(ph->vaddr, PAGE_SIZE));
 		hi = max(hi, ALIGN_UP(ph->vaddr + ph->memsz, PAGE_SIZE));
@@ -116,18 +116,18 @@ static int zero_memory(struct exec *e, u64 addr, u64 n)
 	for (; n; n -= part, addr += part) {
 		part = min_t(u64, n, sizeof(zeros));
 		if (mmk_access_vm(&e->loader, e->loader.mm, addr, (void *)zeros, part,
-				  MMK_ACCESS_WRITE) != part)
+		                  MMK_ACCESS_WRITE) != part)
 			return -EFAULT;
 	}
 	return 0;
 }
 
 /*
- * The part of a segment that is in the file. The first one of a file with a base of its own takes room for all of
- * them, so that nothing else comes between.
+ * The part of a segment that is in the file. The first one of a file with a base of its own takes
+ * room for all of them, so that nothing else comes between.
  */
 static int map_file_part(struct exec *e, struct image *im, const struct elf64_phdr *ph,
-			 unsigned long hint, unsigned long fixed)
+                         unsigned long hint, unsigned long fixed)
 {
 	u64 off = ph->vaddr % PAGE_SIZE;
 	u64 addr = im->bias + ph->vaddr - off, len = ALIGN_UP(ph->filesz + off, PAGE_SIZE);
@@ -139,7 +139,7 @@ static int map_file_part(struct exec *e, struct image *im, const struct elf64_ph
 		len = im->total;
 	}
 	at = mmk_vm_mmap(&e->loader, file_to_mmk(im->file), addr, len, prot_of(ph),
-			 MMK_MAP_PRIVATE | fixed, ph->offset - off);
+	                 MMK_MAP_PRIVATE | fixed, ph->offset - off);
 	if (at < 0)
 		return at == -EINVAL ? -ENOEXEC : (int)at;
 	if (whole) {

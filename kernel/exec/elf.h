@@ -8,11 +8,11 @@
 #define ELF_IDENT_LE64 "\177ELF\2\1\1" /* 64 bits, little endian, version 1 */
 #define ELF_IDENT_LEN  7
 
-#define ET_EXEC	   2
-#define ET_DYN	   3
+#define ET_EXEC    2
+#define ET_DYN     3
 #define EM_AARCH64 183
 
-#define PT_LOAD	     1u
+#define PT_LOAD      1u
 #define PT_INTERP    3u
 #define PT_GNU_STACK 0x6474e551u
 
@@ -36,18 +36,18 @@ struct elf64_phdr {
 };
 _Static_assert(sizeof(struct elf64_phdr) == 56, "Elf64_Phdr");
 
-#define AT_NULL	       0
-#define AT_PHDR	       3
+#define AT_NULL        0
+#define AT_PHDR        3
 #define AT_PHENT       4
 #define AT_PHNUM       5
 #define AT_PAGESZ      6
-#define AT_BASE	       7
+#define AT_BASE        7
 #define AT_FLAGS       8
 #define AT_ENTRY       9
-#define AT_UID	       11
-#define AT_EUID	       12
-#define AT_GID	       13
-#define AT_EGID	       14
+#define AT_UID         11
+#define AT_EUID        12
+#define AT_GID         13
+#define AT_EGID        14
 #define AT_PLATFORM    15
 #define AT_HWCAP       16
 #define AT_CLKTCK      17

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * execve(2): see exec.h for its steps. Until commit() nothing of the calling program has changed, so
- * every failure is an errno to it.
+ * execve(2): see exec.h for its steps. Until commit() nothing of the calling program has changed,
+ * so every failure is an errno to it.
  */
 #include "kernel/exec/exec.h"
 
@@ -42,7 +42,8 @@ void exe_put(struct file *exe)
 
 /* ------------------------------------------------------------------ preparing */
 
-/* Room for arguments and environment: a quarter of the stack's limit, within bounds, as in Linux. */
+/* Room for arguments and environment: a quarter of the stack's limit, within bounds, as in Linux.
+ */
 static u64 arg_limit(void)
 {
 	u64 limit = current->proc->rlim[RLIMIT_STACK].cur / 4;
@@ -128,9 +129,9 @@ static void choose_ids(struct exec *e)
 static int map_trampoline(struct exec *e)
 {
 	static const u32 code[] = {
-		0xd503201f, /* nop: unwinders look at pc - 4 */
-		0xd2801168, /* mov x8, #139: rt_sigreturn */
-		0xd4000001, /* svc #0 */
+	    0xd503201f, /* nop: unwinders look at pc - 4 */
+	    0xd2801168, /* mov x8, #139: rt_sigreturn */
+	    0xd4000001, /* svc #0 */
 	};
 	static void *page;
 	long at;
@@ -160,7 +161,7 @@ static int build(struct exec *e)
 	choose_ids(e);
 	if (e->secure)
 		e->loader.personality &= ~(MMK_READ_IMPLIES_EXEC | MMK_ADDR_NO_RANDOMIZE |
-					   MMK_ADDR_COMPAT_LAYOUT | MMK_MMAP_PAGE_ZERO);
+		                           MMK_ADDR_COMPAT_LAYOUT | MMK_MMAP_PAGE_ZERO);
 	err = exec_load_elf(e);
 	if (!err)
 		err = map_trampoline(e);
@@ -168,7 +169,7 @@ static int build(struct exec *e)
 		err = exec_setup_stack(e);
 	if (!err && (e->loader.personality & MMK_MMAP_PAGE_ZERO))
 		(void)mmk_vm_mmap(&e->loader, NULL, 0, PAGE_SIZE, MMK_PROT_READ | MMK_PROT_EXEC,
-				  MMK_MAP_PRIVATE | MMK_MAP_FIXED | MMK_MAP_ANONYMOUS, 0);
+		                  MMK_MAP_PRIVATE | MMK_MAP_FIXED | MMK_MAP_ANONYMOUS, 0);
 	if (!err)
 		mmk_mm_set_bounds(e->loader.mm, &e->bounds);
 	return err;
@@ -220,7 +221,8 @@ static int kill_siblings(void)
 	return err ? -EAGAIN : 0;
 }
 
-/* What is shared with other processes by CLONE_FILES, CLONE_FS or CLONE_SIGHAND becomes our own. 0 or -ENOMEM. */
+/* What is shared with other processes by CLONE_FILES, CLONE_FS or CLONE_SIGHAND becomes our own. 0
+ * or -ENOMEM. */
 static int unshare_tables(void)
 {
 	struct task *t = current;
@@ -303,7 +305,7 @@ static void reset_thread(void)
 {
 	struct task *t = current;
 
-	t->altstack = (struct sigaltstack){ .flags = SS_DISABLE };
+	t->altstack = (struct sigaltstack){.flags = SS_DISABLE};
 	t->robust.head = 0;
 	t->clear_child_tid = 0;
 	t->restart_fn = NULL;

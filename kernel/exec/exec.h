@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * execve(2), in three steps: find out what the file is (exec.c, script.c), build the new address space beside the
- * old one (elf.c, stack.c), and only then become it (commit in exec.c), which cannot fail.
+ * execve(2), in three steps: find out what the file is (exec.c, script.c), build the new address
+ * space beside the old one (elf.c, stack.c), and only then become it (commit in exec.c), which
+ * cannot fail.
  */
 #ifndef KERNEL_EXEC_EXEC_H
 #define KERNEL_EXEC_EXEC_H
@@ -12,10 +13,10 @@
 
 struct file;
 
-#define EXEC_HEAD_SIZE	256 /* bytes of the file that decide what it is */
-#define EXEC_MAX_DEPTH	5   /* scripts of scripts */
-#define EXEC_PATH_MAX	4096
-#define MAX_ARG_STRLEN	131072
+#define EXEC_HEAD_SIZE 256 /* bytes of the file that decide what it is */
+#define EXEC_MAX_DEPTH 5   /* scripts of scripts */
+#define EXEC_PATH_MAX  4096
+#define MAX_ARG_STRLEN 131072
 
 /* Strings one behind the other, with their NULs, in pages. */
 struct arg_store {
@@ -27,23 +28,24 @@ struct arg_store {
 
 struct exec {
 	struct mmk_task loader; /* the caller's, with the new mm */
-	struct file *file;	/* the program; its writers are denied */
-	char *filename;		/* as the caller gave it: AT_EXECFN, comm */
-	char *interp_path;	/* the file of the innermost script: NULL without */
+	struct file *file;      /* the program; its writers are denied */
+	char *filename;         /* as the caller gave it: AT_EXECFN, comm */
+	char *interp_path;      /* the file of the innermost script: NULL without */
 	char head[EXEC_HEAD_SIZE];
 	u32 head_len;
-	bool path_inaccessible; /* opened by a close-on-exec descriptor: a script cannot be read again */
+	bool path_inaccessible; /* opened by a close-on-exec descriptor: a script cannot be read
+	                           again */
 
 	struct arg_store prefix; /* what scripts put before argv[1] */
-	struct arg_store args;	 /* argv of the caller */
+	struct arg_store args;   /* argv of the caller */
 	struct arg_store env;
 	bool drop_argv0; /* prefix replaces it */
 
 	/* elf.c */
 	bool exec_stack;
-	u64 entry;     /* where the first instruction is */
+	u64 entry;      /* where the first instruction is */
 	u64 prog_entry; /* AT_ENTRY */
-	u64 phdr;      /* AT_PHDR */
+	u64 phdr;       /* AT_PHDR */
 	u16 phnum;
 	u64 interp_base; /* AT_BASE */
 	struct mmk_mm_bounds bounds;
@@ -52,7 +54,7 @@ struct exec {
 	/* stack.c */
 	u64 sp;
 
-	u64 tramp; /* of rt_sigreturn */
+	u64 tramp;      /* of rt_sigreturn */
 	u32 euid, egid; /* after set-user-ID */
 	bool secure;
 };
@@ -73,13 +75,15 @@ u64 arg_store_next(const struct arg_store *s, u64 pos);
 bool exec_is_script(const struct exec *e);
 int exec_script(struct exec *e);
 
-/* elf.c: map the program, and its interpreter, into e->loader.mm. -ENOEXEC: no ELF for this machine. */
+/* elf.c: map the program, and its interpreter, into e->loader.mm. -ENOEXEC: no ELF for this
+ * machine. */
 int exec_load_elf(struct exec *e);
 
 /* stack.c: the stack with its strings, vectors and auxv. */
 int exec_setup_stack(struct exec *e);
 
-/* Execute a program in the place of the calling (kernel) task, from kernel strings. Does not return on success but to user mode. */
+/* Execute a program in the place of the calling (kernel) task, from kernel strings. Does not return
+ * on success but to user mode. */
 int kernel_execve(const char *path, const char *const *argv, const char *const *envp);
 
 #endif

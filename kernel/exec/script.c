@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * #! scripts: "#!INTERPRETER [ARGUMENT]" in the first line. It becomes INTERPRETER [ARGUMENT] SCRIPT argv[1]...
+ * #! scripts: "#!INTERPRETER [ARGUMENT]" in the first line. It becomes INTERPRETER [ARGUMENT]
+ * SCRIPT argv[1]...
  */
 #include "kernel/exec/exec.h"
 
@@ -23,8 +24,9 @@ static char *skip_blanks(char *p)
 }
 
 /*
- * Cuts the line into its two words; *arg is NULL without a second. The second is the rest of the line, blanks
- * inside it included. -ENOEXEC: no interpreter, or its name does not end within what has been read.
+ * Cuts the line into its two words; *arg is NULL without a second. The second is the rest of the
+ * line, blanks inside it included. -ENOEXEC: no interpreter, or its name does not end within what
+ * has been read.
  */
 static int parse_line(char *line, size_t len, char **interp, char **arg)
 {

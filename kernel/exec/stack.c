@@ -16,7 +16,7 @@
 #include "kernel/sched/task.h"
 
 #define STACK_ROOM     131072u /* below the strings from the start */
-#define MINSIGSTKSZ_AT 4720    /* the signal frame and its record, as Linux tells it on these CPUs */
+#define MINSIGSTKSZ_AT 4720 /* the signal frame and its record, as Linux tells it on these CPUs */
 
 static const char platform[] = "aarch64";
 
@@ -31,9 +31,9 @@ struct word_writer {
 
 static int put_bytes(struct exec *e, u64 addr, const void *src, size_t n)
 {
-	return mmk_access_vm(&e->loader, e->loader.mm, addr, (void *)src, n, MMK_ACCESS_WRITE) == n ?
-		       0 :
-		       -EFAULT;
+	return mmk_access_vm(&e->loader, e->loader.mm, addr, (void *)src, n, MMK_ACCESS_WRITE) == n
+	           ? 0
+	           : -EFAULT;
 }
 
 static void flush_words(struct word_writer *w)
@@ -83,26 +83,26 @@ static void put_auxv(struct word_writer *w, u64 random_at, u64 platform_at, u64 
 	const struct exec *e = w->e;
 	const struct cred *c = &current->cred;
 	const u64 aux[][2] = {
-		{ AT_MINSIGSTKSZ, MINSIGSTKSZ_AT },
-		{ AT_HWCAP, cpu_features.hwcap },
-		{ AT_PAGESZ, PAGE_SIZE },
-		{ AT_CLKTCK, 100 },
-		{ AT_PHDR, e->phdr },
-		{ AT_PHENT, sizeof(struct elf64_phdr) },
-		{ AT_PHNUM, e->phnum },
-		{ AT_BASE, e->interp_base },
-		{ AT_FLAGS, 0 },
-		{ AT_ENTRY, e->prog_entry },
-		{ AT_UID, c->uid },
-		{ AT_EUID, e->euid },
-		{ AT_GID, c->gid },
-		{ AT_EGID, e->egid },
-		{ AT_SECURE, e->secure },
-		{ AT_RANDOM, random_at },
-		{ AT_HWCAP2, cpu_features.hwcap2 },
-		{ AT_EXECFN, execfn },
-		{ AT_PLATFORM, platform_at },
-		{ AT_NULL, 0 },
+	    {AT_MINSIGSTKSZ, MINSIGSTKSZ_AT},
+	    {AT_HWCAP, cpu_features.hwcap},
+	    {AT_PAGESZ, PAGE_SIZE},
+	    {AT_CLKTCK, 100},
+	    {AT_PHDR, e->phdr},
+	    {AT_PHENT, sizeof(struct elf64_phdr)},
+	    {AT_PHNUM, e->phnum},
+	    {AT_BASE, e->interp_base},
+	    {AT_FLAGS, 0},
+	    {AT_ENTRY, e->prog_entry},
+	    {AT_UID, c->uid},
+	    {AT_EUID, e->euid},
+	    {AT_GID, c->gid},
+	    {AT_EGID, e->egid},
+	    {AT_SECURE, e->secure},
+	    {AT_RANDOM, random_at},
+	    {AT_HWCAP2, cpu_features.hwcap2},
+	    {AT_EXECFN, execfn},
+	    {AT_PLATFORM, platform_at},
+	    {AT_NULL, 0},
 	};
 	unsigned i;
 
@@ -116,7 +116,7 @@ static void put_auxv(struct word_writer *w, u64 random_at, u64 platform_at, u64 
 /* How the strings and the tables lie; all addresses. */
 struct plan {
 	u64 execfn, env, args, prefix; /* strings */
-	u64 arg_skip;		       /* bytes of args that are not used: argv[0] of a script */
+	u64 arg_skip;                  /* bytes of args that are not used: argv[0] of a script */
 	u64 platform, random;
 	u64 sp;
 	u64 argc;
@@ -153,7 +153,7 @@ static u64 stack_size(const struct exec *e, const struct plan *p)
 
 static int write_tables(struct exec *e, const struct plan *p)
 {
-	struct word_writer w = { .e = e, .addr = p->sp };
+	struct word_writer w = {.e = e, .addr = p->sp};
 
 	put_word(&w, p->argc);
 	put_pointers(&w, &e->prefix, 0, p->prefix);
@@ -195,7 +195,7 @@ int exec_setup_stack(struct exec *e)
 	if (e->stack_top - p.sp > e->stack_top / 2)
 		return -E2BIG;
 	err = mmk_mm_setup_stack(&e->loader, e->loader.mm, e->stack_top, stack_size(e, &p),
-				 e->exec_stack);
+	                         e->exec_stack);
 	if (err)
 		return err;
 	err = write_strings(e, &p);

@@ -2,12 +2,13 @@
 /*
  * The scheduler: one queue of runnable tasks, each gets a slice in turn.
  *
- * The kernel itself is not preempted: a task gives up the CPU where it sleeps, and on the way back to user mode
- * when WORK_RESCHED says that its slice is over. The timer ticks for slices only while somebody waits for
- * the CPU, so one running program is never interrupted and an idle machine sleeps.
+ * The kernel itself is not preempted: a task gives up the CPU where it sleeps, and on the way back
+ * to user mode when WORK_RESCHED says that its slice is over. The timer ticks for slices only while
+ * somebody waits for the CPU, so one running program is never interrupted and an idle machine
+ * sleeps.
  *
- * sched_lock is held across the switch itself: the task that comes next releases it, so no other CPU
- * can take up a task whose registers are not stored yet.
+ * sched_lock is held across the switch itself: the task that comes next releases it, so no other
+ * CPU can take up a task whose registers are not stored yet.
  */
 #include "kernel/sched/sched.h"
 
@@ -167,7 +168,7 @@ bool wake_up_state(struct task *t, u32 state_mask)
 bool wake_up_task(struct task *t)
 {
 	return wake_up_state(t, 1u << TASK_INTERRUPTIBLE | 1u << TASK_KILLABLE |
-					1u << TASK_UNINTERRUPTIBLE);
+	                            1u << TASK_UNINTERRUPTIBLE);
 }
 
 void sched_enqueue_new(struct task *t)
@@ -351,7 +352,7 @@ u64 task_runtime(struct task *t)
 
 char task_state_char(const struct task *t)
 {
-	static const char name[] = { 'R', 'S', 'D', 'D', 'T', 'Z' };
+	static const char name[] = {'R', 'S', 'D', 'D', 'T', 'Z'};
 
 	if (t->exited)
 		return 'Z';
@@ -361,12 +362,13 @@ char task_state_char(const struct task *t)
 /* ------------------------------------------------------------------ figures */
 
 /*
- * Load averages: every 5 seconds each is pulled towards the number of runnable tasks. It is done when somebody
- * looks, for all the steps since the last look, so that an idle machine need not wake up for it.
+ * Load averages: every 5 seconds each is pulled towards the number of runnable tasks. It is done
+ * when somebody looks, for all the steps since the last look, so that an idle machine need not wake
+ * up for it.
  */
 static void update_load(u64 now)
 {
-	static const u64 keep[3] = { 60305, 64451, 65173 }; /* exp(-5/60), -5/300, -5/900; 16.16 */
+	static const u64 keep[3] = {60305, 64451, 65173}; /* exp(-5/60), -5/300, -5/900; 16.16 */
 	static u64 next_step;
 	u64 active = (nr_queued + (this_rq()->curr != this_rq()->idle)) << 16;
 	unsigned i, steps;

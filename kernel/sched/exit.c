@@ -2,8 +2,8 @@
 /*
  * The end of threads and processes.
  *
- * A thread gives back what it has, then leaves the tables; only a process's leader stays, as a zombie, until the
- * last of its threads has gone and the parent has asked (wait4) or does not care.
+ * A thread gives back what it has, then leaves the tables; only a process's leader stays, as a
+ * zombie, until the last of its threads has gone and the parent has asked (wait4) or does not care.
  */
 #include "kernel/arch/psci.h"
 #include "kernel/fs/fs.h"
@@ -156,7 +156,8 @@ bool pgrp_orphaned(s32 pgid)
 	return orphaned;
 }
 
-/* POSIX: stopped members of a group that nobody could continue any more are hung up and continued. */
+/* POSIX: stopped members of a group that nobody could continue any more are hung up and continued.
+ */
 static void hangup_orphans(struct process *p, struct process *parent)
 {
 	struct process *c;
@@ -209,7 +210,8 @@ void notify_exit(struct process *p)
 	u32 code = p->exit_code;
 	bool autoreap = p->exit_signal == SIGCHLD && parent_ignores_exit(parent);
 
-	if (p->exit_signal && !(autoreap && parent->sighand->action[SIGCHLD - 1].handler == SIG_IGN)) {
+	if (p->exit_signal &&
+	    !(autoreap && parent->sighand->action[SIGCHLD - 1].handler == SIG_IGN)) {
 		int why = code & 0x7f ? (code & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED;
 
 		notify_parent_locked(p, why, code & 0x7f ? (int)(code & 0x7f) : (int)(code >> 8));
@@ -270,7 +272,8 @@ void kill_other_threads(void)
 			kill_thread_locked(t);
 }
 
-/* PID 1 has ended: nothing can go on. A normal end switches the machine off, as a container's would. */
+/* PID 1 has ended: nothing can go on. A normal end switches the machine off, as a container's
+ * would. */
 static void init_died(u32 code)
 {
 	if (code & 0x7f)

@@ -2,8 +2,8 @@
 /*
  * New threads, processes and kernel tasks: clone(2).
  *
- * All that can fail is done on objects that nobody sees yet; the child gets its number and goes into the tables in
- * one step under proc_lock, after which nothing fails any more.
+ * All that can fail is done on objects that nobody sees yet; the child gets its number and goes
+ * into the tables in one step under proc_lock, after which nothing fails any more.
  */
 #include "kernel/fs/fs.h"
 #include "kernel/lib/string.h"
@@ -153,7 +153,8 @@ static void attach_process(struct process *p, struct task *t, u64 flags)
 	process_insert(p);
 }
 
-/* proc_lock. 0, -EAGAIN, or -ERESTARTNOINTR when a signal should come first (as fork must be one step for it). */
+/* proc_lock. 0, -EAGAIN, or -ERESTARTNOINTR when a signal should come first (as fork must be one
+ * step for it). */
 static int attach(struct task *t, struct process *fresh, u64 flags)
 {
 	struct process *p = t->proc;
@@ -288,7 +289,8 @@ s32 do_clone(const struct clone_args *args)
 	if (!t)
 		return err;
 	pid = t->pid;
-	/* Linux too ignores a bad address here. The child's memory is written by the child: see child_start. */
+	/* Linux too ignores a bad address here. The child's memory is written by the child: see
+	 * child_start. */
 	if (args->flags & CLONE_PARENT_SETTID)
 		(void)put_user((u32)pid, u32, args->parent_tid);
 	if (args->flags & CLONE_CHILD_SETTID)
@@ -318,12 +320,12 @@ void child_start(struct task *t)
 long sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid)
 {
 	struct clone_args args = {
-		.flags = (u32)flags & ~(u64)CSIGNAL,
-		.exit_signal = flags & CSIGNAL,
-		.stack = stack,
-		.parent_tid = parent_tid,
-		.child_tid = child_tid,
-		.tls = tls,
+	    .flags = (u32)flags & ~(u64)CSIGNAL,
+	    .exit_signal = flags & CSIGNAL,
+	    .stack = stack,
+	    .parent_tid = parent_tid,
+	    .child_tid = child_tid,
+	    .tls = tls,
 	};
 
 	if (args.exit_signal > NSIG)
@@ -374,12 +376,12 @@ long sys_clone3(u64 uargs, u64 size)
 	if (!a.stack != !a.stack_size || a.set_tid || a.set_tid_size)
 		return -EINVAL;
 	args = (struct clone_args){
-		.flags = a.flags,
-		.exit_signal = a.exit_signal,
-		.stack = a.stack + a.stack_size,
-		.parent_tid = a.parent_tid,
-		.child_tid = a.child_tid,
-		.tls = a.tls,
+	    .flags = a.flags,
+	    .exit_signal = a.exit_signal,
+	    .stack = a.stack + a.stack_size,
+	    .parent_tid = a.parent_tid,
+	    .child_tid = a.child_tid,
+	    .tls = a.tls,
 	};
 	return do_clone(&args);
 }
@@ -417,14 +419,14 @@ static struct process *kernel_process(void)
 	p->kernel = true;
 	p->exit_signal = SIGCHLD;
 	for (i = 0; i < MMK_RLIM_NLIMITS; i++)
-		p->rlim[i] = (struct mmk_rlimit){ MMK_RLIM_INFINITY, MMK_RLIM_INFINITY };
+		p->rlim[i] = (struct mmk_rlimit){MMK_RLIM_INFINITY, MMK_RLIM_INFINITY};
 	rlimits_init(p->rlim);
 	return p;
 }
 
 /*
- * Who becomes a program gets the next number, and PID 1 for its parent. The kernel's own helpers are nobody's
- * children, and count down from the top, so that they stay out of the way.
+ * Who becomes a program gets the next number, and PID 1 for its parent. The kernel's own helpers
+ * are nobody's children, and count down from the top, so that they stay out of the way.
  */
 static int attach_kernel(struct process *p, struct task *t, bool helper)
 {

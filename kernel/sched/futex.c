@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * futex(2): sleeping on a word of user memory; and the same for words of the kernel, which is what the memory
- * system's port->wait and port->wake are.
+ * futex(2): sleeping on a word of user memory; and the same for words of the kernel, which is what
+ * the memory system's port->wait and port->wake are.
  *
- * A waiter is found by its word. Private futexes are (mm, address). Shared ones are known both by (mm, address) and
- * by the physical address behind it: the first finds the waiters of the same program even if fork's copy-on-write
- * has given the page a new frame meanwhile, the second those in other programs that map the same page.
- * Both agree in the offset within the page, and that alone chooses the hash chain.
+ * A waiter is found by its word. Private futexes are (mm, address). Shared ones are known both by
+ * (mm, address) and by the physical address behind it: the first finds the waiters of the same
+ * program even if fork's copy-on-write has given the page a new frame meanwhile, the second those
+ * in other programs that map the same page. Both agree in the offset within the page, and that
+ * alone chooses the hash chain.
  *
- * A waiter checks the word's value under the chain's lock, so a wake between check and sleep is not lost. The
- * word is read without faults there; when its page is not there, the lock is dropped and the page brought in.
+ * A waiter checks the word's value under the chain's lock, so a wake between check and sleep is not
+ * lost. The word is read without faults there; when its page is not there, the lock is dropped and
+ * the page brought in.
  */
 #include "kernel/arch/uaccess.h"
 #include "kernel/clock.h"
@@ -20,20 +22,20 @@
 #include "kernel/sys/syscall.h"
 #include "kernel/sys/uaccess.h"
 
-#define FUTEX_WAIT	      0
-#define FUTEX_WAKE	      1
-#define FUTEX_REQUEUE	      3
-#define FUTEX_CMP_REQUEUE     4
-#define FUTEX_WAKE_OP	      5
-#define FUTEX_WAIT_BITSET     9
-#define FUTEX_WAKE_BITSET     10
-#define FUTEX_PRIVATE_FLAG    128
-#define FUTEX_CLOCK_REALTIME  256
+#define FUTEX_WAIT             0
+#define FUTEX_WAKE             1
+#define FUTEX_REQUEUE          3
+#define FUTEX_CMP_REQUEUE      4
+#define FUTEX_WAKE_OP          5
+#define FUTEX_WAIT_BITSET      9
+#define FUTEX_WAKE_BITSET      10
+#define FUTEX_PRIVATE_FLAG     128
+#define FUTEX_CLOCK_REALTIME   256
 #define FUTEX_BITSET_MATCH_ANY 0xffffffffu
 
-#define FUTEX_WAITERS	 0x80000000u
+#define FUTEX_WAITERS    0x80000000u
 #define FUTEX_OWNER_DIED 0x40000000u
-#define FUTEX_TID_MASK	 0x3fffffffu
+#define FUTEX_TID_MASK   0x3fffffffu
 
 #define FUTEX_CHAINS 256
 
@@ -89,7 +91,10 @@ static u64 translate(u64 addr)
 	unsigned long irq = local_irq_save();
 	u64 par;
 
-	__asm__ volatile("at s1e0r, %1\n\tisb\n\tmrs %0, par_el1" : "=r"(par) : "r"(addr) : "memory");
+	__asm__ volatile("at s1e0r, %1\n\tisb\n\tmrs %0, par_el1"
+	                 : "=r"(par)
+	                 : "r"(addr)
+	                 : "memory");
 	local_irq_restore(irq);
 	if (par & 1)
 		return 0;
@@ -117,7 +122,8 @@ static int make_key(struct futex_key *key, u64 addr, u32 op)
 
 /* ------------------------------------------------------------------ waking */
 
-/* The chain's lock. The waiter may return and be gone as soon as its chain is NULL and the lock free. */
+/* The chain's lock. The waiter may return and be gone as soon as its chain is NULL and the lock
+ * free. */
 static void wake_waiter(struct futex_waiter *w)
 {
 	struct task *t = w->task;
@@ -574,12 +580,13 @@ long sys_get_robust_list(u64 pid, u64 uhead, u64 ulen)
 	return 0;
 }
 
-/* ------------------------------------------------------------------ words of the kernel: the core's port */
+/* ------------------------------------------------------------------ words of the kernel: the
+ * core's port */
 
 int port_wait(void *ctx, const u32 *word, u32 seen, unsigned flags)
 {
 	int state = flags & MMK_WAIT_KILLABLE ? TASK_KILLABLE : TASK_UNINTERRUPTIBLE;
-	struct futex_waiter w = { .key = { .addr = (u64)word } };
+	struct futex_waiter w = {.key = {.addr = (u64)word}};
 	struct futex_chain *c = chain_of(&w.key);
 	unsigned long irq;
 	bool sleep;
@@ -599,7 +606,7 @@ int port_wait(void *ctx, const u32 *word, u32 seen, unsigned flags)
 
 void port_wake(void *ctx, const u32 *word)
 {
-	struct futex_key key = { .addr = (u64)word };
+	struct futex_key key = {.addr = (u64)word};
 
 	(void)wake_key(&key, ~0u, FUTEX_BITSET_MATCH_ANY);
 }

@@ -42,7 +42,7 @@ void task_counts(struct sched_stats *s); /* forks, threads, last_pid */
 void group_list_put(struct group_list *g);
 
 /* exit.c */
-void do_exit(u32 code) __noreturn;	 /* this thread */
+void do_exit(u32 code) __noreturn;       /* this thread */
 void do_group_exit(u32 code) __noreturn; /* the whole process */
 /* End every other thread of the process. proc_lock. */
 void kill_other_threads(void);
@@ -68,7 +68,8 @@ struct clone_args {
 	u32 exit_signal;
 };
 s32 do_clone(const struct clone_args *args);
-/* As kthread_create(), for a task that is to become a program: with the next number, and PID 1 for its parent. */
+/* As kthread_create(), for a task that is to become a program: with the next number, and PID 1 for
+ * its parent. */
 s32 program_task_create(const char *name, s32 (*fn)(void *), void *arg);
 void child_start(struct task *t); /* the child's first step: CLONE_CHILD_SETTID */
 

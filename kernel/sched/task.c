@@ -13,7 +13,7 @@
 #include "kernel/mm.h"
 #include "kernel/sched/sched.h"
 
-#define PID_HASH 256
+#define PID_HASH        256
 #define PID_FIRST_REUSE 300 /* after a wrap the low numbers are left alone, as Linux does */
 
 struct spinlock proc_lock = SPINLOCK_INIT;

@@ -25,12 +25,12 @@ struct fs;
 struct tty;
 
 /* task.work: why a return to user mode takes the long way. */
-#define WORK_RESCHED	0x1u
-#define WORK_SIGNAL	0x2u /* look for signals */
-#define WORK_SIGMASK	0x4u /* saved_mask is to come back */
+#define WORK_RESCHED 0x1u
+#define WORK_SIGNAL  0x2u /* look for signals */
+#define WORK_SIGMASK 0x4u /* saved_mask is to come back */
 
 #define TASK_COMM_LEN 16
-#define PID_MAX	      32768
+#define PID_MAX       32768
 
 struct group_list {
 	u32 refs; /* [A] */
@@ -48,27 +48,27 @@ struct cred {
 	bool no_new_privs;
 };
 
-#define CAP_CHOWN	   0
-#define CAP_DAC_OVERRIDE   1
+#define CAP_CHOWN           0
+#define CAP_DAC_OVERRIDE    1
 #define CAP_DAC_READ_SEARCH 2
-#define CAP_FOWNER	   3
-#define CAP_FSETID	   4
-#define CAP_KILL	   5
-#define CAP_SETGID	   6
-#define CAP_SETUID	   7
-#define CAP_SETPCAP	   8
-#define CAP_IPC_LOCK	   14
-#define CAP_SYS_RAWIO	   17
-#define CAP_SYS_CHROOT	   18
-#define CAP_SYS_ADMIN	   21
-#define CAP_SYS_BOOT	   22
-#define CAP_SYS_NICE	   23
-#define CAP_SYS_RESOURCE   24
-#define CAP_SYS_TIME	   25
-#define CAP_SYS_TTY_CONFIG 26
-#define CAP_MKNOD	   27
-#define CAP_LAST	   40
-#define CAP_FULL_SET	   ((1ull << (CAP_LAST + 1)) - 1)
+#define CAP_FOWNER          3
+#define CAP_FSETID          4
+#define CAP_KILL            5
+#define CAP_SETGID          6
+#define CAP_SETUID          7
+#define CAP_SETPCAP         8
+#define CAP_IPC_LOCK        14
+#define CAP_SYS_RAWIO       17
+#define CAP_SYS_CHROOT      18
+#define CAP_SYS_ADMIN       21
+#define CAP_SYS_BOOT        22
+#define CAP_SYS_NICE        23
+#define CAP_SYS_RESOURCE    24
+#define CAP_SYS_TIME        25
+#define CAP_SYS_TTY_CONFIG  26
+#define CAP_MKNOD           27
+#define CAP_LAST            40
+#define CAP_FULL_SET        ((1ull << (CAP_LAST + 1)) - 1)
 
 /* Resource usage, of a thread or summed over dead ones; times in nanoseconds. */
 struct usage {
@@ -89,63 +89,64 @@ struct robust_list_reg {
 };
 
 struct process {
-	u32 refs; /* [A] one for each task, and for who looks */
-	s32 tgid; /* [I] */
-	s32 pgid, sid; /* [P] */
-	bool sid_leader; /* [P] called setsid */
-	struct process *parent; /* [P] NULL for PID 1 and kernel tasks of old */
+	u32 refs;                           /* [A] one for each task, and for who looks */
+	s32 tgid;                           /* [I] */
+	s32 pgid, sid;                      /* [P] */
+	bool sid_leader;                    /* [P] called setsid */
+	struct process *parent;             /* [P] NULL for PID 1 and kernel tasks of old */
 	struct list_head children, sibling; /* [P] */
-	struct list_head all;	 /* [P] every process, by tgid ascending */
-	struct list_head threads; /* [P] task.thread_node */
-	struct task *leader;	  /* [P] the thread whose pid is tgid */
-	u32 nr_threads;		  /* [P] threads that have not left the group */
-	u32 nr_live;		  /* [P] of these, those that have not begun to end */
-	u64 start_time;		  /* [I] clock_ns() */
+	struct list_head all;               /* [P] every process, by tgid ascending */
+	struct list_head threads;           /* [P] task.thread_node */
+	struct task *leader;                /* [P] the thread whose pid is tgid */
+	u32 nr_threads;                     /* [P] threads that have not left the group */
+	u32 nr_live;                        /* [P] of these, those that have not begun to end */
+	u64 start_time;                     /* [I] clock_ns() */
 
 	/* The end, and stops. */
-	s32 exit_signal;	/* [P] to the parent; 0: none */
-	bool exiting;		/* [P] the whole group is to end with exit_code */
-	bool zombie;		/* [P] all threads have exited, not waited for yet */
-	bool mm_shared;		/* [A] another process has had the same mm */
-	u32 exit_code;		/* [P] as wait4 tells it: status << 8, or signal (| 0x80) */
-	struct task *exec_task;	/* [P] this thread executes a program: the others end */
-	u32 stop_sig;		/* [P] the group is stopped by it, or stopping; 0: not */
-	u32 nr_stopped;		/* [P] threads that have stopped */
+	s32 exit_signal;               /* [P] to the parent; 0: none */
+	bool exiting;                  /* [P] the whole group is to end with exit_code */
+	bool zombie;                   /* [P] all threads have exited, not waited for yet */
+	bool mm_shared;                /* [A] another process has had the same mm */
+	u32 exit_code;                 /* [P] as wait4 tells it: status << 8, or signal (| 0x80) */
+	struct task *exec_task;        /* [P] this thread executes a program: the others end */
+	u32 stop_sig;                  /* [P] the group is stopped by it, or stopping; 0: not */
+	u32 nr_stopped;                /* [P] threads that have stopped */
 	bool stop_report, cont_report; /* [P] wait4 has not told yet */
-	bool oom_victim;	/* [P] */
-	struct wait_queue wait_child; /* wait4 sleeps here */
-	struct wait_queue wait_group; /* execve and exit: the number of threads has changed */
+	bool oom_victim;               /* [P] */
+	struct wait_queue wait_child;  /* wait4 sleeps here */
+	struct wait_queue wait_group;  /* execve and exit: the number of threads has changed */
 
 	/* Signals. */
 	struct sighand *sighand;   /* [P]; also by others with CLONE_SIGHAND */
 	struct sigpending pending; /* [P] for any of the threads */
-	u32 nr_sigqueued;	   /* [P] in queues of this process, against RLIMIT_SIGPENDING */
+	u32 nr_sigqueued;          /* [P] in queues of this process, against RLIMIT_SIGPENDING */
 
 	/* Time. */
-	struct timer real_timer; /* ITIMER_REAL */
-	struct itimer itimer[3]; /* [P] */
-	struct usage dead_threads; /* [P] threads that have exited */
+	struct timer real_timer;     /* ITIMER_REAL */
+	struct itimer itimer[3];     /* [P] */
+	struct usage dead_threads;   /* [P] threads that have exited */
 	struct usage children_usage; /* [P] children that have been waited for */
 
 	struct mmk_rlimit rlim[MMK_RLIM_NLIMITS]; /* [P] for writing */
-	struct file *exe; /* [P] the program, with its writers denied. NULL: kernel task */
-	u64 sigreturn_tramp; /* [O] user address of the code that calls rt_sigreturn */
-	struct tty *tty;   /* [P] controlling terminal: the terminal driver's */
+	struct file *exe;        /* [P] the program, with its writers denied. NULL: kernel task */
+	u64 sigreturn_tramp;     /* [O] user address of the code that calls rt_sigreturn */
+	struct tty *tty;         /* [P] controlling terminal: the terminal driver's */
 	bool is_child_subreaper; /* [P] */
-	bool kernel;		 /* no user half, until kernel_execve() */
-	bool execed;		 /* [P] runs another program than at fork: see setpgid */
+	bool kernel;             /* no user half, until kernel_execve() */
+	bool execed;             /* [P] runs another program than at fork: see setpgid */
 	u8 dumpable;
 	s32 oom_score_adj;
 	s32 nice;
 };
 
 struct task {
-	u32 work;  /* [A] WORK_*: first, for entry.S */
-	u32 state; /* [S] TASK_* */
-	u32 refs;  /* [A] one until its last switch, one until it is off the pid table */
-	s32 pid;   /* [P] */
+	u32 work;             /* [A] WORK_*: first, for entry.S */
+	u32 state;            /* [S] TASK_* */
+	u32 refs;             /* [A] one until its last switch, one until it is off the pid table */
+	s32 pid;              /* [P] */
 	struct process *proc; /* [I] */
-	struct mmk_task mmk;  /* its mm, limits, pid and personality as the memory system wants them */
+	struct mmk_task
+	    mmk; /* its mm, limits, pid and personality as the memory system wants them */
 	struct cpu_context context;
 	void *stack; /* THREAD_SIZE bytes */
 
@@ -158,10 +159,10 @@ struct task {
 	struct list_head thread_node; /* proc->threads */
 	struct list_head pid_node;    /* the pid table's chain */
 	struct sigpending pending;
-	sigset_t blocked;  /* written by itself alone, under proc_lock */
+	sigset_t blocked;      /* written by itself alone, under proc_lock */
 	sigset_t real_blocked; /* in sigtimedwait: the mask that counts for what a signal does */
-	bool killed;	   /* a SIGKILL or the end of the group is on its way */
-	bool stopped;	   /* counted in proc->nr_stopped */
+	bool killed;           /* a SIGKILL or the end of the group is on its way */
+	bool stopped;          /* counted in proc->nr_stopped */
 	bool exited;
 	u32 exit_code; /* of this thread alone */
 
@@ -175,18 +176,18 @@ struct task {
 	u64 clear_child_tid; /* user addresses; 0: none */
 	u64 set_child_tid;
 	struct wait_queue vfork_done; /* the parent sleeps here till exec or exit */
-	bool vfork_pending;	      /* [P] */
+	bool vfork_pending;           /* [P] */
 	s32 pdeath_sig;
-	u64 timer_slack; /* prctl(2): 0 is the default */
-	u64 fault_addr, fault_esr; /* of the last forced signal, for its frame */
+	u64 timer_slack;                   /* prctl(2): 0 is the default */
+	u64 fault_addr, fault_esr;         /* of the last forced signal, for its frame */
 	u64 (*restart_fn)(struct task *t); /* restart_syscall(2) goes on here */
 	u64 restart_arg[5];
 	char comm[TASK_COMM_LEN];
 	struct usage usage; /* utime and stime by ticks and switches: see times.c */
-	u64 sched_in;	    /* [S] clock_ns() of the last switch to it */
-	u64 runtime;	    /* [S] nanoseconds on a CPU until then */
-	u64 start_time;	    /* [I] */
-	u64 tls;	    /* tpidr_el0 while it does not run */
+	u64 sched_in;       /* [S] clock_ns() of the last switch to it */
+	u64 runtime;        /* [S] nanoseconds on a CPU until then */
+	u64 start_time;     /* [I] */
+	u64 tls;            /* tpidr_el0 while it does not run */
 	s32 (*kthread_fn)(void *);
 	void *kthread_arg;
 	struct user_fpsimd fpsimd; /* while its registers are not in the CPU */
@@ -215,17 +216,19 @@ void process_put(struct process *p);
 /* With a reference, or NULL. A dead thread is found until it has been waited for. */
 struct task *find_task(s32 pid);
 struct process *find_process(s32 tgid);
-/* The process with the smallest tgid above @after, with a reference; NULL past the last. For /proc. */
+/* The process with the smallest tgid above @after, with a reference; NULL past the last. For /proc.
+ */
 struct process *next_process(s32 after);
 /* Likewise the threads of a process, by pid. */
 struct task *next_thread(struct process *p, s32 after);
 /* The same with proc_lock held and without references. */
 struct task *find_task_locked(s32 pid);
 struct process *find_process_locked(s32 tgid);
-#define for_each_process(p)    list_for_each_entry(p, &all_processes, all)
-#define for_each_thread(t, p)  list_for_each_entry(t, &(p)->threads, thread_node)
+#define for_each_process(p)   list_for_each_entry (p, &all_processes, all)
+#define for_each_thread(t, p) list_for_each_entry (t, &(p)->threads, thread_node)
 
-/* The mm with a reference of its own (mmk_mm_put), or NULL for a kernel task or one that has exited. */
+/* The mm with a reference of its own (mmk_mm_put), or NULL for a kernel task or one that has
+ * exited. */
 struct mmk_mm *task_get_mm(struct task *t);
 /* The program file with a reference (file_put), or NULL. */
 struct file *process_get_exe(struct process *p);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timers, in one list by deadline. There are as many as sleepers with a time limit, so a list will do.
+ * Timers, in one list by deadline. There are as many as sleepers with a time limit, so a list will
+ * do.
  */
 #include "kernel/sched/timer.h"
 

@@ -2,8 +2,9 @@
 /*
  * CPU time: who has had how much; interval timers and limits on it; getrusage(2), times(2).
  *
- * How long a thread ran is measured at each switch. How much of it was the kernel's is sampled by ticks that find
- * it there, since a clock read at each kernel entry would cost more than many a system call.
+ * How long a thread ran is measured at each switch. How much of it was the kernel's is sampled by
+ * ticks that find it there, since a clock read at each kernel entry would cost more than many a
+ * system call.
  */
 #include "kernel/sched/usage.h"
 
@@ -192,7 +193,7 @@ void itimers_exit(struct process *p)
 	unsigned i;
 
 	for (i = 0; i < 3; i++)
-		p->itimer[i] = (struct itimer){ NO_DEADLINE, 0 };
+		p->itimer[i] = (struct itimer){NO_DEADLINE, 0};
 	timer_stop(&p->real_timer);
 	spin_unlock_irqrestore(&proc_lock, irq);
 }
@@ -214,7 +215,7 @@ struct abi_itimerval {
 
 static struct timeval64 ns_to_timeval(u64 ns)
 {
-	return (struct timeval64){ ns / NSEC_PER_SEC, ns % NSEC_PER_SEC / 1000 };
+	return (struct timeval64){ns / NSEC_PER_SEC, ns % NSEC_PER_SEC / 1000};
 }
 
 static void itimer_get(struct process *p, u64 which, struct abi_itimerval *v)
@@ -244,15 +245,15 @@ static int timeval_to_ns(const struct timeval64 *tv, u64 *ns)
 {
 	if (tv->sec < 0 || tv->usec < 0 || tv->usec >= 1000000)
 		return -EINVAL;
-	*ns = tv->sec > (s64)(NO_DEADLINE / NSEC_PER_SEC / 4) ?
-		      NO_DEADLINE / 4 :
-		      tv->sec * NSEC_PER_SEC + tv->usec * 1000;
+	*ns = tv->sec > (s64)(NO_DEADLINE / NSEC_PER_SEC / 4)
+	          ? NO_DEADLINE / 4
+	          : tv->sec * NSEC_PER_SEC + tv->usec * 1000;
 	return 0;
 }
 
 long sys_setitimer(u64 which, u64 addr, u64 uold)
 {
-	struct abi_itimerval v = { 0 }, old;
+	struct abi_itimerval v = {0}, old;
 	struct process *p = current->proc;
 	u64 value, interval;
 	struct itimer *it;
@@ -279,28 +280,28 @@ long sys_setitimer(u64 which, u64 addr, u64 uold)
 struct abi_rusage {
 	struct timeval64 utime, stime;
 	s64 maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd, msgrcv,
-		nsignals, nvcsw, nivcsw;
+	    nsignals, nvcsw, nivcsw;
 };
 _Static_assert(sizeof(struct abi_rusage) == 144, "struct rusage");
 
 int put_user_rusage(u64 addr, const struct usage *u)
 {
 	struct abi_rusage r = {
-		.utime = ns_to_timeval(u->utime),
-		.stime = ns_to_timeval(u->stime),
-		.maxrss = u->maxrss * (PAGE_SIZE / 1024),
-		.minflt = u->min_flt,
-		.majflt = u->maj_flt,
-		.nvcsw = u->nvcsw,
-		.nivcsw = u->nivcsw,
+	    .utime = ns_to_timeval(u->utime),
+	    .stime = ns_to_timeval(u->stime),
+	    .maxrss = u->maxrss * (PAGE_SIZE / 1024),
+	    .minflt = u->min_flt,
+	    .majflt = u->maj_flt,
+	    .nvcsw = u->nvcsw,
+	    .nivcsw = u->nivcsw,
 	};
 
 	return copy_to_user(addr, &r, sizeof(r));
 }
 
-#define RUSAGE_SELF	0
+#define RUSAGE_SELF     0
 #define RUSAGE_CHILDREN (-1)
-#define RUSAGE_THREAD	1
+#define RUSAGE_THREAD   1
 
 long sys_getrusage(u64 who, u64 addr)
 {

@@ -117,7 +117,7 @@ u64 deadline_after(u64 ns)
 
 u64 schedule_deadline(u64 deadline)
 {
-	struct sleeper s = { .task = current };
+	struct sleeper s = {.task = current};
 	u64 now;
 
 	if (deadline == NO_DEADLINE) {
@@ -143,7 +143,7 @@ bool mutex_trylock(struct mutex *m)
 	u32 free = 0;
 
 	if (!__atomic_compare_exchange_n(&m->locked, &free, 1, false, __ATOMIC_ACQUIRE,
-					 __ATOMIC_RELAXED))
+	                                 __ATOMIC_RELAXED))
 		return false;
 	m->owner = current;
 	return true;

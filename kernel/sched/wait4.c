@@ -10,15 +10,15 @@
 #include "kernel/sys/calls.h"
 #include "kernel/sys/uaccess.h"
 
-#define WNOHANG	   0x00000001u
+#define WNOHANG    0x00000001u
 #define WUNTRACED  0x00000002u
 #define WSTOPPED   0x00000002u
-#define WEXITED	   0x00000004u
+#define WEXITED    0x00000004u
 #define WCONTINUED 0x00000008u
-#define WNOWAIT	   0x01000000u
+#define WNOWAIT    0x01000000u
 #define WNOTHREAD  0x20000000u
-#define WALL	   0x40000000u
-#define WCLONE	   0x80000000u
+#define WALL       0x40000000u
+#define WCLONE     0x80000000u
 
 enum wait_kind { WAIT_ANY, WAIT_PID, WAIT_PGRP };
 
@@ -134,7 +134,7 @@ static long do_wait(struct wait_request *w, int state)
 
 s32 kernel_wait(u32 *status)
 {
-	struct wait_request w = { .kind = WAIT_ANY, .options = WEXITED | WALL };
+	struct wait_request w = {.kind = WAIT_ANY, .options = WEXITED | WALL};
 	long pid = do_wait(&w, TASK_UNINTERRUPTIBLE);
 
 	*status = w.status;
@@ -144,7 +144,7 @@ s32 kernel_wait(u32 *status)
 long sys_wait4(u64 upid, u64 ustatus, u64 options, u64 urusage)
 {
 	s32 pid = (s32)upid;
-	struct wait_request w = { .options = (u32)options | WEXITED };
+	struct wait_request w = {.options = (u32)options | WEXITED};
 	long ret;
 
 	if ((u32)options & ~(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WCLONE | WALL))
@@ -163,9 +163,9 @@ long sys_wait4(u64 upid, u64 ustatus, u64 options, u64 urusage)
 	return ret;
 }
 
-#define P_ALL	0
-#define P_PID	1
-#define P_PGID	2
+#define P_ALL   0
+#define P_PID   1
+#define P_PGID  2
 #define P_PIDFD 3
 
 static int waitid_target(struct wait_request *w, u64 which, s32 id)
@@ -192,7 +192,7 @@ static int waitid_target(struct wait_request *w, u64 which, s32 id)
 /* waitid's siginfo: of its 128 bytes it writes the first 28 only, as Linux does. */
 static int put_waitid_info(u64 addr, const struct wait_request *w, bool found)
 {
-	s32 out[7] = { 0 };
+	s32 out[7] = {0};
 
 	if (found) {
 		out[0] = SIGCHLD;
@@ -221,12 +221,12 @@ static int put_waitid_info(u64 addr, const struct wait_request *w, bool found)
 
 long sys_waitid(u64 which, u64 id, u64 uinfo, u64 options, u64 urusage)
 {
-	struct wait_request w = { .options = (u32)options };
+	struct wait_request w = {.options = (u32)options};
 	long ret;
 	int err;
 
-	if ((u32)options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD |
-			     WCLONE | WALL))
+	if ((u32)options &
+	    ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WCLONE | WALL))
 		return -EINVAL;
 	if (!((u32)options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;

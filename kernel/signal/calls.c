@@ -168,7 +168,8 @@ static bool may_signal(const struct process *p, int sig)
 	if (p == current->proc || !p->leader)
 		return true;
 	to = &p->leader->cred;
-	if (me->euid == to->suid || me->euid == to->uid || me->uid == to->suid || me->uid == to->uid)
+	if (me->euid == to->suid || me->euid == to->uid || me->uid == to->suid ||
+	    me->uid == to->uid)
 		return true;
 	if (sig == SIGCONT && p->sid == current->proc->sid)
 		return true;
@@ -192,8 +193,7 @@ static int send_many(const struct siginfo *si, s32 pgid)
 	struct process *p;
 
 	for_each_process (p) {
-		if (pgid > 0 ? p->pgid != pgid :
-			       p->tgid == 1 || p == current->proc || p->kernel)
+		if (pgid > 0 ? p->pgid != pgid : p->tgid == 1 || p == current->proc || p->kernel)
 			continue;
 		err = send_checked(NULL, p, si);
 		if (!err || ret == -ESRCH)
@@ -351,7 +351,8 @@ static int try_dequeue(sigset_t set, struct siginfo *si)
 	return sig;
 }
 
-/* While it waits the set is not blocked, so that a signal finds and wakes it; it is taken here all the same. */
+/* While it waits the set is not blocked, so that a signal finds and wakes it; it is taken here all
+ * the same. */
 static int wait_for_signal(sigset_t set, u64 deadline, struct siginfo *si)
 {
 	struct task *t = current;
@@ -406,7 +407,7 @@ long sys_rt_sigtimedwait(u64 uset, u64 uinfo, u64 utime, u64 size)
 
 long sys_restart_syscall(void)
 {
-	u64 (*fn)(struct task *t) = current->restart_fn;
+	u64 (*fn)(struct task * t) = current->restart_fn;
 
 	current->restart_fn = NULL;
 	return fn ? (long)fn(current) : -EINTR;

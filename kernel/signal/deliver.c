@@ -2,8 +2,9 @@
 /*
  * On the way back to user mode: which signal, and what becomes of the thread.
  *
- * A system call that a signal broke off (-ERESTART*) is first set up to be done again; if a handler is to run and the
- * kind of the restart or the lack of SA_RESTART says so, that is turned into -EINTR.
+ * A system call that a signal broke off (-ERESTART*) is first set up to be done again; if a handler
+ * is to run and the kind of the restart or the lack of SA_RESTART says so, that is turned into
+ * -EINTR.
  */
 #include "kernel/signal/internal.h"
 
@@ -110,8 +111,8 @@ static void die(void)
 }
 
 /*
- * Default actions are done here. True: there is a handler to run. proc_lock is held, and given up where the
- * thread ends.
+ * Default actions are done here. True: there is a handler to run. proc_lock is held, and given up
+ * where the thread ends.
  */
 static bool act(struct signal_to_handle *s)
 {

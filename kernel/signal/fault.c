@@ -11,25 +11,25 @@
 #include "kernel/sched/sched.h"
 
 #define EC_ILL_STATE 0x0e
-#define EC_BTI	     0x0d
+#define EC_BTI       0x0d
 #define EC_IABT_LOW  0x20
 #define EC_PC_ALIGN  0x22
 #define EC_DABT_LOW  0x24
 #define EC_SP_ALIGN  0x26
-#define EC_FP64	     0x2c
+#define EC_FP64      0x2c
 #define EC_BREAKPT   0x30
-#define EC_STEP	     0x32
+#define EC_STEP      0x32
 #define EC_WATCHPT   0x34
 #define EC_BRK64     0x3c
 
-#define ESR_EC(esr)    ((esr) >> 26 & 0x3f)
-#define ESR_KEEP_IABT  0xfe000000ull /* EC, IL */
-#define ESR_KEEP_DABT  0xfe000140ull /* and CM, WnR */
-#define FSC_FAULT_L0   0x04
+#define ESR_EC(esr)   ((esr) >> 26 & 0x3f)
+#define ESR_KEEP_IABT 0xfe000000ull /* EC, IL */
+#define ESR_KEEP_DABT 0xfe000140ull /* and CM, WnR */
+#define FSC_FAULT_L0  0x04
 
 /*
- * The frame of the signal has the syndrome. For addresses of the kernel's half it must not tell what is mapped
- * there: all look like a level 0 translation fault.
+ * The frame of the signal has the syndrome. For addresses of the kernel's half it must not tell
+ * what is mapped there: all look like a level 0 translation fault.
  */
 static u64 syndrome_for_user(u64 esr, u64 addr)
 {
@@ -72,8 +72,8 @@ void do_user_fault(struct pt_regs *regs, u64 esr, u64 far)
 /* IEEE exceptions that trap: the first flag of the syndrome that is set. */
 static int fp_code(u64 esr)
 {
-	static const u8 code[] = { 7 /* FLTINV */, 3 /* FLTDIV */, 4 /* FLTOVF */, 5 /* FLTUND */,
-				   6 /* FLTRES */ };
+	static const u8 code[] = {7 /* FLTINV */, 3 /* FLTDIV */, 4 /* FLTOVF */, 5 /* FLTUND */,
+	                          6 /* FLTRES */};
 	unsigned i;
 
 	if (!(esr & 1u << 23)) /* TFV: the flags are valid */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The signal frame: what lies on the user's stack while a handler runs, as Linux's arm64 ABI has it; and the way
- * back through rt_sigreturn(2).
+ * The signal frame: what lies on the user's stack while a handler runs, as Linux's arm64 ABI has
+ * it; and the way back through rt_sigreturn(2).
  *
  *   higher addresses
  *     frame record   x29, x30 of the interrupted code, so that backtraces go through
@@ -108,12 +108,12 @@ static int set_altstack(const struct sigaltstack *s, u64 sp)
 	if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0)
 		return -EINVAL;
 	if (mode == SS_DISABLE) {
-		t->altstack = (struct sigaltstack){ .flags = s->flags };
+		t->altstack = (struct sigaltstack){.flags = s->flags};
 		return 0;
 	}
 	if (s->size < MINSIGSTKSZ)
 		return -ENOMEM;
-	t->altstack = (struct sigaltstack){ .sp = s->sp, .flags = s->flags, .size = s->size };
+	t->altstack = (struct sigaltstack){.sp = s->sp, .flags = s->flags, .size = s->size};
 	return 0;
 }
 
@@ -146,9 +146,9 @@ int put_siginfo(u64 addr, const struct siginfo *si)
 static int put_records(u64 at)
 {
 	struct task *t = current;
-	struct fpsimd_context fp = { .head = { FPSIMD_MAGIC, sizeof(fp) } };
-	struct esr_context esr = { .head = { ESR_MAGIC, sizeof(esr) }, .esr = t->fault_esr };
-	struct ctx_head end = { 0, 0 };
+	struct fpsimd_context fp = {.head = {FPSIMD_MAGIC, sizeof(fp)}};
+	struct esr_context esr = {.head = {ESR_MAGIC, sizeof(esr)}, .esr = t->fault_esr};
+	struct ctx_head end = {0, 0};
 
 	fpsimd_save(&t->fpsimd);
 	fp.fpsr = t->fpsimd.fpsr;
@@ -172,7 +172,7 @@ static int put_context(u64 uc, const struct pt_regs *regs, sigset_t oldmask)
 		u64 flags, link;
 		struct sigaltstack stack;
 		sigset_t mask;
-	} head = { .mask = oldmask };
+	} head = {.mask = oldmask};
 	u64 mc = uc + offsetof(struct ucontext, mc);
 
 	describe_altstack(current, regs->sp, &head.stack);
@@ -188,7 +188,8 @@ static int put_context(u64 uc, const struct pt_regs *regs, sigset_t oldmask)
 	return put_records(mc + offsetof(struct sigcontext, reserved));
 }
 
-static void enter_handler(struct pt_regs *regs, const struct signal_to_handle *s, u64 frame, u64 record)
+static void enter_handler(struct pt_regs *regs, const struct signal_to_handle *s, u64 frame,
+                          u64 record)
 {
 	const struct k_sigaction *sa = &s->action;
 
@@ -203,21 +204,22 @@ static void enter_handler(struct pt_regs *regs, const struct signal_to_handle *s
 	regs->x[30] = sa->flags & SA_RESTORER ? sa->restorer : current->proc->sigreturn_tramp;
 	regs->pstate &= ~(u64)(PSTATE_BTYPE | PSTATE_TCO | PSTATE_SS);
 	if (cpu_features.bti)
-		regs->pstate |= 2u << 10; /* as after BLR: the handler may begin with a landing pad */
+		regs->pstate |= 2u
+		                << 10; /* as after BLR: the handler may begin with a landing pad */
 }
 
 int setup_signal_frame(struct pt_regs *regs, const struct signal_to_handle *s, sigset_t oldmask)
 {
 	u64 record = ALIGN_DOWN(handler_stack(regs, &s->action), 16) - sizeof(struct frame_record);
 	u64 frame = record - sizeof(struct rt_sigframe);
-	struct frame_record rec = { regs->x[29], regs->x[30] };
+	struct frame_record rec = {regs->x[29], regs->x[30]};
 
 	if (copy_to_user(record, &rec, sizeof(rec)) ||
 	    put_context(frame + offsetof(struct rt_sigframe, uc), regs, oldmask) ||
 	    put_siginfo(frame, &s->info))
 		return -EFAULT;
 	if (current->altstack.flags & SS_AUTODISARM)
-		current->altstack = (struct sigaltstack){ .flags = SS_DISABLE };
+		current->altstack = (struct sigaltstack){.flags = SS_DISABLE};
 	enter_handler(regs, s, frame, record);
 	return 0;
 }
@@ -284,7 +286,8 @@ static int get_context(struct pt_regs *regs, u64 frame)
 	if (!pstate_ok(r.pstate))
 		return -EINVAL;
 	r.pstate &= PSTATE_USER_BITS;
-	/* The live registers go to where the records are read to, so that a bad frame leaves them. */
+	/* The live registers go to where the records are read to, so that a bad frame leaves them.
+	 */
 	fpsimd_save(&current->fpsimd);
 	if (get_records(mc + offsetof(struct sigcontext, reserved)))
 		return -EINVAL;

@@ -12,11 +12,10 @@ struct sigqueue {
 };
 
 /* By default these stop; SIGSTOP always does. */
-#define SIG_STOP_MASK                                                                  \
-	(sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
+#define SIG_STOP_MASK   (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
 #define SIG_UNBLOCKABLE (sigmask(SIGKILL) | sigmask(SIGSTOP))
-#define SIG_SYNCHRONOUS                                                              \
-	(sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) | sigmask(SIGTRAP) | \
+#define SIG_SYNCHRONOUS                                                                            \
+	(sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) | sigmask(SIGTRAP) |                 \
 	 sigmask(SIGFPE) | sigmask(SIGSYS))
 
 struct signal_to_handle {
@@ -36,7 +35,8 @@ int dequeue_signal(sigset_t which, struct siginfo *si);
 /* Set or clear WORK_SIGNAL of the calling thread. */
 void recalc_signals(void);
 
-/* frame.c, without the lock. Writes the frame and turns regs to the handler; -EFAULT: no room on the stack. */
+/* frame.c, without the lock. Writes the frame and turns regs to the handler; -EFAULT: no room on
+ * the stack. */
 int setup_signal_frame(struct pt_regs *regs, const struct signal_to_handle *sig, sigset_t oldmask);
 /* Bytes of siginfo_t: the known part and zeros. */
 int put_siginfo(u64 addr, const struct siginfo *si);

@@ -2,8 +2,8 @@
 /*
  * Sending signals: into the queue of a thread or of a process, and waking who is to act on it.
  *
- * What the kernel itself sends carries no more than its number (SI_KERNEL) unless a siginfo is given, and needs no
- * memory: so it may be sent from interrupts. A siginfo needs a queue entry.
+ * What the kernel itself sends carries no more than its number (SI_KERNEL) unless a siginfo is
+ * given, and needs no memory: so it may be sent from interrupts. A siginfo needs a queue entry.
  */
 #include "kernel/signal/internal.h"
 
@@ -17,7 +17,8 @@
 
 static bool default_is_ignore(int sig)
 {
-	return sigmask(sig) & (sigmask(SIGCONT) | sigmask(SIGCHLD) | sigmask(SIGWINCH) | sigmask(SIGURG));
+	return sigmask(sig) &
+	       (sigmask(SIGCONT) | sigmask(SIGCHLD) | sigmask(SIGWINCH) | sigmask(SIGURG));
 }
 
 bool sig_default_stops(int sig)
@@ -27,10 +28,10 @@ bool sig_default_stops(int sig)
 
 static bool default_dumps(int sig)
 {
-	return sigmask(sig) & (sigmask(SIGQUIT) | sigmask(SIGILL) | sigmask(SIGTRAP) |
-			       sigmask(SIGABRT) | sigmask(SIGBUS) | sigmask(SIGFPE) |
-			       sigmask(SIGSEGV) | sigmask(SIGXCPU) | sigmask(SIGXFSZ) |
-			       sigmask(SIGSYS));
+	return sigmask(sig) &
+	       (sigmask(SIGQUIT) | sigmask(SIGILL) | sigmask(SIGTRAP) | sigmask(SIGABRT) |
+	        sigmask(SIGBUS) | sigmask(SIGFPE) | sigmask(SIGSEGV) | sigmask(SIGXCPU) |
+	        sigmask(SIGXFSZ) | sigmask(SIGSYS));
 }
 
 /* PID 1 gets only what it has a handler for. */
@@ -352,7 +353,7 @@ void notify_parent_locked(struct process *p, int why, int status)
 {
 	bool stop = why == CLD_STOPPED || why == CLD_CONTINUED;
 	struct process *parent = p->parent;
-	struct siginfo si = { .code = why };
+	struct siginfo si = {.code = why};
 	u64 utime, stime;
 
 	if (!parent || !parent->sighand)
@@ -370,7 +371,8 @@ void notify_parent_locked(struct process *p, int why, int status)
 	send_locked(NULL, parent, si.signo, &si);
 }
 
-/* ------------------------------------------------------------------ what the thread itself caused */
+/* ------------------------------------------------------------------ what the thread itself caused
+ */
 
 /* Nothing may keep it from its effect: not a mask, not SIG_IGN, not being PID 1. */
 static void force_locked(const struct siginfo *si)
@@ -404,7 +406,7 @@ static void force_info(const struct siginfo *si)
 
 void force_sig_fault(int sig, int code, u64 addr)
 {
-	struct siginfo si = { .signo = sig, .code = code };
+	struct siginfo si = {.signo = sig, .code = code};
 
 	si.fault.addr = addr;
 	force_info(&si);
@@ -412,7 +414,7 @@ void force_sig_fault(int sig, int code, u64 addr)
 
 void force_sig(int sig)
 {
-	struct siginfo si = { .signo = sig, .code = SI_KERNEL };
+	struct siginfo si = {.signo = sig, .code = SI_KERNEL};
 
 	force_info(&si);
 }
@@ -440,8 +442,8 @@ bool fatal_signal_pending(struct task *t)
 bool signal_ignored_or_blocked(struct task *t, int sig)
 {
 	unsigned long irq = spin_lock_irqsave(&proc_lock);
-	bool yes = (t->blocked & sigmask(sig)) ||
-		   t->proc->sighand->action[sig - 1].handler == SIG_IGN;
+	bool yes =
+	    (t->blocked & sigmask(sig)) || t->proc->sighand->action[sig - 1].handler == SIG_IGN;
 
 	spin_unlock_irqrestore(&proc_lock, irq);
 	return yes;

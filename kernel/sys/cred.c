@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User and group IDs, supplementary groups and capabilities of a thread. As in Linux they belong to the
- * thread; the C library makes all threads of a process change together.
+ * User and group IDs, supplementary groups and capabilities of a thread. As in Linux they belong to
+ * the thread; the C library makes all threads of a process change together.
  */
 #include "kernel/lib/errno.h"
 #include "kernel/lib/string.h"
@@ -10,8 +10,8 @@
 #include "kernel/sys/calls.h"
 #include "kernel/sys/uaccess.h"
 
-#define NO_ID	   0xffffffffu
-#define GROUPS_MAX 65536
+#define NO_ID                  0xffffffffu
+#define GROUPS_MAX             65536
 #define SECBIT_NO_SETUID_FIXUP 4u
 
 bool capable(int cap)
@@ -176,9 +176,9 @@ long sys_setresuid(u64 r, u64 e, u64 s)
 {
 	const struct cred *c = &current->cred;
 
-	if (!capable(CAP_SETUID) && !(one_of(r, c->uid, c->euid, c->suid) &&
-				      one_of(e, c->uid, c->euid, c->suid) &&
-				      one_of(s, c->uid, c->euid, c->suid)))
+	if (!capable(CAP_SETUID) &&
+	    !(one_of(r, c->uid, c->euid, c->suid) && one_of(e, c->uid, c->euid, c->suid) &&
+	      one_of(s, c->uid, c->euid, c->suid)))
 		return -EPERM;
 	set_users(keep_or(r, c->uid), keep_or(e, c->euid), keep_or(s, c->suid));
 	return 0;
@@ -188,9 +188,9 @@ long sys_setresgid(u64 r, u64 e, u64 s)
 {
 	const struct cred *c = &current->cred;
 
-	if (!capable(CAP_SETGID) && !(one_of(r, c->gid, c->egid, c->sgid) &&
-				      one_of(e, c->gid, c->egid, c->sgid) &&
-				      one_of(s, c->gid, c->egid, c->sgid)))
+	if (!capable(CAP_SETGID) &&
+	    !(one_of(r, c->gid, c->egid, c->sgid) && one_of(e, c->gid, c->egid, c->sgid) &&
+	      one_of(s, c->gid, c->egid, c->sgid)))
 		return -EPERM;
 	set_gids(keep_or(r, c->gid), keep_or(e, c->egid), keep_or(s, c->sgid));
 	return 0;
@@ -222,7 +222,7 @@ long sys_setfsuid(u64 id)
 	u32 old = c->fsuid, uid = (u32)id;
 
 	if (uid != NO_ID && (uid == c->uid || uid == c->euid || uid == c->suid || uid == old ||
-			     capable(CAP_SETUID)))
+	                     capable(CAP_SETUID)))
 		c->fsuid = uid;
 	return old;
 }
@@ -233,7 +233,7 @@ long sys_setfsgid(u64 id)
 	u32 old = c->fsgid, gid = (u32)id;
 
 	if (gid != NO_ID && (gid == c->gid || gid == c->egid || gid == c->sgid || gid == old ||
-			     capable(CAP_SETGID)))
+	                     capable(CAP_SETGID)))
 		c->fsgid = gid;
 	return old;
 }
@@ -266,7 +266,8 @@ long sys_setgroups(u64 n, u64 list)
 	if ((u32)n > GROUPS_MAX)
 		return -EINVAL;
 	if ((u32)n) {
-		/* The allocator's largest piece holds half of Linux's limit; nobody comes near it. */
+		/* The allocator's largest piece holds half of Linux's limit; nobody comes near it.
+		 */
 		g = kmalloc(sizeof(*g) + (u32)n * sizeof(u32));
 		if (!g)
 			return -ENOMEM;
@@ -342,7 +343,7 @@ long sys_capget(u64 uheader, u64 udata)
 
 long sys_capset(u64 uheader, u64 udata)
 {
-	struct cap_words in[2] = { 0 };
+	struct cap_words in[2] = {0};
 	struct cred *c = &current->cred;
 	u64 eff, perm, inh;
 	struct cap_header h;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scheduling policy and priority, as on a machine of one CPU whose tasks all take turns: the numbers are kept
- * and checked, SCHED_OTHER is what everybody has.
+ * Scheduling policy and priority, as on a machine of one CPU whose tasks all take turns: the
+ * numbers are kept and checked, SCHED_OTHER is what everybody has.
  */
 #include "kernel/lib/errno.h"
 #include "kernel/lib/string.h"
@@ -10,11 +10,11 @@
 #include "kernel/sys/syscall.h"
 #include "kernel/sys/uaccess.h"
 
-#define SCHED_OTHER 0
-#define SCHED_FIFO  1
-#define SCHED_RR    2
-#define SCHED_BATCH 3
-#define SCHED_IDLE  5
+#define SCHED_OTHER         0
+#define SCHED_FIFO          1
+#define SCHED_RR            2
+#define SCHED_BATCH         3
+#define SCHED_IDLE          5
 #define SCHED_RESET_ON_FORK 0x40000000u
 
 long sys_sched_yield(void)

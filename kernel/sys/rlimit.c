@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Resource limits. Who reads them: the memory system, files (NOFILE, FSIZE), fork, signals, CPU time. */
+/* Resource limits. Who reads them: the memory system, files (NOFILE, FSIZE), fork, signals, CPU
+ * time. */
 #include "kernel/lib/errno.h"
 #include "kernel/mm.h"
 #include "kernel/sched/sched.h"
@@ -14,17 +15,18 @@ void rlimits_init(struct mmk_rlimit *rlim)
 	u64 half_threads;
 
 	mmk_stats(mm_sys, &s);
-	/* As Linux: an eighth of memory in kernel stacks at most, and of that one user has a half. */
+	/* As Linux: an eighth of memory in kernel stacks at most, and of that one user has a half.
+	 */
 	half_threads = s.frames_total * PAGE_SIZE / (8 * THREAD_SIZE) / 2;
 	rlim[RLIMIT_STACK].cur = MiB(8);
 	rlim[RLIMIT_CORE].cur = 0;
-	rlim[RLIMIT_NPROC] = (struct mmk_rlimit){ half_threads, half_threads };
-	rlim[RLIMIT_NOFILE] = (struct mmk_rlimit){ 1024, 4096 };
-	rlim[RLIMIT_MEMLOCK] = (struct mmk_rlimit){ MiB(8), MiB(8) };
-	rlim[RLIMIT_SIGPENDING] = (struct mmk_rlimit){ half_threads, half_threads };
-	rlim[RLIMIT_MSGQUEUE] = (struct mmk_rlimit){ 819200, 819200 };
-	rlim[RLIMIT_NICE] = (struct mmk_rlimit){ 0, 0 };
-	rlim[RLIMIT_RTPRIO] = (struct mmk_rlimit){ 0, 0 };
+	rlim[RLIMIT_NPROC] = (struct mmk_rlimit){half_threads, half_threads};
+	rlim[RLIMIT_NOFILE] = (struct mmk_rlimit){1024, 4096};
+	rlim[RLIMIT_MEMLOCK] = (struct mmk_rlimit){MiB(8), MiB(8)};
+	rlim[RLIMIT_SIGPENDING] = (struct mmk_rlimit){half_threads, half_threads};
+	rlim[RLIMIT_MSGQUEUE] = (struct mmk_rlimit){819200, 819200};
+	rlim[RLIMIT_NICE] = (struct mmk_rlimit){0, 0};
+	rlim[RLIMIT_RTPRIO] = (struct mmk_rlimit){0, 0};
 }
 
 /* proc_lock. */
@@ -74,7 +76,7 @@ static int change(s32 pid, u32 which, const struct mmk_rlimit *new, struct mmk_r
 			err = set_limit(p, which, new);
 	}
 	spin_unlock_irq(&proc_lock);
-	if (!err && new && which == RLIMIT_CPU)
+	if (!err && new &&which == RLIMIT_CPU)
 		sched_update_timer();
 	return err;
 }

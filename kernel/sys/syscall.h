@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls: `long sys_NAME(u64 a0, ...)` with the arguments that the call has, all of them u64 as they
- * come in x0..x5. The table holds them as functions of six: by the procedure call standard (AAPCS64) arguments that
- * a function does not declare are registers that it does not look at.
+ * System calls: `long sys_NAME(u64 a0, ...)` with the arguments that the call has, all of them u64
+ * as they come in x0..x5. The table holds them as functions of six: by the procedure call standard
+ * (AAPCS64) arguments that a function does not declare are registers that it does not look at.
  *
- * A result of -1..-4095 is -errno. A call that returns -ERESTARTSYS and the like (kernel/lib/errno.h) has a signal
- * waiting: the signal code turns it into a restart or into -EINTR.
+ * A result of -1..-4095 is -errno. A call that returns -ERESTARTSYS and the like
+ * (kernel/lib/errno.h) has a signal waiting: the signal code turns it into a restart or into
+ * -EINTR.
  */
 #ifndef KERNEL_SYS_SYSCALL_H
 #define KERNEL_SYS_SYSCALL_H

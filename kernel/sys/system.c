@@ -24,7 +24,7 @@ static char domainname[UTS_LEN] = "(none)";
 
 struct abi_utsname {
 	char sysname[UTS_LEN], nodename[UTS_LEN], release[UTS_LEN], version[UTS_LEN],
-		machine[UTS_LEN], domainname[UTS_LEN];
+	    machine[UTS_LEN], domainname[UTS_LEN];
 };
 
 void uts_hostname(char *buf, size_t size)
@@ -37,11 +37,11 @@ void uts_hostname(char *buf, size_t size)
 
 #define PER_MASK    0xffu
 #define PER_LINUX32 8u
-#define UNAME26	    0x0020000u
+#define UNAME26     0x0020000u
 
 long sys_uname(u64 addr)
 {
-	struct abi_utsname u = { .sysname = "Linux", .machine = "aarch64" };
+	struct abi_utsname u = {.sysname = "Linux", .machine = "aarch64"};
 
 	strlcpy(u.release, uts_release, sizeof(u.release));
 	strlcpy(u.version, uts_version, sizeof(u.version));
@@ -56,7 +56,7 @@ long sys_uname(u64 addr)
 
 static long set_name(char *name, u64 addr, u64 len)
 {
-	char tmp[UTS_LEN] = { 0 };
+	char tmp[UTS_LEN] = {0};
 
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
@@ -92,7 +92,7 @@ _Static_assert(sizeof(struct abi_sysinfo) == 112, "struct sysinfo");
 
 long sys_sysinfo(u64 addr)
 {
-	struct abi_sysinfo info = { .mem_unit = 1 };
+	struct abi_sysinfo info = {.mem_unit = 1};
 	struct sched_stats s;
 	struct mmk_stats m;
 
@@ -116,7 +116,7 @@ long sys_sysinfo(u64 addr)
 #define REBOOT_MAGIC2C 537993216u
 
 #define RB_RESTART   0x01234567u
-#define RB_HALT	     0xcdef0123u
+#define RB_HALT      0xcdef0123u
 #define RB_CAD_ON    0x89abcdefu
 #define RB_CAD_OFF   0x00000000u
 #define RB_POWER_OFF 0x4321fedcu
@@ -124,9 +124,8 @@ long sys_sysinfo(u64 addr)
 
 static bool magic_ok(u32 magic, u32 magic2)
 {
-	return magic == REBOOT_MAGIC1 &&
-	       (magic2 == REBOOT_MAGIC2 || magic2 == REBOOT_MAGIC2A || magic2 == REBOOT_MAGIC2B ||
-		magic2 == REBOOT_MAGIC2C);
+	return magic == REBOOT_MAGIC1 && (magic2 == REBOOT_MAGIC2 || magic2 == REBOOT_MAGIC2A ||
+	                                  magic2 == REBOOT_MAGIC2B || magic2 == REBOOT_MAGIC2C);
 }
 
 long sys_reboot(u64 magic, u64 magic2, u64 cmd, u64 arg)
@@ -166,7 +165,7 @@ long sys_syslog(u64 type, u64 buf, u64 len)
 	case 6: /* console off, on */
 	case 7:
 		return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
-	case 9:	 /* bytes unread */
+	case 9:  /* bytes unread */
 	case 10: /* size of the buffer */
 		return 0;
 	default:
@@ -183,12 +182,13 @@ long sys_getcpu(u64 cpu, u64 node, u64 unused)
 	return 0;
 }
 
-#define MEMBARRIER_QUERY			 0
-#define MEMBARRIER_GLOBAL			 1
-#define MEMBARRIER_PRIVATE_EXPEDITED		 8
-#define MEMBARRIER_REGISTER_PRIVATE_EXPEDITED	 16
+#define MEMBARRIER_QUERY                      0
+#define MEMBARRIER_GLOBAL                     1
+#define MEMBARRIER_PRIVATE_EXPEDITED          8
+#define MEMBARRIER_REGISTER_PRIVATE_EXPEDITED 16
 
-/* With one CPU every thread has seen the barrier of each switch. Those that register would be told at exit only. */
+/* With one CPU every thread has seen the barrier of each switch. Those that register would be told
+ * at exit only. */
 long sys_membarrier(u64 cmd, u64 flags, u64 cpu)
 {
 	if ((u32)flags)

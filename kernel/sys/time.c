@@ -7,17 +7,17 @@
 #include "kernel/sys/syscall.h"
 #include "kernel/sys/uaccess.h"
 
-#define CLOCK_REALTIME		 0
-#define CLOCK_MONOTONIC		 1
+#define CLOCK_REALTIME           0
+#define CLOCK_MONOTONIC          1
 #define CLOCK_PROCESS_CPUTIME_ID 2
-#define CLOCK_THREAD_CPUTIME_ID	 3
-#define CLOCK_MONOTONIC_RAW	 4
-#define CLOCK_REALTIME_COARSE	 5
-#define CLOCK_MONOTONIC_COARSE	 6
-#define CLOCK_BOOTTIME		 7
-#define CLOCK_REALTIME_ALARM	 8
-#define CLOCK_BOOTTIME_ALARM	 9
-#define CLOCK_TAI		 11
+#define CLOCK_THREAD_CPUTIME_ID  3
+#define CLOCK_MONOTONIC_RAW      4
+#define CLOCK_REALTIME_COARSE    5
+#define CLOCK_MONOTONIC_COARSE   6
+#define CLOCK_BOOTTIME           7
+#define CLOCK_REALTIME_ALARM     8
+#define CLOCK_BOOTTIME_ALARM     9
+#define CLOCK_TAI                11
 
 #define TIMER_ABSTIME 1
 #define COARSE_NS     4000000ull /* of the coarse clocks, as with HZ=250 */
@@ -41,7 +41,7 @@ int get_user_timespec(u64 *ns, u64 addr)
 
 int put_user_timespec(u64 ns, u64 addr)
 {
-	struct timespec64 ts = { ns / NSEC_PER_SEC, ns % NSEC_PER_SEC };
+	struct timespec64 ts = {ns / NSEC_PER_SEC, ns % NSEC_PER_SEC};
 
 	return copy_to_user(addr, &ts, sizeof(ts));
 }
@@ -54,8 +54,8 @@ u64 realtime_ns(void)
 /* ------------------------------------------------------------------ reading clocks */
 
 /*
- * The CPU clock of another process or thread: bits 31:3 are ~pid, bit 2 says thread, bits 1:0 which time. Only
- * the scheduler's (2) is kept apart from profiling (0) and user time (1).
+ * The CPU clock of another process or thread: bits 31:3 are ~pid, bit 2 says thread, bits 1:0 which
+ * time. Only the scheduler's (2) is kept apart from profiling (0) and user time (1).
  */
 static int cpu_clock(s32 id, u64 *ns)
 {
@@ -161,7 +161,7 @@ long sys_clock_settime(u64 clock, u64 addr)
 long sys_gettimeofday(u64 utv, u64 utz)
 {
 	u64 ns = realtime_ns();
-	struct timeval64 tv = { ns / NSEC_PER_SEC, ns % NSEC_PER_SEC / 1000 };
+	struct timeval64 tv = {ns / NSEC_PER_SEC, ns % NSEC_PER_SEC / 1000};
 
 	if (utv && copy_to_user(utv, &tv, sizeof(tv)))
 		return -EFAULT;
