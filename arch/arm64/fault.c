@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Instruction and data aborts, from the CPU's words to the core's: ESR_ELx says what happened (Arm ARM D19.2.40),
+ * FAR_ELx where. What the memory system can repair goes to mmk_handle_fault(); the rest is a signal.
+ */
+#include "mm/internal.h"
+#include "arch/arm64/pgtable.h"
+
+/* ESR_ELx */
+#define ESR_EC(esr)   (((esr) >> 26) & 0x3f)
+#define ESR_FSC(esr)  ((esr) & 0x3f) /* fault status */
+#define ESR_WNR	      (1u << 6)	     /* a write, not a read */
+#define ESR_CM	      (1u << 8)	     /* by cache maintenance: WnR is 1 then whatever the permission wanted */
+#define ESR_FNV	      (1u << 10)     /* FAR not valid */
+#define EC_IABT_LOWER 0x20
+#define EC_IABT_SAME  0x21
+#define EC_DABT_LOWER 0x24
+#define EC_DABT_SAME  0x25
+
+/* Numbers of Linux's siginfo. */
+enum { SIG_BUS = 7, SIG_KILL = 9, SIG_SEGV = 11 };
+enum { CODE_MAPERR = 1, CODE_ADRALN = 1, CODE_OBJERR = 3, CODE_MTESERR = 9, CODE_KERNEL = 0x80 };
+
+/* A range of fault status codes and what becomes of it; signo 0: the memory system's affair. */
+static const struct fsc_row {
+	uint8_t first, last;
+	uint8_t signo, code;
+} fsc_table[] = {
+	{0x00, 0x03, SIG_KILL, CODE_KERNEL}, /* address size */
+	{0x04, 0x07, 0, 0},		     /* translation */
+	{0x08, 0x0b, 0, 0},		     /* access flag */
+	{0x0c, 0x0f, 0, 0},		     /* permission */
+	{0x10, 0x10, SIG_BUS, CODE_OBJERR},  /* synchronous external abort */
+	{0x11, 0x11, SIG_SEGV, CODE_MTESERR},/* tag check */
+	{0x13, 0x17, SIG_KILL, CODE_KERNEL}, /* external abort on a table walk */
+	{0x18, 0x18, SIG_BUS, CODE_OBJERR},  /* parity or ECC */
+	{0x1b, 0x1f, SIG_KILL, CODE_KERNEL}, /* the same on a table walk */
+	{0x21, 0x21, SIG_BUS, CODE_ADRALN},  /* alignment */
+	{0x00, 0x3f, SIG_KILL, CODE_KERNEL}, /* all else: TLB conflict, reserved, ... */
+};
+
+static const struct fsc_row *fsc_find(unsigned fsc)
+{
+	const struct fsc_row *row = fsc_table;
+
+	while (fsc < row->first || fsc > row->last)
+		row++;
+	return row;
+}
+
+static unsigned fault_flags(uint64_t esr, bool user)
+{
+	unsigned ec = ESR_EC(esr), flags = user ? MMK_FAULT_USER : 0;
+
+	if (ec == EC_IABT_LOWER || ec == EC_IABT_SAME)
+		return flags | MMK_FAULT_EXEC;
+	if ((esr & ESR_WNR) && !(esr & ESR_CM))
+		return flags | MMK_FAULT_WRITE;
+	return flags;
+}
+
+static int abort_signal(struct mmk_fault *f, unsigned long addr, int signo, int code)
+{
+	*f = (struct mmk_fault){.signo = signo, .code = code, .addr = addr};
+	return -MMK_EFAULT;
+}
+
+int mmk_arm64_abort(struct mmk_task *task, uint64_t esr, uint64_t far, bool user, struct mmk_fault *f)
+{
+	const struct fsc_row *row = fsc_find(ESR_FSC(esr));
+	unsigned long addr = untagged_addr(far);
+
+	if (unlikely(row->signo))
+		return abort_signal(f, esr & ESR_FNV ? 0 : addr, row->signo, row->code);
+	/* The upper half is TTBR1's: never a program's, whatever the fault. */
+	if (unlikely(addr >= TASK_SIZE))
+		return abort_signal(f, addr, SIG_SEGV, CODE_MAPERR);
+	return mmk_handle_fault(task, addr, fault_flags(esr, user), f);
+}

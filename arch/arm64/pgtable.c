@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tree of translation tables: find, make and prune tables. Walks go level by level between two
+ * constants, so other granules and address sizes are other constants. pgtable.h has the lock rules.
+ */
+#include "mm/internal.h"
+#include "arch/arm64/pgtable.h"
+
+static inline pte_t *level_entry(const struct mmk_system *sys, phys_addr_t table,
+				 unsigned long addr, unsigned level)
+{
+	pte_t *entries = phys_to_virt(sys, table);
+
+	return entries + ((addr >> LEVEL_SHIFT(level)) & (PTRS_PER_TABLE - 1));
+}
+
+/* The entry of addr at `level`, in the table *table; NULL when the walk ends before. */
+static pte_t *walk_to(const struct mm_struct *mm, unsigned long addr, unsigned level,
+		      struct page **table)
+{
+	phys_addr_t phys = mm->pgd;
+
+	for (unsigned l = FIRST_LEVEL; l < level; l++) {
+		pte_t entry = ptep_get(level_entry(mm->sys, phys, addr, l));
+
+		if (!pte_is_table(entry))
+			return NULL;
+		phys = pte_phys(entry);
+	}
+	*table = phys_to_page(mm->sys, phys);
+	return level_entry(mm->sys, phys, addr, level);
+}
+
+struct page *pte_table_find(const struct mm_struct *mm, unsigned long addr)
+{
+	struct page *table;
+
+	return walk_to(mm, addr, LAST_LEVEL, &table) ? table : NULL;
+}
+
+static struct page *table_new(struct mm_struct *mm)
+{
+	struct page *table = alloc_pages(mm->sys, 0, PAGE_TABLE);
+
+	if (!table)
+		return NULL;
+	clear_page(page_address(mm->sys, table));
+	spin_lock_init(&table->ptl);
+	table->nr_used = 0;
+	table->table_mm = mm;
+	return table;
+}
+
+void table_free(struct mm_struct *mm, struct page *table)
+{
+	atomic_fetch_sub_explicit(&mm->pgtables, 1, memory_order_relaxed);
+	free_pages(mm->sys, table);
+}
+
+/* Hang a new table under `entry` of `parent`, unless another CPU was first. False: no memory. */
+static bool table_insert(struct mm_struct *mm, phys_addr_t parent, pte_t *entry, unsigned level)
+{
+	struct page *table = table_new(mm);
+	bool first;
+
+	if (!table)
+		return false;
+	atomic_fetch_add_explicit(&mm->pgtables, 1, memory_order_relaxed);
+	spin_lock(mm->sys, &mm->page_table_lock);
+	first = pte_none(ptep_get(entry));
+	if (first) {
+		set_pte_raw(mm->sys, entry, table_make(page_to_phys(mm->sys, table)), level);
+		phys_to_page(mm->sys, parent)->nr_used++;
+	}
+	spin_unlock(&mm->page_table_lock);
+	if (first)
+		pte_barrier(mm->sys);
+	else
+		table_free(mm, table);
+	return true;
+}
+
+struct page *pte_table_make(struct mm_struct *mm, unsigned long addr)
+{
+	phys_addr_t phys = mm->pgd;
+
+	for (unsigned level = FIRST_LEVEL; level < LAST_LEVEL; level++) {
+		pte_t *entry = level_entry(mm->sys, phys, addr, level);
+
+		if (unlikely(pte_none(ptep_get(entry))) && !table_insert(mm, phys, entry, level))
+			return NULL;
+		phys = pte_phys(ptep_get(entry));
+	}
+	return phys_to_page(mm->sys, phys);
+}
+
+struct page *pte_table_next(const struct mm_struct *mm, unsigned long *addr, unsigned long end)
+{
+	while (*addr < end) {
+		phys_addr_t phys = mm->pgd;
+		unsigned level = FIRST_LEVEL;
+
+		for (; level < LAST_LEVEL; level++) {
+			pte_t entry = ptep_get(level_entry(mm->sys, phys, *addr, level));
+
+			if (!pte_is_table(entry))
+				break;
+			phys = pte_phys(entry);
+		}
+		if (level == LAST_LEVEL)
+			return phys_to_page(mm->sys, phys);
+		*addr = (*addr | (LEVEL_SIZE(level) - 1)) + 1;
+	}
+	return NULL;
+}
+
+/*
+ * Take the table under `entry`, which lies in `parent`, away if nothing is in it. Both locks, as
+ * rmap.c may have found the table and wait for its ptl. NULL: still in use.
+ */
+static struct page *table_remove(struct mm_struct *mm, struct page *parent, pte_t *entry,
+				 unsigned level)
+{
+	struct page *table = phys_to_page(mm->sys, pte_phys(ptep_get(entry)));
+	bool empty;
+
+	spin_lock(mm->sys, &mm->page_table_lock);
+	spin_lock(mm->sys, &table->ptl);
+	empty = !table->nr_used;
+	if (empty) {
+		set_pte_raw(mm->sys, entry, (pte_t){0}, level);
+		parent->nr_used--;
+	}
+	spin_unlock(&table->ptl);
+	spin_unlock(&mm->page_table_lock);
+	return empty ? table : NULL;
+}
+
+struct page *pte_tables_prune(struct mm_struct *mm, unsigned long addr, unsigned long floor,
+			      unsigned long ceiling)
+{
+	struct page *list = NULL;
+
+	for (unsigned level = LAST_LEVEL - 1; level + 1 > FIRST_LEVEL; level--) {
+		unsigned long base = addr & ~(LEVEL_SIZE(level) - 1);
+		struct page *parent = NULL, *table;
+		pte_t *entry;
+
+		/* ceiling 0 is the top of the address space. */
+		if (base < floor || base + LEVEL_SIZE(level) - 1 > ceiling - 1)
+			break;
+		entry = walk_to(mm, addr, level, &parent);
+		table = entry ? table_remove(mm, parent, entry, level) : NULL;
+		if (!table)
+			break;
+		table->next = list;
+		list = table;
+	}
+	return list;
+}
+
+int mm_pgd_alloc(struct mm_struct *mm)
+{
+	struct page *root = table_new(mm);
+
+	if (!root)
+		return -MMK_ENOMEM;
+	mm->pgd = page_to_phys(mm->sys, root);
+	return 0;
+}
+
+static void free_level(struct mm_struct *mm, phys_addr_t phys, unsigned level)
+{
+	pte_t *entries = phys_to_virt(mm->sys, phys);
+
+	for (unsigned long i = 0; level < LAST_LEVEL && i < PTRS_PER_TABLE; i++) {
+		if (!pte_is_table(entries[i]))
+			continue;
+		free_level(mm, pte_phys(entries[i]), level + 1);
+		set_pte_raw(mm->sys, entries + i, (pte_t){0}, level);
+	}
+	if (level > FIRST_LEVEL)
+		table_free(mm, phys_to_page(mm->sys, phys));
+}
+
+/* No CPU has the mm active and nothing is mapped. */
+void mm_pgd_free(struct mm_struct *mm)
+{
+	if (!mm->pgd)
+		return;
+	flush_tlb_mm(mm);
+	free_level(mm, mm->pgd, FIRST_LEVEL);
+	free_pages(mm->sys, phys_to_page(mm->sys, mm->pgd));
+	mm->pgd = 0;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translation tables as the core uses them: reading and writing entries, finding and making
+ * tables, TLB maintenance and ASIDs. Include mm/internal.h first.
+ *
+ * Who may do what with a table:
+ *  - Entries of a last-level table change under the lock of its page (ptl), which also guards nr_used.
+ *  - Tables appear under mm->page_table_lock; the walk that finds them takes no lock.
+ *  - Tables go only in pte_tables_prune(), called with mmap_lock held for writing, so that no fault is on
+ *    its way. Walkers who come from a file instead (rmap.c) hold page_table_lock from the descent
+ *    until they have the ptl; prune takes both.
+ *
+ * After a store that makes an invalid entry valid, DSB ISHST lets the walkers see it (Arm ARM D8.2.7); no
+ * ISB, as the exception return that follows is one. A valid entry that gets another output address goes
+ * through ptep_clear_flush() first: break before make (D8.16.1).
+ */
+#ifndef ARM64_PGTABLE_H
+#define ARM64_PGTABLE_H
+
+#include "arch/arm64/pte.h"
+
+#ifdef MMK_HW_ARM64
+#include "arch/arm64/hw_cpu.h"
+#else
+#include "arch/arm64/hw_soft.h"
+#endif
+
+#define ASID_MASK 0xffffull
+
+/* ---- entries ---- */
+
+static inline pte_t ptep_get(const pte_t *ptep)
+{
+	return (pte_t){__atomic_load_n(&ptep->v, __ATOMIC_ACQUIRE)};
+}
+
+/* One 64-bit store, uncounted. Release: what the page holds is seen before the page is. */
+static inline void set_pte_raw(struct mmk_system *sys, pte_t *ptep, pte_t pte, unsigned level)
+{
+	pte_t old = {ptep->v};
+
+	__atomic_store_n(&ptep->v, pte.v, __ATOMIC_RELEASE);
+	hw_pte_written(sys, ptep, old, pte, level);
+}
+
+static inline void set_pte(struct mmk_system *sys, pte_t *ptep, pte_t pte)
+{
+	set_pte_raw(sys, ptep, pte, LAST_LEVEL);
+	stat_inc(sys, pte_writes);
+}
+
+static inline void pte_barrier(struct mmk_system *sys)
+{
+	hw_dsb_ishst(sys);
+	stat_inc(sys, dsb);
+}
+
+/* Break: no CPU has the page at addr any more when it returns. The table's lock is held. */
+void ptep_clear_flush(struct mm_struct *mm, pte_t *ptep, unsigned long addr);
+
+/* ---- tables ---- */
+
+static inline unsigned long pte_index(unsigned long addr)
+{
+	return (addr >> PAGE_SHIFT) & (PTRS_PER_TABLE - 1);
+}
+
+static inline pte_t *table_entries(const struct mmk_system *sys, const struct page *table)
+{
+	return page_address(sys, table);
+}
+
+static inline pte_t *table_pte(const struct mmk_system *sys, const struct page *table,
+			       unsigned long addr)
+{
+	return table_entries(sys, table) + pte_index(addr);
+}
+
+/* End of what the last-level table of addr covers, or end. */
+static inline unsigned long table_end(unsigned long addr, unsigned long end)
+{
+	unsigned long stop = (addr & ~(TABLE_SIZE - 1)) + TABLE_SIZE;
+
+	return stop - 1 < end - 1 ? stop : end;
+}
+
+/* The last-level table that covers addr, or NULL. */
+struct page *pte_table_find(const struct mm_struct *mm, unsigned long addr);
+/* The same, made where it was missing; NULL when memory is short. No spinlock held by the caller. */
+struct page *pte_table_make(struct mm_struct *mm, unsigned long addr);
+/* The first last-level table at or after *addr and before end; *addr moves on to it. NULL: none. */
+struct page *pte_table_next(const struct mm_struct *mm, unsigned long *addr, unsigned long end);
+/*
+ * Take the tables above addr that are empty, and lie within [floor, ceiling), out of the tree; the leaf
+ * first. Returns them chained by page->next, for table_free() once the TLB has forgotten them.
+ */
+struct page *pte_tables_prune(struct mm_struct *mm, unsigned long addr, unsigned long floor,
+			      unsigned long ceiling);
+void table_free(struct mm_struct *mm, struct page *table);
+
+/* ---- TLB ---- */
+
+/* Whether any CPU may hold translations of the mm. */
+static inline bool tlb_may_hold(const struct mm_struct *mm)
+{
+	return atomic_load_explicit(&mm->cpus, memory_order_relaxed);
+}
+
+void flush_tlb_page(struct mm_struct *mm, unsigned long addr);
+/* tables: also what walks have cached of tables on the way. */
+void flush_tlb_range(struct mm_struct *mm, unsigned long start, unsigned long end, bool tables);
+void flush_tlb_mm(struct mm_struct *mm);
+
+/* Before a page with new bytes can be executed. */
+void sync_icache_page(struct mmk_system *sys, struct page *page);
+
+#ifdef MMK_TEST_HOOKS
+/* Tests of the tests: the strict TLB must notice when the break of break-before-make is left out. */
+extern bool mmk_test_skip_break;
+static inline bool skip_break(void)
+{
+	return mmk_test_skip_break;
+}
+#else
+static inline bool skip_break(void)
+{
+	return false;
+}
+#endif
+
+#endif

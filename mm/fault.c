@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page faults: from an address that the MMU refused to the entry that lets it through, or to the signal.
+ *
+ *   mmk_handle_fault    the VMA and its permissions, stack growth, signals      (mmap_lock for reading)
+ *   handle_mm_fault     the stages, see fault.h, and their only retry loop
+ *
+ * Only mmap_lock is held across the stages; the table's lock just while an entry is compared and
+ * changed. So a fault may sleep for I/O, and several faults of one mm run side by side.
+ */
+#include "mm/internal.h"
+#include "mm/fault.h"
+
+#define SIGBUS_NO      7
+#define SIGKILL_NO     9
+#define SIGSEGV_NO     11
+#define SEGV_MAPERR_NO 1
+#define SEGV_ACCERR_NO 2
+#define BUS_ADRERR_NO  2
+#define SI_KERNEL_NO   0x80
+
+/* ---- pieces of the stages ---- */
+
+static void fault_lookup(struct vm_fault *f)
+{
+	f->table = pte_table_find(f->mm, f->addr);
+	f->ptep = f->table ? table_pte(f->sys, f->table, f->addr) : NULL;
+	f->orig = f->table ? ptep_get(f->ptep) : (pte_t){0};
+}
+
+int fault_table(struct vm_fault *f)
+{
+	if (likely(f->table))
+		return 0;
+	f->table = pte_table_make(f->mm, f->addr);
+	if (!f->table)
+		return -MMK_ENOMEM;
+	f->ptep = table_pte(f->sys, f->table, f->addr);
+	return 0;
+}
+
+bool fault_lock(struct vm_fault *f)
+{
+	spin_lock(f->sys, &f->table->ptl);
+	if (likely(pte_same(ptep_get(f->ptep), f->orig)))
+		return true;
+	spin_unlock(&f->table->ptl);
+	return false;
+}
+
+void fault_install(struct vm_fault *f, struct page *page, pte_t pte)
+{
+	if (pte_none(f->orig))
+		f->table->nr_used++;
+	if (page)
+		page_map_add(page);
+	set_pte(f->sys, f->ptep, pte);
+	spin_unlock(&f->table->ptl);
+	pte_barrier(f->sys);
+	if (page)
+		mm_rss_add(f->mm, page_rss_kind(page), 1);
+}
+
+pte_t fault_pte(struct vm_fault *f, struct page *page)
+{
+	pte_t pte = pte_make(page_to_phys(f->sys, page), vma_page_prot(f->vma));
+
+	if (pte_user_exec(pte))
+		sync_icache_page(f->sys, page);
+	return pte;
+}
+
+/* ---- the stages in their order ---- */
+
+/* The entry would have let the access through: old, clean, or only a TLB that is behind. */
+static int fault_present(struct vm_fault *f)
+{
+	pte_t pte = pte_mkyoung(f->orig);
+
+	if (f->flags & FAULT_FLAG_WRITE)
+		pte = pte_mkdirty(pte);
+	if (!fault_lock(f))
+		return FAULT_RETRY;
+	if (pte_same(pte, f->orig))
+		stat_inc(f->sys, faults_spurious);
+	else
+		set_pte(f->sys, f->ptep, pte);
+	flush_tlb_page(f->mm, f->addr);
+	spin_unlock(&f->table->ptl);
+	return 0;
+}
+
+static int fault_stage(struct vm_fault *f)
+{
+	bool write = f->flags & FAULT_FLAG_WRITE;
+
+	if (pte_none(f->orig))
+		return f->vma->vm_ops ? fault_file(f) : fault_anon(f);
+	/* Nothing makes markers yet; one would be a broken table. */
+	if (!pte_present(f->orig))
+		return -MMK_EIO;
+	if (write && !pte_hw_writable(f->orig)) {
+		if (f->vma->vm_flags & MMK_VM_SHARED)
+			return fault_shared(f);
+		if (!pte_write(f->orig))
+			return fault_cow(f);
+	}
+	return fault_present(f);
+}
+
+int handle_mm_fault(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr,
+		    unsigned flags)
+{
+	struct vm_fault f = {
+		.task = task,
+		.sys = vma->vm_mm->sys,
+		.mm = vma->vm_mm,
+		.vma = vma,
+		.addr = addr & PAGE_MASK,
+		.flags = flags,
+	};
+	int rc;
+
+	stat_inc(f.sys, faults);
+	do {
+		fault_lookup(&f);
+		rc = fault_stage(&f);
+	} while (rc == FAULT_RETRY);
+	if (rc)
+		return rc;
+	if (f.major)
+		stat_inc(f.sys, faults_major);
+	atomic_fetch_add_explicit(f.major ? &f.mm->maj_flt : &f.mm->min_flt, 1,
+				  memory_order_relaxed);
+	return 0;
+}
+
+/* ---- the VMA and the signal ---- */
+
+/* Without FEAT_PAN3 whatever may be written or executed may be read. */
+static bool access_allowed(const struct vm_area_struct *vma, unsigned flags)
+{
+	if (flags & MMK_FAULT_WRITE)
+		return vma->vm_flags & MMK_VM_WRITE;
+	if (flags & MMK_FAULT_EXEC)
+		return vma->vm_flags & MMK_VM_EXEC;
+	return vma->vm_flags & (MMK_VM_READ | MMK_VM_WRITE | MMK_VM_EXEC);
+}
+
+static int refuse_fault(struct mmk_system *sys, struct mmk_fault *out, int signo, int code)
+{
+	out->signo = signo;
+	out->code = code;
+	stat_inc(sys, faults_refused);
+	return -MMK_EFAULT;
+}
+
+static int fault_signal(struct mmk_system *sys, struct mmk_fault *out, int rc)
+{
+	switch (rc) {
+	case -MMK_ENOMEM:
+		return refuse_fault(sys, out, SIGKILL_NO, SI_KERNEL_NO);
+	case -MMK_EIO:
+		return refuse_fault(sys, out, SIGBUS_NO, BUS_ADRERR_NO);
+	default:
+		return refuse_fault(sys, out, SIGSEGV_NO, SEGV_ACCERR_NO);
+	}
+}
+
+/*
+ * Below a stack: grow it, for which mmap_lock must be held for writing; so let it go, look again, and
+ * come back with it held for reading. NULL, with nothing held: no such memory.
+ */
+static struct vm_area_struct *grow_and_find(struct mmk_task *task, struct mm_struct *mm,
+					    unsigned long addr)
+{
+	struct vm_area_struct *vma;
+
+	mmap_read_unlock(mm);
+	mmap_write_lock(mm);
+	vma = find_vma(mm, addr);
+	if (!vma || (addr < vma->vm_start && (!(vma->vm_flags & MMK_VM_GROWSDOWN) ||
+					      expand_stack(task, vma, addr)))) {
+		mmap_write_unlock(mm);
+		return NULL;
+	}
+	mmap_write_downgrade(mm);
+	return vma;
+}
+
+/* The VMA of addr with mmap_lock held for reading; NULL with nothing held. */
+static struct vm_area_struct *lock_and_find(struct mmk_task *task, struct mm_struct *mm,
+					    unsigned long addr)
+{
+	struct vm_area_struct *vma;
+
+	mmap_read_lock(mm);
+	vma = find_vma(mm, addr);
+	if (likely(vma && addr >= vma->vm_start))
+		return vma;
+	if (vma && (vma->vm_flags & MMK_VM_GROWSDOWN))
+		return grow_and_find(task, mm, addr);
+	mmap_read_unlock(mm);
+	return NULL;
+}
+
+_Static_assert(MMK_FAULT_WRITE == FAULT_FLAG_WRITE && MMK_FAULT_EXEC == FAULT_FLAG_EXEC &&
+		       MMK_FAULT_USER == FAULT_FLAG_USER,
+	       "flags of a fault are passed on as they are");
+
+int mmk_handle_fault(struct mmk_task *task, unsigned long addr, unsigned flags, struct mmk_fault *out)
+{
+	struct mm_struct *mm = task->mm;
+	struct vm_area_struct *vma;
+	int rc = -MMK_EFAULT;
+
+	*out = (struct mmk_fault){.addr = addr};
+	if (unlikely(!mm)) {
+		out->signo = SIGSEGV_NO;
+		out->code = SEGV_MAPERR_NO;
+		return -MMK_EFAULT;
+	}
+	addr = untagged_addr(addr);
+	vma = addr < mm->task_size ? lock_and_find(task, mm, addr) : NULL;
+	if (unlikely(!vma))
+		return refuse_fault(mm->sys, out, SIGSEGV_NO, SEGV_MAPERR_NO);
+	if (likely(access_allowed(vma, flags)))
+		rc = handle_mm_fault(task, vma, addr, flags);
+	mmap_read_unlock(mm);
+	return likely(!rc) ? 0 : fault_signal(mm->sys, out, rc);
+}
+
+/* ---- populate ---- */
+
+/* What a fault would make of the page is there already. */
+static bool page_populated(const struct mm_struct *mm, unsigned long addr, unsigned flags)
+{
+	struct page *table = pte_table_find(mm, addr);
+	pte_t pte;
+
+	if (!table)
+		return false;
+	pte = ptep_get(table_pte(mm->sys, table, addr));
+	return pte_present(pte) && (!(flags & FAULT_FLAG_WRITE) || pte_hw_writable(pte));
+}
+
+int populate_vma_page_range(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+			    unsigned long end)
+{
+	const uint64_t access = MMK_VM_READ | MMK_VM_WRITE | MMK_VM_EXEC;
+	unsigned flags = 0;
+	int rc = 0;
+
+	if (vma->vm_flags & MMK_VM_LOCKONFAULT)
+		return 0;
+	if (!(vma->vm_flags & access) || (vma->vm_flags & (MMK_VM_IO | MMK_VM_PFNMAP)))
+		return -MMK_EFAULT;
+	/* Break copy-on-write ahead; but do not make a shared file's pages dirty. */
+	if ((vma->vm_flags & (MMK_VM_WRITE | MMK_VM_SHARED)) == MMK_VM_WRITE)
+		flags = FAULT_FLAG_WRITE;
+	for (unsigned long addr = start; addr < end && !rc; addr += PAGE_SIZE)
+		if (!page_populated(vma->vm_mm, addr, flags))
+			rc = handle_mm_fault(task, vma, addr, flags);
+	return rc;
+}

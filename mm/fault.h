@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One page fault on its way through its stages.
+ *
+ *   fault_lookup    the entry as it is now, read without a lock
+ *   fault_anon      nothing there, anonymous memory: zero page, or a frame of its own
+ *   fault_file      nothing there, a file's or a driver's: map it, copy it, or write to it
+ *   fault_cow       a private page that may not be written yet: take it over or copy it
+ *   fault_shared    a shared page that may not be written yet: tell its file
+ *   fault_install   the entry changes, if it still is what the lookup saw
+ *
+ * Each stage prepares all that can fail or sleep first, then locks the table, compares, and commits. A stage
+ * that finds the entry changed returns FAULT_RETRY and the one loop in handle_mm_fault() begins again.
+ */
+#ifndef MM_FAULT_H
+#define MM_FAULT_H
+
+#include "mm/memory.h"
+
+#define FAULT_RETRY 1
+
+struct vm_fault {
+	struct mmk_task *task;
+	struct mmk_system *sys;
+	struct mm_struct *mm;
+	struct vm_area_struct *vma;
+	unsigned long addr; /* of the page */
+	unsigned flags;	    /* FAULT_FLAG_* */
+	struct page *table; /* last-level table of addr, NULL until one exists */
+	pte_t *ptep;
+	pte_t orig; /* what fault_lookup saw */
+	bool major; /* something was read */
+};
+
+/* The table exists and its lock is held: true; false with nothing held when the entry has changed. */
+bool fault_lock(struct vm_fault *f);
+/* Make the table where it was missing. 0 or -ENOMEM. */
+int fault_table(struct vm_fault *f);
+/*
+ * The entry becomes pte, for `page` (NULL: not counted), whose reference goes to the entry. fault_lock()
+ * holds and is undone. Replacing a valid entry is the caller's to break first.
+ */
+void fault_install(struct vm_fault *f, struct page *page, pte_t pte);
+/* The entry for a page of the VMA, executable bytes synced. */
+pte_t fault_pte(struct vm_fault *f, struct page *page);
+/* Dirty, and writable where the VMA allows it (a debugger's write may find that it does not). */
+static inline pte_t fault_mkwrite(const struct vm_fault *f, pte_t pte)
+{
+	return f->vma->vm_flags & MMK_VM_WRITE ? pte_mkwrite(pte_mkdirty(pte)) : pte_mkdirty(pte);
+}
+
+/* A new anonymous page of the VMA: refcount 1, mapped by none; contents are the caller's. Or NULL. */
+struct page *fault_anon_page(struct vm_fault *f);
+
+int fault_anon(struct vm_fault *f);
+int fault_cow(struct vm_fault *f);
+int fault_file(struct vm_fault *f);
+int fault_shared(struct vm_fault *f);
+
+#endif

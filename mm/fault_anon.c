@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Faults on private memory: the zero page for who only reads, a frame for who writes, and copy-on-write.
+ */
+#include "mm/internal.h"
+#include "mm/fault.h"
+
+struct page *fault_anon_page(struct vm_fault *f)
+{
+	struct page *page = alloc_page_reclaim(f->sys, PAGE_ANON);
+
+	if (!page)
+		return NULL;
+	page->anon_vma = f->vma->anon_vma;
+	page->index = linear_page_index(f->vma, f->addr);
+	page_set(page, PG_ANON_EXCL | PG_UPTODATE);
+	return page;
+}
+
+/* Read: everybody's zeros, until a write comes. Not counted as resident. */
+static int fault_anon_zero(struct vm_fault *f)
+{
+	pte_t pte = pte_mkspecial(fault_pte(f, f->sys->zero_page));
+
+	if (!fault_lock(f))
+		return FAULT_RETRY;
+	stat_inc(f->sys, faults_anon_zero);
+	fault_install(f, NULL, pte);
+	return 0;
+}
+
+static int fault_anon_write(struct vm_fault *f)
+{
+	struct page *page;
+
+	if (unlikely(!f->vma->anon_vma) && anon_vma_prepare(f->vma))
+		return -MMK_ENOMEM;
+	page = fault_anon_page(f);
+	if (!page)
+		return -MMK_ENOMEM;
+	clear_page(page_address(f->sys, page));
+	if (!fault_lock(f)) {
+		free_pages(f->sys, page);
+		return FAULT_RETRY;
+	}
+	stat_inc(f->sys, faults_anon);
+	fault_install(f, page, fault_mkwrite(f, fault_pte(f, page)));
+	return 0;
+}
+
+int fault_anon(struct vm_fault *f)
+{
+	if (fault_table(f))
+		return -MMK_ENOMEM;
+	return f->flags & FAULT_FLAG_WRITE ? fault_anon_write(f) : fault_anon_zero(f);
+}
+
+/* ---- copy on write ---- */
+
+/* The last one to have the page keeps it. Table locked; unlocks. */
+static int fault_reuse(struct vm_fault *f, struct page *page)
+{
+	page_clear_exec(page);
+	set_pte(f->sys, f->ptep, fault_mkwrite(f, pte_mkyoung(f->orig)));
+	/* More rights only: no break needed, but a TLB may still refuse. */
+	flush_tlb_page(f->mm, f->addr);
+	spin_unlock(&f->table->ptl);
+	stat_inc(f->sys, faults_cow_reuse);
+	return 0;
+}
+
+/*
+ * The bytes of the old page into the new one. `old` is NULL for the zero page and for frames that
+ * are not ours. False: those lie outside the RAM.
+ */
+static bool fault_copy(struct vm_fault *f, struct page *copy, struct page *old)
+{
+	phys_addr_t from = pte_phys(f->orig);
+	void *to = page_address(f->sys, copy);
+
+	if (old)
+		copy_page(to, page_address(f->sys, old));
+	else if (from == page_to_phys(f->sys, f->sys->zero_page))
+		clear_page(to);
+	else if (phys_is_ram(f->sys, from))
+		copy_page(to, phys_to_virt(f->sys, from));
+	else
+		return false;
+	return true;
+}
+
+/* The copy takes the old page's place. Table locked; unlocks. */
+static void fault_replace(struct vm_fault *f, struct page *copy, struct page *old)
+{
+	pte_t pte = fault_mkwrite(f, fault_pte(f, copy));
+
+	ptep_clear_flush(f->mm, f->ptep, f->addr);
+	if (old) {
+		mm_rss_add(f->mm, page_rss_kind(old), -1);
+		page_map_sub(old);
+	}
+	fault_install(f, copy, pte);
+	if (old)
+		put_page(f->sys, old);
+	stat_inc(f->sys, faults_cow_copy);
+}
+
+/*
+ * Copy with the table unlocked, so hold the page meanwhile: it may lose all its mappings, but its
+ * bytes do not change, as whoever could write it would have had to be its only owner.
+ * `old` has a reference of ours.
+ */
+static int fault_cow_copy(struct vm_fault *f, struct page *old)
+{
+	struct page *copy;
+	int rc = 0;
+
+	if (unlikely(!f->vma->anon_vma) && anon_vma_prepare(f->vma))
+		return -MMK_ENOMEM;
+	copy = fault_anon_page(f);
+	if (!copy)
+		return -MMK_ENOMEM;
+	if (!fault_copy(f, copy, old))
+		rc = -MMK_EIO;
+	else if (!fault_lock(f))
+		rc = FAULT_RETRY;
+	if (rc)
+		free_pages(f->sys, copy);
+	else
+		fault_replace(f, copy, old);
+	return rc;
+}
+
+int fault_cow(struct vm_fault *f)
+{
+	struct page *old = pte_counted_page(f->sys, f->orig);
+	int rc;
+
+	if (!old)
+		return fault_cow_copy(f, NULL);
+	if (!fault_lock(f))
+		return FAULT_RETRY;
+	if (page_reusable(old))
+		return fault_reuse(f, old);
+	get_page(old);
+	spin_unlock(&f->table->ptl);
+	rc = fault_cow_copy(f, old);
+	put_page(f->sys, old);
+	return rc;
+}

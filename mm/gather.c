@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking mapped pages away: clear the entries, make the TLBs forget, free the frames - in this order, in
+ * batches. What was never in a TLB is not invalidated.
+ */
+#include "mm/internal.h"
+#include "mm/memory.h"
+
+void tlb_gather(struct mmu_gather *tlb, struct mm_struct *mm)
+{
+	tlb->mm = mm;
+	tlb->start = ~0ul;
+	tlb->end = 0;
+	tlb->tables = NULL;
+	tlb->anon = NULL;
+	tlb->cleared = 0;
+	tlb->rss[RSS_FILE] = tlb->rss[RSS_ANON] = tlb->rss[RSS_SHMEM] = 0;
+	tlb->nr = 0;
+	update_hiwater_rss(mm);
+}
+
+void tlb_gather_flush(struct mmu_gather *tlb)
+{
+	if (tlb->start >= tlb->end)
+		return;
+	flush_tlb_range(tlb->mm, tlb->start, tlb->end, tlb->tables != NULL);
+	tlb->start = ~0ul;
+	tlb->end = 0;
+}
+
+static void free_gathered(struct mmu_gather *tlb)
+{
+	struct mmk_system *sys = tlb->mm->sys;
+	struct page *next;
+
+	for (unsigned i = 0; i < tlb->nr; i++)
+		put_page(sys, tlb->pages[i]);
+	tlb->nr = 0;
+	for (struct page *page = tlb->anon; page; page = next) {
+		next = page->next;
+		page->anon_vma = NULL;
+		put_page(sys, page);
+	}
+	tlb->anon = NULL;
+	for (struct page *table = tlb->tables; table; table = next) {
+		next = table->next;
+		table_free(tlb->mm, table);
+	}
+	tlb->tables = NULL;
+}
+
+void tlb_finish(struct mmu_gather *tlb)
+{
+	tlb_gather_flush(tlb);
+	free_gathered(tlb);
+	for (int kind = 0; kind < NR_RSS; kind++)
+		if (tlb->rss[kind])
+			mm_rss_add(tlb->mm, kind, tlb->rss[kind]);
+	if (tlb->cleared)
+		stat_add(tlb->mm->sys, pte_writes, tlb->cleared);
+}
+
+/* The page's reference that the entry held goes, after the TLB. */
+static void gather_page(struct mmu_gather *tlb, struct page *page)
+{
+	enum rss_kind kind = page_rss_kind(page);
+
+	tlb->rss[kind]--;
+	page_map_sub(page);
+	/* One reference left: this entry's, and new ones are made under the lock that we hold. */
+	if (kind == RSS_ANON &&
+	    atomic_load_explicit(&page->refcount, memory_order_acquire) == 1) {
+		page->next = tlb->anon;
+		tlb->anon = page;
+		return;
+	}
+	tlb->pages[tlb->nr++] = page;
+	if (tlb->nr == GATHER_PAGES) {
+		tlb_gather_flush(tlb);
+		free_gathered(tlb);
+	}
+}
+
+/* Clear one entry. Returns true when it was one through which a file page could be written. */
+static bool zap_pte(struct mmu_gather *tlb, pte_t *ptep, pte_t pte, struct page *page,
+		    unsigned long addr)
+{
+	bool written = page && pte_hw_writable(pte) && !page_is_anon(page);
+
+	set_pte_raw(tlb->mm->sys, ptep, (pte_t){0}, LAST_LEVEL);
+	tlb->cleared++;
+	if (pte_valid(pte))
+		tlb_cover(tlb, addr);
+	if (page)
+		gather_page(tlb, page);
+	return written;
+}
+
+/*
+ * A dirty file page is in the cache's books as dirty already (it got so before the entry did), but a
+ * CPU may write to it until its TLB has been told. So that is done before the lock goes: the writeback
+ * that finds no entry to protect must not miss such a store.
+ */
+void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, unsigned long end,
+	       bool even_cows)
+{
+	struct mmk_system *sys = tlb->mm->sys;
+	pte_t *ptep = table_pte(sys, table, start);
+	bool written = false;
+
+	for (unsigned long addr = start; addr < end && table->nr_used; addr += PAGE_SIZE, ptep++) {
+		pte_t pte = ptep_get(ptep);
+		struct page *page = NULL;
+
+		if (pte_none(pte))
+			continue;
+		if (pte_present(pte))
+			page = pte_counted_page(sys, pte);
+		if (!even_cows && page && page_is_anon(page))
+			continue;
+		written |= zap_pte(tlb, ptep, pte, page, addr);
+		table->nr_used--;
+	}
+	if (written)
+		tlb_gather_flush(tlb);
+}
+
+/* Unhook the table of addr, now empty, and those above that become so. */
+static void prune_tables(struct mmu_gather *tlb, unsigned long addr, unsigned long floor,
+			 unsigned long ceiling)
+{
+	struct page *next, *table = pte_tables_prune(tlb->mm, addr, floor, ceiling);
+
+	if (table)
+		tlb_cover(tlb, addr & PAGE_MASK);
+	for (; table; table = next) {
+		next = table->next;
+		table->next = tlb->tables;
+		tlb->tables = table;
+	}
+}
+
+void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long end,
+		      unsigned long floor, unsigned long ceiling)
+{
+	unsigned long addr = start;
+	struct mmu_gather tlb;
+	struct page *table;
+
+	tlb_gather(&tlb, mm);
+	while ((table = pte_table_next(mm, &addr, end))) {
+		unsigned long stop = table_end(addr, end);
+
+		if (table->nr_used) {
+			spin_lock(mm->sys, &table->ptl);
+			zap_table(&tlb, table, addr, stop, true);
+			spin_unlock(&table->ptl);
+		}
+		if (!table->nr_used)
+			prune_tables(&tlb, addr, floor, ceiling);
+		addr = stop;
+	}
+	tlb_finish(&tlb);
+}
+
+/*
+ * Also reached from a file (rmap.c), when only i_mmap_lock is held: the table cannot go away between
+ * its finding and its locking, because pruning wants page_table_lock too.
+ */
+void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		    bool even_cows)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	unsigned long addr = start;
+	struct mmu_gather tlb;
+	struct page *table;
+
+	tlb_gather(&tlb, mm);
+	for (;;) {
+		unsigned long stop;
+
+		spin_lock(mm->sys, &mm->page_table_lock);
+		table = pte_table_next(mm, &addr, end);
+		if (table)
+			spin_lock(mm->sys, &table->ptl);
+		spin_unlock(&mm->page_table_lock);
+		if (!table)
+			break;
+		stop = table_end(addr, end);
+		zap_table(&tlb, table, addr, stop, even_cows);
+		spin_unlock(&table->ptl);
+		addr = stop;
+	}
+	tlb_finish(&tlb);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What happens to the pages of a range of an address space when its VMAs change: protection, fork, move,
+ * and looking at them. Each goes table by table, under the lock of one table (two where pages move
+ * between tables). Unmapping is in gather.c, making pages appear in fault.c.
+ */
+#include "mm/internal.h"
+#include "mm/memory.h"
+
+bool vma_wants_writenotify(const struct vm_area_struct *vma)
+{
+	const uint64_t both = MMK_VM_WRITE | MMK_VM_SHARED;
+	struct address_space *mapping;
+
+	if ((vma->vm_flags & both) != both)
+		return false;
+	mapping = vma_mapping(vma);
+	return mapping && mapping->ops && mapping->ops->read;
+}
+
+pgprot_t vma_page_prot(const struct vm_area_struct *vma)
+{
+	uint64_t flags = vma->vm_flags;
+
+	/* Without write permission in the entry the first write of a clean page faults. */
+	if (vma_wants_writenotify(vma))
+		flags &= ~MMK_VM_SHARED;
+	return vm_get_page_prot(flags);
+}
+
+/* ---- mprotect ---- */
+
+/*
+ * The entry under its new protection. What could be written at once before and may be written again
+ * stays so: a dirty page of a shared file, an anonymous page of one owner.
+ */
+static pte_t protect_pte(const struct vm_area_struct *vma, pte_t old, pgprot_t prot)
+{
+	struct mmk_system *sys = vma->vm_mm->sys;
+	pte_t pte = pte_modify(old, prot);
+	struct page *page = pte_counted_page(sys, old);
+
+	if (!page)
+		return pte;
+	if ((vma->vm_flags & MMK_VM_WRITE) && pte_dirty(pte) && !pte_write(pte)) {
+		bool keep = vma->vm_flags & MMK_VM_SHARED ? pte_write(old) : page_reusable(page);
+
+		if (keep)
+			pte = pte_mkwrite(pte);
+	}
+	if (pte_hw_writable(pte))
+		page_clear_exec(page);
+	if (pte_user_exec(pte))
+		sync_icache_page(sys, page);
+	return pte;
+}
+
+static void protect_table(struct vm_area_struct *vma, struct page *table, unsigned long addr,
+			  unsigned long end, struct mmu_gather *tlb)
+{
+	struct mmk_system *sys = vma->vm_mm->sys;
+	pgprot_t prot = vma_page_prot(vma);
+	pte_t *ptep = table_pte(sys, table, addr);
+
+	for (; addr < end; addr += PAGE_SIZE, ptep++) {
+		pte_t old = ptep_get(ptep), pte;
+
+		if (!pte_present(old))
+			continue;
+		pte = protect_pte(vma, old, prot);
+		if (pte_same(pte, old))
+			continue;
+		set_pte_raw(sys, ptep, pte, LAST_LEVEL);
+		tlb->cleared++;
+		if (pte_valid(old))
+			tlb_cover(tlb, addr);
+	}
+	/* Within the lock: who finds the page read-only here may rely on it. */
+	tlb_gather_flush(tlb);
+}
+
+void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	unsigned long addr = start;
+	struct mmu_gather tlb;
+	struct page *table;
+
+	tlb_gather(&tlb, mm);
+	while ((table = pte_table_next(mm, &addr, end))) {
+		unsigned long stop = table_end(addr, end);
+
+		if (table->nr_used) {
+			spin_lock(mm->sys, &table->ptl);
+			protect_table(vma, table, addr, stop, &tlb);
+			spin_unlock(&table->ptl);
+		}
+		addr = stop;
+	}
+	if (tlb.cleared)
+		pte_barrier(mm->sys);
+	tlb_finish(&tlb);
+}
+
+/* ---- fork ---- */
+
+struct fork_copy {
+	struct vm_area_struct *dst, *src;
+	int64_t rss[NR_RSS];
+	uint64_t written;
+};
+
+/* One present entry: both address spaces end up with the page, neither with a right to write it. */
+static void copy_pte(struct fork_copy *c, pte_t *dst, pte_t *src, pte_t pte)
+{
+	struct mmk_system *sys = c->src->vm_mm->sys;
+	struct page *page = pte_counted_page(sys, pte);
+
+	if (vma_is_cow(c->src) && pte_write(pte)) {
+		pte = pte_wrprotect(pte);
+		set_pte_raw(sys, src, pte, LAST_LEVEL);
+		c->written++;
+	}
+	if (c->src->vm_flags & MMK_VM_SHARED)
+		pte = pte_mkclean(pte);
+	if (page) {
+		if (page_is_anon(page))
+			page_clear(page, PG_ANON_EXCL);
+		get_page(page);
+		page_map_add(page);
+		c->rss[page_rss_kind(page)]++;
+	}
+	set_pte_raw(sys, dst, pte, LAST_LEVEL);
+	c->written++;
+}
+
+static void copy_table(struct fork_copy *c, struct page *to, struct page *from, unsigned long addr,
+		       unsigned long end)
+{
+	struct mmk_system *sys = c->src->vm_mm->sys;
+	pte_t *dst = table_pte(sys, to, addr), *src = table_pte(sys, from, addr);
+
+	/* Nobody else has the new mm yet but, through a file, rmap.c, which takes one lock at a time. */
+	spin_lock(sys, &to->ptl);
+	spin_lock(sys, &from->ptl);
+	for (; addr < end; addr += PAGE_SIZE, dst++, src++) {
+		pte_t pte = ptep_get(src);
+
+		if (!pte_present(pte))
+			continue;
+		copy_pte(c, dst, src, pte);
+		to->nr_used++;
+	}
+	spin_unlock(&from->ptl);
+	spin_unlock(&to->ptl);
+}
+
+/* Without anonymous pages there is nothing that a fault in the child would not find again. */
+static bool vma_needs_copy(const struct vm_area_struct *src)
+{
+	return src->anon_vma || (src->vm_flags & (MMK_VM_PFNMAP | MMK_VM_MIXEDMAP));
+}
+
+int copy_page_range(struct vm_area_struct *dst, struct vm_area_struct *src)
+{
+	struct fork_copy c = {.dst = dst, .src = src};
+	struct mm_struct *mm = src->vm_mm;
+	unsigned long addr = src->vm_start;
+	struct page *from, *to;
+	int rc = 0;
+
+	if (!vma_needs_copy(src))
+		return 0;
+	while ((from = pte_table_next(mm, &addr, src->vm_end))) {
+		unsigned long stop = table_end(addr, src->vm_end);
+
+		if (from->nr_used) {
+			to = pte_table_make(dst->vm_mm, addr);
+			if (!to) {
+				rc = -MMK_ENOMEM;
+				break;
+			}
+			copy_table(&c, to, from, addr, stop);
+		}
+		addr = stop;
+	}
+	for (int kind = 0; kind < NR_RSS; kind++)
+		mm_rss_add(dst->vm_mm, kind, c.rss[kind]);
+	stat_add(mm->sys, pte_writes, c.written);
+	pte_barrier(mm->sys);
+	return rc;
+}
+
+/* ---- mremap ---- */
+
+static void lock_two(const struct mmk_system *sys, struct page *a, struct page *b)
+{
+	spin_lock(sys, a < b ? &a->ptl : &b->ptl);
+	if (a != b)
+		spin_lock(sys, a < b ? &b->ptl : &a->ptl);
+}
+
+static void unlock_two(struct page *a, struct page *b)
+{
+	spin_unlock(&a->ptl);
+	if (a != b)
+		spin_unlock(&b->ptl);
+}
+
+/* Move the entries of [old, old + len), which lie in one table each. Old ones are flushed before they reappear. */
+static void move_entries(struct mm_struct *mm, struct page *from, struct page *to,
+			 unsigned long old, unsigned long new, unsigned long len)
+{
+	struct mmk_system *sys = mm->sys;
+	pte_t *src = table_pte(sys, from, old), *dst = table_pte(sys, to, new);
+	unsigned long n = len >> PAGE_SHIFT, moved = 0, valid = 0;
+
+	lock_two(sys, from, to);
+	for (unsigned long i = 0; i < n; i++) {
+		pte_t pte = ptep_get(src + i);
+
+		if (pte_none(pte))
+			continue;
+		set_pte_raw(sys, dst + i, pte, LAST_LEVEL);
+		set_pte_raw(sys, src + i, (pte_t){0}, LAST_LEVEL);
+		valid += pte_valid(pte);
+		moved++;
+	}
+	from->nr_used -= moved;
+	to->nr_used += moved;
+	if (valid)
+		flush_tlb_range(mm, old, old + len, false);
+	unlock_two(from, to);
+	if (moved) {
+		stat_add(sys, pte_writes, 2 * moved);
+		pte_barrier(sys);
+	}
+}
+
+/*
+ * A file's VMA: the walk over its mappings (truncate, writeback) sees the old place or the new one,
+ * but could miss a page between the two, so it is kept out meanwhile.
+ */
+static bool move_step(struct vm_area_struct *vma, struct vm_area_struct *new_vma,
+		      unsigned long old, unsigned long new, unsigned long len)
+{
+	struct address_space *mapping = vma_mapping(vma);
+	struct mm_struct *mm = vma->vm_mm;
+	struct page *from = pte_table_find(mm, old), *to;
+
+	if (!from || !from->nr_used)
+		return true;
+	to = pte_table_make(new_vma->vm_mm, new);
+	if (!to)
+		return false;
+	if (mapping)
+		i_mmap_lock(mapping);
+	move_entries(mm, from, to, old, new, len);
+	if (mapping)
+		i_mmap_unlock(mapping);
+	return true;
+}
+
+unsigned long move_page_tables(struct vm_area_struct *vma, unsigned long old,
+			       struct vm_area_struct *new_vma, unsigned long new_addr,
+			       unsigned long len)
+{
+	unsigned long done = 0;
+
+	while (done < len) {
+		unsigned long from = old + done, to = new_addr + done;
+		unsigned long step = table_end(from, old + len) - from;
+		unsigned long room = table_end(to, new_addr + len) - to;
+
+		if (room < step)
+			step = room;
+		if (!move_step(vma, new_vma, from, to, step))
+			break;
+		done += step;
+	}
+	return done;
+}
+
+/* ---- mincore ---- */
+
+static unsigned char mincore_cached(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct address_space *mapping = vma_mapping(vma);
+	struct page *page;
+
+	if (!mapping)
+		return 0;
+	page = filemap_peek(mapping, linear_page_index(vma, addr));
+	if (!page)
+		return 0;
+	put_page(mapping->sys, page);
+	return 1;
+}
+
+void mincore_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		   unsigned char *vec)
+{
+	struct mm_struct *mm = vma->vm_mm;
+
+	for (unsigned long addr = start; addr < end;) {
+		struct page *table = pte_table_find(mm, addr);
+		unsigned long stop = table_end(addr, end);
+		pte_t *ptep = table ? table_pte(mm->sys, table, addr) : NULL;
+
+		for (; addr < stop; addr += PAGE_SIZE) {
+			bool mapped = ptep && pte_present(ptep_get(ptep++));
+
+			*vec++ = mapped ? 1 : mincore_cached(vma, addr);
+		}
+	}
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files that work on page tables share: page accounting, and the gathering of what an unmap
+ * takes away until the TLB has forgotten it.
+ */
+#ifndef MM_MEMORY_H
+#define MM_MEMORY_H
+
+#include "arch/arm64/pgtable.h"
+
+/* ---- pages behind entries ---- */
+
+/* The struct page that an entry counts, or NULL: the zero page, frames that are not ours. */
+static inline struct page *pte_counted_page(const struct mmk_system *sys, pte_t pte)
+{
+	return pte_special(pte) ? NULL : phys_to_page(sys, pte_phys(pte));
+}
+
+static inline bool page_is_anon(const struct page *page)
+{
+	return page_kind(page) == PAGE_ANON;
+}
+
+enum rss_kind { RSS_FILE, RSS_ANON, RSS_SHMEM, NR_RSS };
+
+static inline enum rss_kind page_rss_kind(const struct page *page)
+{
+	uint32_t flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
+
+	if (((flags >> PG_KIND_SHIFT) & 0xff) == PAGE_ANON)
+		return RSS_ANON;
+	return flags & PG_SHMEM ? RSS_SHMEM : RSS_FILE;
+}
+
+static inline void mm_rss_add(struct mm_struct *mm, enum rss_kind kind, int64_t n)
+{
+	_Atomic int64_t *counter = kind == RSS_ANON ? &mm->rss_anon :
+				   kind == RSS_FILE ? &mm->rss_file :
+						      &mm->rss_shmem;
+
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static inline uint64_t mm_rss(const struct mm_struct *mm)
+{
+	int64_t sum = atomic_load_explicit(&mm->rss_anon, memory_order_relaxed) +
+		      atomic_load_explicit(&mm->rss_file, memory_order_relaxed) +
+		      atomic_load_explicit(&mm->rss_shmem, memory_order_relaxed);
+
+	return sum < 0 ? 0 : (uint64_t)sum;
+}
+
+/* Note the high-water mark; called before the resident set shrinks and when somebody asks. */
+static inline void update_hiwater_rss(struct mm_struct *mm)
+{
+	uint64_t rss = mm_rss(mm);
+
+	if (rss > atomic_load_explicit(&mm->hiwater_rss, memory_order_relaxed))
+		atomic_store_explicit(&mm->hiwater_rss, rss, memory_order_relaxed);
+}
+
+static inline void page_map_add(struct page *page)
+{
+	atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
+}
+
+static inline void page_map_sub(struct page *page)
+{
+	atomic_fetch_sub_explicit(&page->mapcount, 1, memory_order_release);
+}
+
+/* Its bytes are about to change: the instruction cache will be behind. */
+static inline void page_clear_exec(struct page *page)
+{
+	if (page_test(page, PG_EXEC_CLEAN))
+		page_clear(page, PG_EXEC_CLEAN);
+}
+
+/* Private memory that may be written: its pages are copied on write. */
+static inline bool vma_is_cow(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & (MMK_VM_SHARED | MMK_VM_MAYWRITE)) == MMK_VM_MAYWRITE;
+}
+
+/* The cache behind a VMA, or NULL: anonymous, or a driver's own. */
+static inline struct address_space *vma_mapping(const struct vm_area_struct *vma)
+{
+	return vma->vm_file && vma->vm_ops && !vma->vm_ops->fault ? vma->vm_file->f_mapping : NULL;
+}
+
+/*
+ * May this private page simply become writable? True for an anonymous page that nobody else maps or
+ * holds; it is marked so. The table's lock is held.
+ */
+static inline bool page_reusable(struct page *page)
+{
+	if (!page_is_anon(page))
+		return false;
+	if (page_test(page, PG_ANON_EXCL))
+		return true;
+	if (atomic_load_explicit(&page->mapcount, memory_order_acquire) != 1 ||
+	    atomic_load_explicit(&page->refcount, memory_order_acquire) != 1)
+		return false;
+	page_set(page, PG_ANON_EXCL);
+	return true;
+}
+
+/* ---- gathering ---- */
+
+#define GATHER_PAGES 120
+
+/*
+ * Pages and tables on their way out: entries are cleared first, then the TLB forgets them, then they
+ * are freed. Frames of anonymous pages that had no other user are chained; others sit in the array.
+ */
+struct mmu_gather {
+	struct mm_struct *mm;
+	unsigned long start, end; /* valid entries cleared and not yet flushed; start >= end: none */
+	struct page *tables;	  /* unhooked tables, by page->next */
+	struct page *anon;	  /* sole-owner anonymous pages, by page->next */
+	uint64_t cleared;	  /* entries written */
+	int64_t rss[NR_RSS];
+	unsigned nr;
+	struct page *pages[GATHER_PAGES];
+};
+
+void tlb_gather(struct mmu_gather *tlb, struct mm_struct *mm);
+/* Invalidate what has been cleared so far. */
+void tlb_gather_flush(struct mmu_gather *tlb);
+/* Invalidate, free, account. */
+void tlb_finish(struct mmu_gather *tlb);
+
+static inline void tlb_cover(struct mmu_gather *tlb, unsigned long addr)
+{
+	if (addr < tlb->start)
+		tlb->start = addr;
+	if (addr + PAGE_SIZE > tlb->end)
+		tlb->end = addr + PAGE_SIZE;
+}
+
+/* Zap the entries of [start, end) of one table, ptl held. even_cows false spares anonymous pages. */
+void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, unsigned long end,
+	       bool even_cows);
+
+#endif

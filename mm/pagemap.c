@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the page tables hold, for looking at: /proc/PID/pagemap (8 bytes a page, man 5 proc_pid_pagemap)
+ * and a dump of the entries themselves.
+ */
+#include "mm/internal.h"
+#include "mm/memory.h"
+#include "mm/text.h"
+
+#define PM_PRESENT   (1ull << 63)
+#define PM_FILE	     (1ull << 61) /* a file's page, or shared anonymous */
+#define PM_EXCLUSIVE (1ull << 56) /* mapped once */
+#define PM_PFN_MASK  ((1ull << 55) - 1)
+
+/* Bit 55, soft-dirty, stays 0, as on every arm64 Linux 6.12. */
+static uint64_t pagemap_entry(const struct mmk_system *sys, pte_t pte, bool show_frame)
+{
+	uint64_t entry = PM_PRESENT;
+	struct page *page;
+
+	if (!pte_present(pte))
+		return 0;
+	if (show_frame)
+		entry |= (pte_phys(pte) >> PAGE_SHIFT) & PM_PFN_MASK;
+	page = pte_counted_page(sys, pte);
+	if (!page)
+		return entry;
+	if (!page_is_anon(page))
+		entry |= PM_FILE;
+	if (atomic_load_explicit(&page->mapcount, memory_order_relaxed) == 1)
+		entry |= PM_EXCLUSIVE;
+	return entry;
+}
+
+/* Entries of [addr, end), which one last-level table covers. */
+static void pagemap_table(struct mm_struct *mm, unsigned long addr, unsigned long end,
+			  bool show_frame, char *out)
+{
+	struct page *table = pte_table_find(mm, addr);
+	pte_t *ptep;
+
+	if (!table) {
+		__builtin_memset(out, 0, ((end - addr) >> PAGE_SHIFT) * sizeof(uint64_t));
+		return;
+	}
+	spin_lock(mm->sys, &table->ptl);
+	ptep = table_pte(mm->sys, table, addr);
+	for (; addr < end; addr += PAGE_SIZE, out += sizeof(uint64_t)) {
+		uint64_t entry = pagemap_entry(mm->sys, ptep_get(ptep++), show_frame);
+
+		__builtin_memcpy(out, &entry, sizeof(entry));
+	}
+	spin_unlock(&table->ptl);
+}
+
+long mmk_proc_pagemap(struct mmk_task *task, struct mmk_mm *mm, uint64_t pos, void *buf, size_t len)
+{
+	const struct mmk_port *port = mm->sys->port;
+	const uint64_t pages = mm->task_size >> PAGE_SHIFT;
+	uint64_t index = pos / sizeof(uint64_t), n = len / sizeof(uint64_t);
+	bool show_frame = port->capable && port->capable(mm->sys->ctx, task, MMK_CAP_SYS_ADMIN);
+	unsigned long addr, end;
+	char *out = buf;
+
+	if (pos % sizeof(uint64_t) || len % sizeof(uint64_t))
+		return -MMK_EINVAL;
+	if (index >= pages)
+		return 0;
+	if (n > pages - index)
+		n = pages - index;
+	end = (index + n) << PAGE_SHIFT;
+	mmap_read_lock(mm);
+	for (addr = index << PAGE_SHIFT; addr < end;) {
+		unsigned long stop = table_end(addr, end);
+
+		pagemap_table(mm, addr, stop, show_frame, out);
+		out += ((stop - addr) >> PAGE_SHIFT) * sizeof(uint64_t);
+		addr = stop;
+	}
+	mmap_read_unlock(mm);
+	return n * sizeof(uint64_t);
+}
+
+/* ---- ptdump ---- */
+
+#define PTDUMP_LINE 96 /* no line is longer */
+
+static const struct {
+	bool (*has)(pte_t pte);
+	const char *name;
+} pte_words[] = {
+	{pte_valid, " valid"},	   {pte_hw_writable, " rw"}, {pte_write, " may-write"},
+	{pte_dirty, " dirty"},	   {pte_young, " young"},    {pte_user_exec, " exec"},
+	{pte_special, " special"},
+};
+
+/* "address Llevel descriptor frame attributes" */
+static size_t ptdump_line(char *buf, size_t size, unsigned long addr, pte_t pte)
+{
+	struct text t;
+
+	text_begin(&t, buf, size);
+	text_hex(&t, addr, 12);
+	text_str(&t, " L");
+	text_dec(&t, LAST_LEVEL);
+	text_char(&t, ' ');
+	text_hex(&t, pte.v, 16);
+	text_char(&t, ' ');
+	text_hex(&t, pte_phys(pte), 1);
+	for (unsigned i = 0; i < sizeof(pte_words) / sizeof(pte_words[0]); i++)
+		if (pte_words[i].has(pte))
+			text_str(&t, pte_words[i].name);
+	text_char(&t, '\n');
+	return t.len;
+}
+
+/* Lines for the present entries of [*addr, end) of one table; *addr moves to the first not shown. */
+static size_t ptdump_table(struct mm_struct *mm, struct page *table, unsigned long *addr,
+			   unsigned long end, char *buf, size_t size)
+{
+	size_t done = 0;
+
+	spin_lock(mm->sys, &table->ptl);
+	for (; *addr < end; *addr += PAGE_SIZE) {
+		pte_t pte = ptep_get(table_pte(mm->sys, table, *addr));
+		char line[PTDUMP_LINE];
+		size_t len;
+
+		if (!pte_present(pte))
+			continue;
+		len = ptdump_line(line, sizeof(line), *addr, pte);
+		if (len > size - done)
+			break;
+		__builtin_memcpy(buf + done, line, len);
+		done += len;
+	}
+	spin_unlock(&table->ptl);
+	return done;
+}
+
+long mmk_proc_ptdump(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size)
+{
+	unsigned long addr = *pos;
+	struct page *table;
+	size_t done = 0;
+
+	mmap_read_lock(mm);
+	while ((table = pte_table_next(mm, &addr, mm->task_size))) {
+		unsigned long stop = table_end(addr, mm->task_size);
+
+		if (table->nr_used)
+			done += ptdump_table(mm, table, &addr, stop, buf + done, size - done);
+		else
+			addr = stop;
+		if (addr < stop)
+			break;
+	}
+	mmap_read_unlock(mm);
+	*pos = addr;
+	return done;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a file's page to the entries that map it: through the interval tree of the VMAs that map the file.
+ * i_mmap_lock keeps those VMAs, and with them their address spaces, where they are. mmap_lock is not
+ * held, so a table is found and locked under page_table_lock (see pgtable.h).
+ */
+#include "mm/internal.h"
+#include "mm/memory.h"
+
+/* Addresses of the VMA at which pages [first, last] of its file are mapped. */
+static void vma_file_range(const struct vm_area_struct *vma, uint64_t first, uint64_t last,
+			   unsigned long *start, unsigned long *end)
+{
+	uint64_t vma_last = vma->vm_pgoff + vma_pages(vma) - 1;
+
+	if (first < vma->vm_pgoff)
+		first = vma->vm_pgoff;
+	if (last > vma_last)
+		last = vma_last;
+	*start = vma->vm_start + ((first - vma->vm_pgoff) << PAGE_SHIFT);
+	*end = vma->vm_start + ((last - vma->vm_pgoff + 1) << PAGE_SHIFT);
+}
+
+void unmap_mapping_range(struct address_space *m, uint64_t first, uint64_t last, bool even_cows)
+{
+	struct vm_area_struct *vma = NULL;
+	unsigned long start, end;
+
+	i_mmap_lock(m);
+	while ((vma = itv_next(&m->i_mmap, vma, first, last))) {
+		vma_file_range(vma, first, last, &start, &end);
+		zap_page_range(vma, start, end, even_cows);
+	}
+	i_mmap_unlock(m);
+}
+
+/* The last-level table of addr, locked; NULL where there is none. */
+static struct page *lock_table_of(struct mm_struct *mm, unsigned long addr)
+{
+	struct page *table;
+
+	spin_lock(mm->sys, &mm->page_table_lock);
+	table = pte_table_find(mm, addr);
+	if (table)
+		spin_lock(mm->sys, &table->ptl);
+	spin_unlock(&mm->page_table_lock);
+	return table;
+}
+
+/* Clean and protect the page in one VMA. The TLBs know it before the lock goes. */
+static bool mkclean_one(struct vm_area_struct *vma, struct page *page, unsigned long addr)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct mmk_system *sys = mm->sys;
+	struct page *table = lock_table_of(mm, addr);
+	bool dirty = false;
+	pte_t *ptep, pte;
+
+	if (!table)
+		return false;
+	ptep = table_pte(sys, table, addr);
+	pte = ptep_get(ptep);
+	if (pte_present(pte) && pte_counted_page(sys, pte) == page &&
+	    (pte_dirty(pte) || pte_write(pte))) {
+		dirty = pte_dirty(pte);
+		set_pte(sys, ptep, pte_mkclean(pte_wrprotect(pte)));
+		flush_tlb_page(mm, addr);
+	}
+	spin_unlock(&table->ptl);
+	return dirty;
+}
+
+bool page_mkclean(struct address_space *m, struct page *page)
+{
+	struct vm_area_struct *vma = NULL;
+	uint64_t index = page->index;
+	unsigned long start, end;
+	bool dirty = false;
+
+	i_mmap_lock(m);
+	while ((vma = itv_next(&m->i_mmap, vma, index, index))) {
+		if (!(vma->vm_flags & MMK_VM_SHARED))
+			continue;
+		vma_file_range(vma, index, index, &start, &end);
+		dirty |= mkclean_one(vma, page, start);
+	}
+	i_mmap_unlock(m);
+	return dirty;
+}
