@@ -12,6 +12,7 @@
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/task.h"
+#include "kernel/sys/syscall.h"
 
 #define HASH_SIZE 2048u
 #define LRU_MAX	  2048u
@@ -37,7 +38,7 @@ char *fs_strndup(const char *s, size_t n)
 
 struct fs_time fs_now(void)
 {
-	u64 ns = realtime_boot_ns + clock_ns();
+	u64 ns = realtime_ns();
 
 	return (struct fs_time){.sec = (s64)(ns / NSEC_PER_SEC), .nsec = (u32)(ns % NSEC_PER_SEC)};
 }

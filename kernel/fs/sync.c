@@ -77,6 +77,22 @@ int vfs_sync_all(void)
 	return err;
 }
 
+/* drop_caches: clean pages that nobody maps, of every file that has a home. */
+void vfs_drop_pages(void)
+{
+	struct super *sb;
+	unsigned n;
+
+	for (n = 0; (sb = super_nth(n)) != NULL; n++) {
+		struct inode *inode = NULL;
+
+		while ((inode = next_inode(sb, inode)) != NULL)
+			if (inode->has_mapping && inode->mapping.ops && inode->mapping.ops->read)
+				mmk_mapping_invalidate(&inode->mapping);
+		super_put(sb);
+	}
+}
+
 long sys_sync(void)
 {
 	vfs_sync_all();

@@ -491,6 +491,9 @@ ssize_t file_write(struct file *file, const void *buf, size_t n, u64 *pos);
 int file_readable(struct file *file); /* 0 or -EBADF, -EISDIR, -EINVAL */
 int file_writable(struct file *file);
 
+/* sync.c */
+void vfs_drop_pages(void);
+
 /* ------------------------------------------------------------------ locks.c */
 
 void locks_close(struct file *file, struct files *owner); /* a descriptor of it is closed */

@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: MIT */
+/* /proc/PID and /proc/PID/task/TID: the directory, links, descriptors, and what the memory system shows. */
+#include "kernel/fs/pseudo.h"
+#include "kernel/lib/printk.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched/task.h"
+
+/* ------------------------------------------------------------------ which task */
+
+struct task *proc_task(const struct pseudo_ctx *c)
+{
+	struct task *t = find_task(c->tid ? c->tid : c->pid);
+
+	if (t && (t->start_time != c->start || t->proc->tgid != c->pid)) {
+		task_put(t);
+		return NULL;
+	}
+	return t;
+}
+
+bool parse_number(const char *name, size_t len, u32 *out)
+{
+	u32 v = 0;
+
+	if (!len || len > 9 || (len > 1 && name[0] == '0'))
+		return false;
+	while (len--) {
+		if (*name < '0' || *name > '9')
+			return false;
+		v = v * 10 + (u32)(*name++ - '0');
+	}
+	*out = v;
+	return true;
+}
+
+static bool cred_match(const struct cred *theirs)
+{
+	const struct cred *me = &current->cred;
+
+	return me->fsuid == theirs->uid && me->fsuid == theirs->euid && me->fsuid == theirs->suid &&
+	       me->fsgid == theirs->gid && me->fsgid == theirs->egid && me->fsgid == theirs->sgid;
+}
+
+#define CAP_SYS_PTRACE 19
+
+int proc_may_ptrace(const struct pseudo_ctx *c)
+{
+	struct task *t = proc_task(c);
+	bool ok;
+
+	if (!t)
+		return -ESRCH;
+	ok = t->proc == current->proc || cred_match(&t->cred) || capable(CAP_SYS_PTRACE);
+	task_put(t);
+	return ok ? 0 : -EACCES;
+}
+
+static struct mmk_mm *get_mm(const struct pseudo_ctx *c)
+{
+	struct task *t = proc_task(c);
+	struct mmk_mm *mm = t ? task_get_mm(t) : NULL;
+
+	if (t)
+		task_put(t);
+	return mm;
+}
+
+/* ------------------------------------------------------------------ the memory system's files */
+
+static long stream_maps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size)
+{
+	struct mmk_mm *mm = get_mm(c);
+	long n;
+
+	if (!mm)
+		return 0;
+	n = mmk_proc_maps(&current->mmk, mm, cursor, buf, size);
+	mmk_mm_put(mm);
+	return n;
+}
+
+static long stream_ptdump(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size)
+{
+	struct mmk_mm *mm = get_mm(c);
+	long n;
+
+	if (!mm)
+		return 0;
+	n = mmk_proc_ptdump(&current->mmk, mm, cursor, buf, size);
+	mmk_mm_put(mm);
+	return n;
+}
+
+static ssize_t read_pagemap(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+{
+	struct mmk_mm *mm = get_mm(c);
+	long got;
+
+	if (!mm)
+		return 0;
+	got = mmk_proc_pagemap(&current->mmk, mm, pos, buf, n);
+	mmk_mm_put(mm);
+	return got;
+}
+
+static ssize_t access_mem(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos, u32 flags)
+{
+	struct mmk_mm *mm = get_mm(c);
+	size_t done;
+
+	if (!mm)
+		return 0;
+	done = mmk_access_vm(&current->mmk, mm, pos, buf, n, flags | MMK_ACCESS_FORCE);
+	mmk_mm_put(mm);
+	return done || !n ? (ssize_t)done : -EIO;
+}
+
+static ssize_t read_mem(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+{
+	return access_mem(c, buf, n, pos, 0);
+}
+
+static ssize_t write_mem(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
+{
+	return access_mem(c, (void *)buf, n, pos, MMK_ACCESS_WRITE);
+}
+
+/* [start, end) of the task's memory, at pos from its start. */
+static ssize_t read_range(struct mmk_mm *mm, u64 start, u64 end, void *buf, size_t n, u64 pos)
+{
+	if (end < start || pos >= end - start)
+		return 0;
+	n = min(n, (size_t)(end - start - pos));
+	return (ssize_t)mmk_access_vm(&current->mmk, mm, start + pos, buf, n, MMK_ACCESS_FORCE);
+}
+
+static ssize_t read_bounds(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos, bool env)
+{
+	struct mmk_mm *mm = get_mm(c);
+	struct mmk_mm_bounds b;
+	ssize_t got;
+
+	if (!mm)
+		return 0;
+	mmk_mm_get_bounds(mm, &b);
+	got = env ? read_range(mm, b.env_start, b.env_end, buf, n, pos)
+		  : read_range(mm, b.arg_start, b.arg_end, buf, n, pos);
+	mmk_mm_put(mm);
+	return got;
+}
+
+static ssize_t read_cmdline(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+{
+	return read_bounds(c, buf, n, pos, false);
+}
+
+static ssize_t read_environ(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+{
+	return read_bounds(c, buf, n, pos, true);
+}
+
+static u64 user_word(struct mmk_mm *mm, u64 at)
+{
+	u64 v = 0;
+
+	mmk_access_vm(&current->mmk, mm, at, &v, sizeof(v), MMK_ACCESS_FORCE);
+	return v;
+}
+
+/* Behind argc, argv and envp on the first stack; it ends with AT_NULL. */
+static ssize_t read_auxv(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+{
+	struct mmk_mm *mm = get_mm(c);
+	struct mmk_mm_bounds b;
+	u64 at, end, limit;
+	ssize_t got;
+
+	if (!mm)
+		return 0;
+	mmk_mm_get_bounds(mm, &b);
+	limit = b.arg_start; /* the strings are above the vectors */
+	at = b.start_stack + 8 * (user_word(mm, b.start_stack) + 2);
+	while (at < limit && user_word(mm, at))
+		at += 8;
+	at += 8;
+	for (end = at; end < limit && user_word(mm, end); end += 16)
+		;
+	end += 16;
+	got = at < limit ? read_range(mm, at, end, buf, n, pos) : 0;
+	mmk_mm_put(mm);
+	return got;
+}
+
+/* ------------------------------------------------------------------ small files */
+
+static int show_comm(const struct pseudo_ctx *c, struct seq *s)
+{
+	struct task *t = proc_task(c);
+
+	if (!t)
+		return -ESRCH;
+	seq_printf(s, "%s\n", t->comm);
+	task_put(t);
+	return 0;
+}
+
+static ssize_t write_comm(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
+{
+	struct task *t = proc_task(c);
+	size_t k = min(n, (size_t)TASK_COMM_LEN - 1);
+
+	if (!t)
+		return -ESRCH;
+	if (t->proc != current->proc) {
+		task_put(t);
+		return -EINVAL;
+	}
+	memset(t->comm, 0, TASK_COMM_LEN);
+	memcpy(t->comm, buf, k);
+	task_put(t);
+	return (ssize_t)n;
+}
+
+static int show_oom_score(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "0\n");
+	return 0;
+}
+
+static int show_oom_adj(const struct pseudo_ctx *c, struct seq *s)
+{
+	struct task *t = proc_task(c);
+
+	if (!t)
+		return -ESRCH;
+	seq_printf(s, "%d\n", t->proc->oom_score_adj);
+	task_put(t);
+	return 0;
+}
+
+static ssize_t write_oom_adj(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
+{
+	char text[16], *p = text, *end;
+	struct task *t;
+	long v;
+
+	if (n >= sizeof(text))
+		return -EINVAL;
+	memcpy(text, buf, n);
+	text[n] = '\0';
+	p += text[0] == '-';
+	v = (long)strtoul(p, &end, 10);
+	v = text[0] == '-' ? -v : v;
+	if (end == p || (*end && *end != '\n') || v < -1000 || v > 1000)
+		return -EINVAL;
+	t = proc_task(c);
+	if (!t)
+		return -ESRCH;
+	if (v < t->proc->oom_score_adj && !capable(CAP_SYS_RESOURCE)) {
+		task_put(t);
+		return -EACCES;
+	}
+	t->proc->oom_score_adj = (s32)v;
+	task_put(t);
+	return (ssize_t)n;
+}
+
+static int show_wchan(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "0");
+	return 0;
+}
+
+static int show_personality(const struct pseudo_ctx *c, struct seq *s)
+{
+	struct task *t = proc_task(c);
+
+	if (!t)
+		return -ESRCH;
+	seq_printf(s, "%08x\n", t->mmk.personality);
+	task_put(t);
+	return 0;
+}
+
+static int show_coredump_filter(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "00000033\n");
+	return 0;
+}
+
+static int show_cgroup(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "0::/\n");
+	return 0;
+}
+
+static int show_mount_table(const struct pseudo_ctx *c, struct seq *s)
+{
+	s->len += mounts_show(s->buf + s->len, s->size - s->len, false);
+	s->full = s->len + 256 > s->size;
+	return 0;
+}
+
+static int show_mountinfo(const struct pseudo_ctx *c, struct seq *s)
+{
+	s->len += mounts_show(s->buf + s->len, s->size - s->len, true);
+	s->full = s->len + 256 > s->size;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ links */
+
+static int follow_exe(const struct pseudo_ctx *c, struct path *out)
+{
+	struct task *t = proc_task(c);
+	struct file *exe = t ? process_get_exe(t->proc) : NULL;
+
+	if (t)
+		task_put(t);
+	if (!exe)
+		return -ENOENT;
+	*out = exe->path;
+	path_get(out);
+	fput(exe);
+	return 0;
+}
+
+static int follow_fs(const struct pseudo_ctx *c, struct path *out, bool root)
+{
+	struct task *t = proc_task(c);
+	struct fs *fs = t ? task_fs(t) : NULL;
+
+	if (t)
+		task_put(t);
+	if (!fs)
+		return -ENOENT;
+	spin_lock(&fs->lock);
+	*out = root ? fs->root : fs->cwd;
+	path_get(out);
+	spin_unlock(&fs->lock);
+	fs_put(fs);
+	return 0;
+}
+
+static int follow_cwd(const struct pseudo_ctx *c, struct path *out)
+{
+	return follow_fs(c, out, false);
+}
+
+static int follow_root(const struct pseudo_ctx *c, struct path *out)
+{
+	return follow_fs(c, out, true);
+}
+
+/* ------------------------------------------------------------------ fd, fdinfo */
+
+/* The file of c->fd, or the next open one when `next`; with a reference. */
+static struct file *ctx_file(const struct pseudo_ctx *c, u32 *fd, bool next, bool *cloexec)
+{
+	struct task *t = proc_task(c);
+	struct files *files = t ? task_files(t) : NULL;
+	u32 want = *fd;
+	struct file *f;
+
+	if (t)
+		task_put(t);
+	if (!files)
+		return NULL;
+	f = files_next(files, fd, cloexec);
+	files_put(files);
+	if (f && !next && *fd != want) {
+		fput(f);
+		return NULL;
+	}
+	return f;
+}
+
+static int follow_fd(const struct pseudo_ctx *c, struct path *out)
+{
+	u32 fd = c->fd;
+	bool cloexec;
+	struct file *f = ctx_file(c, &fd, false, &cloexec);
+
+	if (!f)
+		return -ENOENT;
+	*out = f->path;
+	path_get(out);
+	fput(f);
+	return 0;
+}
+
+static int show_fdinfo(const struct pseudo_ctx *c, struct seq *s)
+{
+	u32 fd = c->fd;
+	bool cloexec;
+	struct file *f = ctx_file(c, &fd, false, &cloexec);
+
+	if (!f)
+		return -ENOENT;
+	seq_printf(s, "pos:\t%llu\nflags:\t0%o\nmnt_id:\t%d\nino:\t%llu\n",
+		   (unsigned long long)f->pos, f->flags | O_LARGEFILE | (cloexec ? O_CLOEXEC : 0),
+		   f->path.mnt->id, (unsigned long long)f->inode->ino);
+	if (f->fop->fdinfo)
+		s->len += (size_t)f->fop->fdinfo(f, s->buf + s->len, s->size - s->len);
+	fput(f);
+	return 0;
+}
+
+static const struct pseudo_entry fd_link = {
+	.name = "fd", .mode = S_IFLNK | 0700, .follow = follow_fd,
+};
+static const struct pseudo_entry fdinfo_file = {
+	.name = "fdinfo", .mode = S_IFREG | 0400, .show = show_fdinfo,
+};
+
+static int lookup_fd_row(const struct pseudo_ctx *c, const char *name, size_t len,
+			 struct pseudo_ctx *out, const struct pseudo_entry *row)
+{
+	bool cloexec;
+	struct file *f;
+	u32 fd;
+
+	if (!parse_number(name, len, &out->fd))
+		return -ENOENT;
+	fd = out->fd;
+	f = ctx_file(c, &fd, false, &cloexec);
+	if (!f)
+		return -ENOENT;
+	fput(f);
+	out->e = row;
+	return 0;
+}
+
+static int lookup_fd(const struct pseudo_ctx *c, const char *name, size_t len, struct pseudo_ctx *out)
+{
+	return lookup_fd_row(c, name, len, out, &fd_link);
+}
+
+static int lookup_fdinfo(const struct pseudo_ctx *c, const char *name, size_t len,
+			 struct pseudo_ctx *out)
+{
+	return lookup_fd_row(c, name, len, out, &fdinfo_file);
+}
+
+static bool next_fd(const struct pseudo_ctx *c, u32 *n, char *name, size_t size, u8 *type)
+{
+	bool cloexec;
+	struct file *f = ctx_file(c, n, true, &cloexec);
+
+	if (!f)
+		return false;
+	fput(f);
+	scnprintf(name, size, "%u", *n);
+	*type = MODE_TO_DT(c->e->next == next_fd ? S_IFLNK : S_IFREG);
+	return true;
+}
+
+/* ------------------------------------------------------------------ the directories */
+
+static int lookup_task(const struct pseudo_ctx *c, const char *name, size_t len,
+		       struct pseudo_ctx *out);
+static bool next_task(const struct pseudo_ctx *c, u32 *n, char *name, size_t size, u8 *type);
+
+#define FILE(n, m, f)	    {.name = n, .mode = S_IFREG | m, .show = f}
+#define PRIVATE(n, m, f)    {.name = n, .mode = S_IFREG | m, .stream = f, .permission = proc_may_ptrace}
+#define BYTES(n, m, f)	    {.name = n, .mode = S_IFREG | m, .read_at = f, .permission = proc_may_ptrace}
+#define MAGIC(n, f)	    {.name = n, .mode = S_IFLNK | 0777, .follow = f}
+
+#define COMMON_ROWS                                                                                \
+	{.name = "fd", .mode = S_IFDIR | 0500, .lookup = lookup_fd, .next = next_fd,               \
+	 .permission = proc_may_ptrace},                                                           \
+	{.name = "fdinfo", .mode = S_IFDIR | 0500, .lookup = lookup_fdinfo, .next = next_fd},      \
+	BYTES("environ", 0400, read_environ),                                                      \
+	BYTES("auxv", 0400, read_auxv),                                                            \
+	FILE("status", 0444, proc_show_status),                                                    \
+	FILE("personality", 0400, show_personality),                                               \
+	FILE("limits", 0444, proc_show_limits),                                                    \
+	{.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm},          \
+	{.name = "cmdline", .mode = S_IFREG | 0444, .read_at = read_cmdline},                      \
+	FILE("stat", 0444, proc_show_stat),                                                        \
+	FILE("statm", 0444, proc_show_statm),                                                      \
+	PRIVATE("maps", 0444, stream_maps),                                                        \
+	{.name = "mem", .mode = S_IFREG | 0600, .read_at = read_mem, .write = write_mem,           \
+	 .permission = proc_may_ptrace},                                                           \
+	MAGIC("cwd", follow_cwd),                                                                  \
+	MAGIC("root", follow_root),                                                                \
+	MAGIC("exe", follow_exe),                                                                  \
+	FILE("mounts", 0444, show_mount_table),                                                    \
+	FILE("mountinfo", 0444, show_mountinfo),                                                   \
+	BYTES("pagemap", 0400, read_pagemap),                                                      \
+	PRIVATE("ptdump", 0400, stream_ptdump),                                                    \
+	FILE("wchan", 0444, show_wchan),                                                           \
+	FILE("cgroup", 0444, show_cgroup),                                                         \
+	FILE("oom_score", 0444, show_oom_score),                                                   \
+	{.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adj,                    \
+	 .write = write_oom_adj},                                                                  \
+	{.name = NULL}
+
+static const struct pseudo_entry tid_rows[] = {COMMON_ROWS};
+static const struct pseudo_entry pid_rows[] = {
+	{.name = "task", .mode = S_IFDIR | 0555, .lookup = lookup_task, .next = next_task},
+	FILE("coredump_filter", 0444, show_coredump_filter),
+	COMMON_ROWS,
+};
+
+static const struct pseudo_entry tid_dir = {
+	.name = "TID", .mode = S_IFDIR | 0555, .children = tid_rows,
+};
+const struct pseudo_entry proc_pid_dir = {
+	.name = "PID", .mode = S_IFDIR | 0555, .children = pid_rows,
+};
+
+static int lookup_task(const struct pseudo_ctx *c, const char *name, size_t len,
+		       struct pseudo_ctx *out)
+{
+	struct task *t;
+	u32 tid;
+
+	t = parse_number(name, len, &tid) && tid ? find_task((s32)tid) : NULL;
+	if (!t)
+		return -ENOENT;
+	*out = (struct pseudo_ctx){
+		.e = &tid_dir, .pid = c->pid, .tid = (s32)tid, .start = t->start_time,
+	};
+	len = t->proc->tgid == c->pid;
+	task_put(t);
+	return len ? 0 : -ENOENT;
+}
+
+static bool next_task(const struct pseudo_ctx *c, u32 *n, char *name, size_t size, u8 *type)
+{
+	struct task *leader = proc_task(c), *t = NULL;
+
+	if (!leader)
+		return false;
+	t = next_thread(leader->proc, (s32)*n - 1);
+	task_put(leader);
+	if (!t)
+		return false;
+	*n = (u32)t->pid;
+	*type = DT_DIR;
+	scnprintf(name, size, "%d", t->pid);
+	task_put(t);
+	return true;
+}
+
+/* Threads can be looked up under /proc too, though only processes are listed. */
+int proc_pid_lookup(const struct pseudo_ctx *c, const char *name, size_t len, struct pseudo_ctx *out)
+{
+	struct task *t;
+	u32 pid;
+
+	t = parse_number(name, len, &pid) && pid ? find_task((s32)pid) : NULL;
+	if (!t)
+		return -ENOENT;
+	*out = (struct pseudo_ctx){
+		.e = &proc_pid_dir, .pid = t->proc->tgid, .start = t->start_time,
+		.tid = t->proc->tgid == (s32)pid ? 0 : (s32)pid,
+	};
+	task_put(t);
+	return 0;
+}
+
+bool proc_pid_next(const struct pseudo_ctx *c, u32 *n, char *name, size_t size, u8 *type)
+{
+	struct process *p = next_process((s32)*n - 1);
+
+	if (!p)
+		return false;
+	*n = (u32)p->tgid;
+	*type = DT_DIR;
+	scnprintf(name, size, "%d", p->tgid);
+	process_put(p);
+	return true;
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT */
+/* The files of /proc that speak of the whole system, and /proc/sys. */
+#include "kernel/boot.h"
+#include "kernel/clock.h"
+#include "kernel/fs/pseudo.h"
+#include "kernel/lib/printk.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched/task.h"
+#include "kernel/sys/syscall.h"
+
+#define HZ_NS 10000000ull /* a tick of USER_HZ */
+
+typedef unsigned long long ull;
+
+/* ------------------------------------------------------------------ memory */
+
+static u64 kb(u64 pages)
+{
+	return pages * (PAGE_SIZE / 1024);
+}
+
+static void mem_line(struct seq *s, const char *name, u64 kbytes)
+{
+	char label[20];
+
+	scnprintf(label, sizeof(label), "%s:", name);
+	seq_printf(s, "%-15s %8llu kB\n", label, (ull)kbytes);
+}
+
+static int show_meminfo(const struct pseudo_ctx *c, struct seq *s)
+{
+	struct mmk_stats st;
+	u64 cached;
+
+	mmk_stats(mm_sys, &st);
+	cached = st.frames_file + st.frames_shmem;
+	mem_line(s, "MemTotal", kb(st.frames_total));
+	mem_line(s, "MemFree", kb(st.frames_free));
+	mem_line(s, "MemAvailable", kb(st.frames_free + st.frames_file));
+	mem_line(s, "Buffers", 0);
+	mem_line(s, "Cached", kb(cached));
+	mem_line(s, "SwapCached", 0);
+	mem_line(s, "Active", kb(st.frames_anon));
+	mem_line(s, "Inactive", kb(cached));
+	mem_line(s, "Active(anon)", kb(st.frames_anon));
+	mem_line(s, "Inactive(anon)", kb(st.frames_shmem));
+	mem_line(s, "Active(file)", 0);
+	mem_line(s, "Inactive(file)", kb(st.frames_file));
+	mem_line(s, "Unevictable", 0);
+	mem_line(s, "Mlocked", 0);
+	mem_line(s, "SwapTotal", 0);
+	mem_line(s, "SwapFree", 0);
+	mem_line(s, "Dirty", kb(st.dirty));
+	mem_line(s, "Writeback", 0);
+	mem_line(s, "AnonPages", kb(st.frames_anon));
+	mem_line(s, "Mapped", kb(st.frames_file));
+	mem_line(s, "Shmem", kb(st.frames_shmem));
+	mem_line(s, "KReclaimable", 0);
+	mem_line(s, "Slab", kb(st.frames_slab));
+	mem_line(s, "SReclaimable", 0);
+	mem_line(s, "SUnreclaim", kb(st.frames_slab));
+	mem_line(s, "KernelStack", 0);
+	mem_line(s, "PageTables", kb(st.frames_table));
+	mem_line(s, "SecPageTables", 0);
+	mem_line(s, "NFS_Unstable", 0);
+	mem_line(s, "Bounce", 0);
+	mem_line(s, "WritebackTmp", 0);
+	mem_line(s, "CommitLimit", kb(st.commit_limit));
+	mem_line(s, "Committed_AS", kb(st.committed));
+	mem_line(s, "VmallocTotal", 0);
+	mem_line(s, "VmallocUsed", 0);
+	mem_line(s, "VmallocChunk", 0);
+	mem_line(s, "Percpu", 0);
+	return 0;
+}
+
+static void stat_line(struct seq *s, const char *name, u64 v)
+{
+	seq_printf(s, "%s %llu\n", name, (ull)v);
+}
+
+static int show_vmstat(const struct pseudo_ctx *c, struct seq *s)
+{
+	struct mmk_stats st;
+
+	mmk_stats(mm_sys, &st);
+	stat_line(s, "nr_free_pages", st.frames_free);
+	stat_line(s, "nr_inactive_anon", st.frames_shmem);
+	stat_line(s, "nr_active_anon", st.frames_anon);
+	stat_line(s, "nr_inactive_file", st.frames_file);
+	stat_line(s, "nr_active_file", 0);
+	stat_line(s, "nr_slab_unreclaimable", st.frames_slab);
+	stat_line(s, "nr_anon_pages", st.frames_anon);
+	stat_line(s, "nr_file_pages", st.frames_file + st.frames_shmem);
+	stat_line(s, "nr_dirty", st.dirty);
+	stat_line(s, "nr_shmem", st.frames_shmem);
+	stat_line(s, "nr_page_table_pages", st.frames_table);
+	stat_line(s, "pgpgin", st.pages_read * 4);
+	stat_line(s, "pgpgout", st.pages_written * 4);
+	stat_line(s, "pgfault", st.faults);
+	stat_line(s, "pgmajfault", st.faults_major);
+	return 0;
+}
+
+/* What the memory system counts that Linux has no name for. */
+static int show_mmkit(const struct pseudo_ctx *c, struct seq *s)
+{
+	struct mmk_stats st;
+
+	mmk_stats(mm_sys, &st);
+	stat_line(s, "faults_anon_zero", st.faults_anon_zero);
+	stat_line(s, "faults_anon", st.faults_anon);
+	stat_line(s, "faults_file_read", st.faults_file_read);
+	stat_line(s, "faults_file_private", st.faults_file_private);
+	stat_line(s, "faults_file_shared", st.faults_file_shared);
+	stat_line(s, "faults_cow_copy", st.faults_cow_copy);
+	stat_line(s, "faults_cow_reuse", st.faults_cow_reuse);
+	stat_line(s, "faults_spurious", st.faults_spurious);
+	stat_line(s, "faults_refused", st.faults_refused);
+	stat_line(s, "vmas", st.vmas);
+	stat_line(s, "vmas_made", st.vmas_made);
+	stat_line(s, "merges", st.merges);
+	stat_line(s, "splits", st.splits);
+	stat_line(s, "tlbi_va", st.tlbi_va);
+	stat_line(s, "tlbi_asid", st.tlbi_asid);
+	stat_line(s, "tlbi_all", st.tlbi_all);
+	stat_line(s, "dsb", st.dsb);
+	stat_line(s, "pte_writes", st.pte_writes);
+	stat_line(s, "refusals", st.refusals);
+	return 0;
+}
+
+static long stream_refusals(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size)
+{
+	return mmk_stats_refusals(mm_sys, cursor, buf, size);
+}
+
+/* ------------------------------------------------------------------ time and load */
+
+static int show_uptime(const struct pseudo_ctx *c, struct seq *s)
+{
+	struct sched_stats st;
+	u64 up = clock_ns() / HZ_NS, idle;
+
+	sched_stats(&st);
+	idle = st.idle_ns / HZ_NS;
+	seq_printf(s, "%llu.%02llu %llu.%02llu\n", (ull)up / 100, (ull)up % 100, (ull)idle / 100,
+		   (ull)idle % 100);
+	return 0;
+}
+
+static int show_loadavg(const struct pseudo_ctx *c, struct seq *s)
+{
+	struct sched_stats st;
+	unsigned i;
+
+	sched_stats(&st);
+	for (i = 0; i < 3; i++)
+		seq_printf(s, "%llu.%02llu ", (ull)st.load[i] >> 16,
+			   (ull)(st.load[i] & 0xffff) * 100 >> 16);
+	seq_printf(s, "%u/%u %d\n", st.running, st.threads, st.last_pid);
+	return 0;
+}
+
+static int show_stat(const struct pseudo_ctx *c, struct seq *s)
+{
+	struct sched_stats st;
+	ull user, sys, idle;
+
+	sched_stats(&st);
+	user = st.user_ns / HZ_NS;
+	sys = st.system_ns / HZ_NS;
+	idle = st.idle_ns / HZ_NS;
+	seq_printf(s, "cpu  %llu 0 %llu %llu 0 0 0 0 0 0\n", user, sys, idle);
+	seq_printf(s, "cpu0 %llu 0 %llu %llu 0 0 0 0 0 0\n", user, sys, idle);
+	seq_printf(s, "intr 0\nctxt %llu\nbtime %llu\nprocesses %llu\n", (ull)st.switches,
+		   (ull)((realtime_ns() - clock_ns()) / NSEC_PER_SEC), (ull)st.forks);
+	seq_printf(s, "procs_running %u\nprocs_blocked 0\n", st.running);
+	seq_puts(s, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
+	return 0;
+}
+
+/* ------------------------------------------------------------------ what the system is */
+
+static int show_version(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_printf(s, "Linux version %s (mmkit) (%s) %s\n", uts_release, __VERSION__, uts_version);
+	return 0;
+}
+
+static int show_cpuinfo(const struct pseudo_ctx *c, struct seq *s)
+{
+	u64 midr;
+
+	__asm__("mrs %0, midr_el1" : "=r"(midr));
+	seq_printf(s, "processor\t: 0\nBogoMIPS\t: %u.%02u\n", clock_frequency() * 2 / 1000000,
+		   clock_frequency() * 2 / 10000 % 100);
+	seq_printf(s, "Features\t: fp asimd\nCPU implementer\t: 0x%02llx\n", (ull)midr >> 24 & 0xff);
+	seq_printf(s, "CPU architecture: 8\nCPU variant\t: 0x%llx\nCPU part\t: 0x%03llx\n",
+		   (ull)midr >> 20 & 0xf, (ull)midr >> 4 & 0xfff);
+	seq_printf(s, "CPU revision\t: %llu\n\n", (ull)midr & 0xf);
+	return 0;
+}
+
+static int show_filesystems(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tramfs\n"
+		    "nodev\t9p\n");
+	return 0;
+}
+
+static int show_cmdline(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_printf(s, "%s\n", boot_info.cmdline);
+	return 0;
+}
+
+static int show_swaps(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	return 0;
+}
+
+static int show_devices(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n204 ttyAMA\n"
+		    "229 hvc\n\nBlock devices:\n");
+	return 0;
+}
+
+static ssize_t self_link(const struct pseudo_ctx *c, char *buf, size_t size)
+{
+	return scnprintf(buf, size, "%d", current->proc->tgid);
+}
+
+static ssize_t thread_self_link(const struct pseudo_ctx *c, char *buf, size_t size)
+{
+	return scnprintf(buf, size, "%d/task/%d", current->proc->tgid, current->pid);
+}
+
+static ssize_t mounts_link(const struct pseudo_ctx *c, char *buf, size_t size)
+{
+	return scnprintf(buf, size, "self/mounts");
+}
+
+/* ------------------------------------------------------------------ /proc/sys */
+
+static int show_osrelease(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_printf(s, "%s\n", uts_release);
+	return 0;
+}
+
+static int show_uts_version(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_printf(s, "%s\n", uts_version);
+	return 0;
+}
+
+static int show_ostype(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "Linux\n");
+	return 0;
+}
+
+static int show_hostname(const struct pseudo_ctx *c, struct seq *s)
+{
+	char name[65];
+
+	uts_hostname(name, sizeof(name));
+	seq_printf(s, "%s\n", name);
+	return 0;
+}
+
+static int show_pid_max(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_printf(s, "%d\n", PID_MAX);
+	return 0;
+}
+
+static int show_threads_max(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_printf(s, "%d\n", PID_MAX);
+	return 0;
+}
+
+static int show_cap_last(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_printf(s, "%d\n", CAP_LAST);
+	return 0;
+}
+
+static int show_ngroups_max(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "65536\n");
+	return 0;
+}
+
+static int show_overflow_id(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "65534\n");
+	return 0;
+}
+
+static int show_pipe_max(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "65536\n");
+	return 0;
+}
+
+static int show_boot_id(const struct pseudo_ctx *c, struct seq *s)
+{
+	static u8 id[16];
+	unsigned i;
+
+	if (!id[6])
+		random_bytes(id, sizeof(id));
+	id[6] = (u8)((id[6] & 0x0f) | 0x40); /* RFC 4122, version 4 */
+	id[8] = (u8)((id[8] & 0x3f) | 0x80);
+	for (i = 0; i < 16; i++)
+		seq_printf(s, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", id[i]);
+	seq_puts(s, "\n");
+	return 0;
+}
+
+static int show_file_nr(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "0\t0\t9223372036854775807\n");
+	return 0;
+}
+
+static int show_nr_open(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "16384\n");
+	return 0;
+}
+
+/* /proc/sys/vm: the memory system's own knobs, by their names. */
+static int show_vm_knob(const struct pseudo_ctx *c, struct seq *s)
+{
+	u64 v;
+	int err = mmk_sysctl_get(mm_sys, c->e->name, &v);
+
+	if (!err)
+		seq_printf(s, "%llu\n", (ull)v);
+	return err;
+}
+
+static ssize_t write_vm_knob(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
+{
+	char text[32], *end;
+	u64 v;
+	int err;
+
+	if (pos || !n)
+		return pos ? (ssize_t)n : 0;
+	if (n >= sizeof(text))
+		return -EINVAL;
+	memcpy(text, buf, n);
+	text[n] = '\0';
+	v = strtoul(text, &end, 0);
+	if (end == text || (*end && *end != '\n' && *end != ' '))
+		return -EINVAL;
+	err = mmk_sysctl_set(mm_sys, c->e->name, v);
+	return err ? err : (ssize_t)n;
+}
+
+/* 1: what is clean of the page cache goes; 2: names that nobody uses; 3: both. */
+static ssize_t write_drop_caches(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
+{
+	char how = n ? *(const char *)buf : 0;
+
+	if (how < '1' || how > '4')
+		return -EINVAL;
+	if (how & 1)
+		vfs_drop_pages();
+	if (how & 2)
+		d_shrink(0);
+	return (ssize_t)n;
+}
+
+#define DIR(n, c)	  {.name = n, .mode = S_IFDIR | 0555, .children = c}
+#define FILE(n, f)	  {.name = n, .mode = S_IFREG | 0444, .show = f}
+#define KNOB(n)		  {.name = n, .mode = S_IFREG | 0644, .show = show_vm_knob, .write = write_vm_knob}
+#define LINK(n, f)	  {.name = n, .mode = S_IFLNK | 0777, .readlink = f}
+#define END		  {0}
+
+static const struct pseudo_entry sys_vm[] = {
+	KNOB("overcommit_memory"),
+	KNOB("overcommit_ratio"),
+	KNOB("overcommit_kbytes"),
+	KNOB("max_map_count"),
+	KNOB("mmap_min_addr"),
+	KNOB("mmap_rnd_bits"),
+	KNOB("legacy_va_layout"),
+	KNOB("admin_reserve_kbytes"),
+	KNOB("user_reserve_kbytes"),
+	KNOB("stack_guard_gap"),
+	{.name = "drop_caches", .mode = S_IFREG | 0200, .write = write_drop_caches},
+	END,
+};
+static const struct pseudo_entry sys_random[] = {FILE("boot_id", show_boot_id), END};
+static const struct pseudo_entry sys_kernel[] = {
+	FILE("ostype", show_ostype),
+	FILE("osrelease", show_osrelease),
+	FILE("version", show_uts_version),
+	FILE("hostname", show_hostname),
+	FILE("pid_max", show_pid_max),
+	FILE("threads-max", show_threads_max),
+	FILE("cap_last_cap", show_cap_last),
+	FILE("ngroups_max", show_ngroups_max),
+	FILE("overflowuid", show_overflow_id),
+	FILE("overflowgid", show_overflow_id),
+	{.name = "randomize_va_space", .mode = S_IFREG | 0644, .show = show_vm_knob,
+	 .write = write_vm_knob},
+	DIR("random", sys_random),
+	END,
+};
+static const struct pseudo_entry sys_fs[] = {
+	FILE("pipe-max-size", show_pipe_max),
+	FILE("file-nr", show_file_nr),
+	FILE("nr_open", show_nr_open),
+	END,
+};
+static const struct pseudo_entry proc_sys[] = {
+	DIR("fs", sys_fs),
+	DIR("kernel", sys_kernel),
+	DIR("vm", sys_vm),
+	END,
+};
+static const struct pseudo_entry proc_mmkit[] = {
+	FILE("stats", show_mmkit),
+	{.name = "refusals", .mode = S_IFREG | 0400, .stream = stream_refusals},
+	END,
+};
+
+const struct pseudo_entry proc_root_files[] = {
+	LINK("self", self_link),
+	LINK("thread-self", thread_self_link),
+	LINK("mounts", mounts_link),
+	FILE("cmdline", show_cmdline),
+	FILE("cpuinfo", show_cpuinfo),
+	FILE("devices", show_devices),
+	FILE("filesystems", show_filesystems),
+	FILE("loadavg", show_loadavg),
+	FILE("meminfo", show_meminfo),
+	DIR("mmkit", proc_mmkit),
+	FILE("stat", show_stat),
+	FILE("swaps", show_swaps),
+	DIR("sys", proc_sys),
+	FILE("uptime", show_uptime),
+	FILE("version", show_version),
+	FILE("vmstat", show_vmstat),
+	END,
+};

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * File systems whose files are made up when they are read: /proc and /sys. A directory is a table of
+ * rows; a file's text comes from a function.
+ */
+#ifndef KERNEL_FS_PSEUDO_H
+#define KERNEL_FS_PSEUDO_H
+
+#include "kernel/fs/vfs.h"
+
+/* Text being written. What does not fit sets full: the caller comes again with a larger buffer. */
+struct seq {
+	char *buf;
+	size_t size, len;
+	bool full;
+};
+
+void seq_printf(struct seq *s, const char *fmt, ...) __printf(2, 3);
+void seq_puts(struct seq *s, const char *text);
+void seq_write(struct seq *s, const void *data, size_t n);
+
+/* Of which task and descriptor a file of /proc/PID speaks; kept in its inode. */
+struct pseudo_ctx {
+	const struct pseudo_entry *e;
+	s32 pid, tid; /* 0: none */
+	u64 start;    /* task's start_time, so that a number used again is told apart */
+	u32 fd;
+};
+
+struct pseudo_entry {
+	const char *name;
+	u32 mode;
+	const struct pseudo_entry *children; /* directories: rows up to one without a name */
+	/* The whole text; 0 or -errno. */
+	int (*show)(const struct pseudo_ctx *c, struct seq *s);
+	/* Or piece by piece: bytes from *cursor (0 first) on, 0 at the end, -errno. */
+	long (*stream)(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size);
+	/* Or bytes at a position. */
+	ssize_t (*read_at)(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
+	ssize_t (*write)(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos);
+	/* Links. */
+	ssize_t (*readlink)(const struct pseudo_ctx *c, char *buf, size_t size);
+	int (*follow)(const struct pseudo_ctx *c, struct path *out);
+	/* Directories whose names are not all in the table. */
+	int (*lookup)(const struct pseudo_ctx *c, const char *name, size_t len, struct pseudo_ctx *out);
+	/* The next such name at or behind *n (which it moves there); false: no more. */
+	bool (*next)(const struct pseudo_ctx *c, u32 *n, char *name, size_t size, u8 *type);
+	/* May the caller open it, beyond what mode says? */
+	int (*permission)(const struct pseudo_ctx *c);
+};
+
+struct super *pseudo_super(const char *type, u32 magic, const struct pseudo_entry *root);
+const struct pseudo_ctx *pseudo_ctx(const struct inode *inode);
+
+/* proc_sys.c */
+extern const struct pseudo_entry proc_sys_dir[], proc_root_files[];
+/* proc_pid.c */
+extern const struct pseudo_entry proc_pid_dir;
+int proc_pid_lookup(const struct pseudo_ctx *c, const char *name, size_t len, struct pseudo_ctx *out);
+bool proc_pid_next(const struct pseudo_ctx *c, u32 *n, char *name, size_t size, u8 *type);
+/* The task a file speaks of, with a reference, or NULL: it is gone. */
+struct task *proc_task(const struct pseudo_ctx *c);
+bool parse_number(const char *name, size_t len, u32 *out);
+int proc_may_ptrace(const struct pseudo_ctx *c);
+/* proc_pid_stat.c */
+int proc_show_stat(const struct pseudo_ctx *c, struct seq *s);
+int proc_show_status(const struct pseudo_ctx *c, struct seq *s);
+int proc_show_statm(const struct pseudo_ctx *c, struct seq *s);
+int proc_show_limits(const struct pseudo_ctx *c, struct seq *s);
+
+#endif
