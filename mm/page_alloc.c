@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The buddy allocator: frames in blocks of 2^order, naturally aligned by physical address.
+ *
+ * A free block is described by the struct page of its first frame (order, PAGE_FREE) and lies in the
+ * list of its order. Two buddies differ in one bit of the frame number; a freed block swallows its
+ * buddy as long as that is free and of the same order. The word of any other frame of a free block is
+ * stale: nobody looks at it until a split makes it a block's first frame, which writes it anew. So
+ * making the allocator touches a few words per largest block and not the whole RAM.
+ */
+#include "mm/internal.h"
+#include "mm/cache.h"
+
+static uint64_t frame_base(const struct mmk_system *sys)
+{
+	return sys->phys_base >> PAGE_SHIFT;
+}
+
+static void free_list_add(struct free_area *area, struct page *page)
+{
+	page->next = area->head;
+	page->prev = NULL;
+	if (area->head)
+		area->head->prev = page;
+	area->head = page;
+	area->count++;
+}
+
+static void free_list_del(struct free_area *area, struct page *page)
+{
+	if (page->prev)
+		page->prev->next = page->next;
+	else
+		area->head = page->next;
+	if (page->next)
+		page->next->prev = page->prev;
+	area->count--;
+}
+
+static void set_free_block(struct mmk_system *sys, struct page *page, unsigned order)
+{
+	atomic_store_explicit(&page->flags, order | PAGE_FREE << PG_KIND_SHIFT,
+			      memory_order_relaxed);
+	free_list_add(&sys->free_area[order], page);
+}
+
+static void count_kind(struct mmk_system *sys, enum page_kind kind, int64_t frames)
+{
+	/* Only ever changed under the buddy lock, so two plain accesses do. */
+	int64_t n = atomic_load_explicit(&sys->nr_kind[kind], memory_order_relaxed);
+
+	atomic_store_explicit(&sys->nr_kind[kind], n + frames, memory_order_relaxed);
+}
+
+/* Take a block of the order off the lists, splitting a larger one. [B] held. */
+static struct page *take_block(struct mmk_system *sys, unsigned order)
+{
+	unsigned o = order;
+	struct page *page;
+
+	while (o < MAX_ORDER && !sys->free_area[o].head)
+		o++;
+	if (o == MAX_ORDER)
+		return NULL;
+	page = sys->free_area[o].head;
+	free_list_del(&sys->free_area[o], page);
+	while (o-- > order)
+		set_free_block(sys, page + (1ul << o), o);
+	return page;
+}
+
+/* The frames of a block after the first: of the block's kind, and nobody's first frame. */
+static void mark_tail(struct page *page, unsigned order, enum page_kind kind)
+{
+	for (unsigned long i = 1; i < 1ul << order; i++) {
+		atomic_store_explicit(&page[i].flags, PG_ORDER_MASK | kind << PG_KIND_SHIFT,
+				      memory_order_relaxed);
+		atomic_store_explicit(&page[i].refcount, 0, memory_order_relaxed);
+	}
+}
+
+/* alloc_pages without fault injection. */
+static struct page *take_pages(struct mmk_system *sys, unsigned order, enum page_kind kind)
+{
+	struct page *page;
+
+	if (order >= MAX_ORDER)
+		return NULL;
+	spin_lock(sys, &sys->buddy_lock);
+	page = take_block(sys, order);
+	if (likely(page)) {
+		__atomic_store_n(&sys->nr_free, sys->nr_free - (1ul << order), __ATOMIC_RELAXED);
+		count_kind(sys, kind, 1l << order);
+	}
+	spin_unlock(&sys->buddy_lock);
+	if (unlikely(!page))
+		return NULL;
+	atomic_store_explicit(&page->flags, order | kind << PG_KIND_SHIFT, memory_order_relaxed);
+	atomic_store_explicit(&page->mapcount, 0, memory_order_relaxed);
+	page->nr_used = 0;
+	page->mapping = NULL;
+	page->index = 0;
+	if (order)
+		mark_tail(page, order, kind);
+	/* Last: a scan of the frame table (reclaim.c) may take it for real from here on. */
+	atomic_store_explicit(&page->refcount, 1, memory_order_release);
+	return page;
+}
+
+static bool fails_on_purpose(struct mmk_system *sys)
+{
+	return unlikely(sys->port->should_fail) && sys->port->should_fail(sys->ctx, MMK_FAIL_PAGE);
+}
+
+struct page *alloc_pages(struct mmk_system *sys, unsigned order, enum page_kind kind)
+{
+	return fails_on_purpose(sys) ? NULL : take_pages(sys, order, kind);
+}
+
+/*
+ * The last nr_low frames are for what cannot wait (tables, objects): a program's data drops cached
+ * pages first. Where nothing can be dropped it gets them all the same.
+ */
+struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind)
+{
+	struct page *page;
+
+	if (fails_on_purpose(sys))
+		return NULL;
+	if (unlikely(__atomic_load_n(&sys->nr_free, __ATOMIC_RELAXED) < sys->nr_low))
+		reclaim_frames(sys, RECLAIM_BATCH, 4 * RECLAIM_BATCH);
+	do
+		page = take_pages(sys, 0, kind);
+	while (unlikely(!page) && reclaim_frames(sys, RECLAIM_BATCH, 2 * sys->nr_frames));
+	return page;
+}
+
+#ifdef MMK_HW_ARM64
+static void tell_machine(struct mmk_system *sys, struct page *page, unsigned order)
+{
+}
+#else
+static void tell_machine(struct mmk_system *sys, struct page *page, unsigned order)
+{
+	if (sys->port->machine->frame_freed)
+		sys->port->machine->frame_freed(sys->ctx, page_to_phys(sys, page), order);
+}
+#endif
+
+/* Put a block on the lists, merged with its free buddies. [B] held, or nobody else is there yet. */
+static void give_block(struct mmk_system *sys, struct page *page, unsigned order)
+{
+	uint64_t base = frame_base(sys), pfn = base + (uint64_t)(page - sys->mem_map);
+
+	for (; order < MAX_ORDER - 1; order++) {
+		uint64_t other = (pfn ^ 1ull << order) - base; /* below the RAM: wraps, too large */
+		struct page *buddy;
+
+		if (other >= sys->nr_frames)
+			break;
+		buddy = sys->mem_map + other;
+		if (page_kind(buddy) != PAGE_FREE || (buddy->flags & PG_ORDER_MASK) != order)
+			break;
+		free_list_del(&sys->free_area[order], buddy);
+		pfn &= ~(1ull << order);
+	}
+	set_free_block(sys, sys->mem_map + (pfn - base), order);
+}
+
+/* refcount 0: the caller was the last. 1: so it is. More: a scan holds it for a moment and frees it. */
+void free_pages(struct mmk_system *sys, struct page *page)
+{
+	uint32_t flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
+	unsigned order = flags & PG_ORDER_MASK;
+	enum page_kind kind = page_kind(page);
+
+	if (atomic_load_explicit(&page->refcount, memory_order_relaxed) &&
+	    atomic_fetch_sub_explicit(&page->refcount, 1, memory_order_acq_rel) > 1)
+		return;
+	MMK_BUG_ON(sys, order >= MAX_ORDER || kind == PAGE_FREE || kind == PAGE_RESERVED);
+	MMK_BUG_ON(sys, flags & (PG_LOCKED | PG_DIRTY));
+	if (flags & PG_SHMEM)
+		atomic_fetch_sub_explicit(&sys->nr_shmem, 1, memory_order_relaxed);
+	tell_machine(sys, page, order);
+	spin_lock(sys, &sys->buddy_lock);
+	give_block(sys, page, order);
+	__atomic_store_n(&sys->nr_free, sys->nr_free + (1ul << order), __ATOMIC_RELAXED);
+	count_kind(sys, kind, -(1l << order));
+	spin_unlock(&sys->buddy_lock);
+}
+
+/* ---- making it ---- */
+
+/* The reserved range that meets [start, end), or NULL. */
+static const struct mmk_range *reserved_in(const struct mmk_config *c, uint64_t start, uint64_t end)
+{
+	for (unsigned i = 0; i < c->nr_reserved; i++)
+		if (c->reserved[i].start < end && start < c->reserved[i].end)
+			return &c->reserved[i];
+	return NULL;
+}
+
+/* The lowest place of `size` bytes in the RAM that is nobody else's, or ~0. */
+uint64_t page_alloc_find_room(const struct mmk_config *c, uint64_t size)
+{
+	uint64_t at = c->ram_phys, end = c->ram_phys + c->ram_size;
+	const struct mmk_range *r;
+
+	while (at < end && size <= end - at) {
+		r = reserved_in(c, at, at + size);
+		if (!r)
+			return at;
+		if (r->end > end)
+			break;
+		at = PAGE_ALIGN(r->end);
+	}
+	return ~0ull;
+}
+
+static void reserve_frames(struct mmk_system *sys, uint64_t start, uint64_t end)
+{
+	uint64_t ram_end = sys->phys_base + sys->ram_size;
+
+	start = (start < sys->phys_base ? sys->phys_base : start) & PAGE_MASK;
+	end = end > ram_end ? ram_end : PAGE_ALIGN(end);
+	for (; start < end; start += PAGE_SIZE) {
+		struct page *page = phys_to_page(sys, start);
+
+		if (page_kind(page) == PAGE_RESERVED)
+			continue;
+		page->flags = PAGE_RESERVED << PG_KIND_SHIFT;
+		page->refcount = 1;
+		count_kind(sys, PAGE_RESERVED, 1);
+	}
+}
+
+/* Free frames [i, end) of the frame table in blocks as large as their place allows. */
+static void free_run(struct mmk_system *sys, uint64_t i, uint64_t end)
+{
+	uint64_t base = frame_base(sys);
+
+	sys->nr_free += end - i;
+	while (i < end) {
+		unsigned order = MAX_ORDER - 1;
+
+		while ((base + i) & ((1ull << order) - 1) || end - i < 1ull << order)
+			order--;
+		set_free_block(sys, sys->mem_map + i, order);
+		i += 1ull << order;
+	}
+}
+
+/* Where the run of free frames that begins at frame i ends: asks the ranges, not each frame. */
+static uint64_t run_end(const struct mmk_system *sys, const struct mmk_config *c, uint64_t i,
+			uint64_t meta_start)
+{
+	uint64_t at = sys->phys_base + (i << PAGE_SHIFT), end = sys->phys_base + sys->ram_size;
+
+	if (meta_start >= at)
+		end = meta_start;
+	for (unsigned r = 0; r < c->nr_reserved; r++)
+		if (c->reserved[r].start >= at && c->reserved[r].start < end)
+			end = c->reserved[r].start & PAGE_MASK;
+	return (end - sys->phys_base) >> PAGE_SHIFT;
+}
+
+/* sys->mem_map is zeroed and follows sys itself; both come out of the RAM. 0 or -ENOMEM. */
+int page_alloc_init(struct mmk_system *sys, const struct mmk_config *config)
+{
+	uint64_t meta = virt_to_phys(sys, sys);
+	uint64_t i = 0, end;
+
+	for (unsigned r = 0; r < config->nr_reserved; r++)
+		reserve_frames(sys, config->reserved[r].start, config->reserved[r].end);
+	reserve_frames(sys, meta, virt_to_phys(sys, sys->mem_map + sys->nr_frames));
+	while (i < sys->nr_frames) {
+		if (page_kind(sys->mem_map + i) == PAGE_RESERVED) {
+			i++;
+			continue;
+		}
+		end = run_end(sys, config, i, meta);
+		free_run(sys, i, end);
+		i = end;
+	}
+	sys->nr_low = sys->nr_free / 128;
+	if (sys->nr_low > 1024)
+		sys->nr_low = 1024;
+	sys->zero_page = take_pages(sys, 0, PAGE_KERNEL);
+	if (!sys->zero_page)
+		return -MMK_ENOMEM;
+	page_set(sys->zero_page, PG_ZERO | PG_UPTODATE);
+	clear_page(page_address(sys, sys->zero_page));
+	return 0;
+}
+
+/* ---- for the embedder ---- */
+
+void *mmk_alloc_frames(struct mmk_system *sys, unsigned order, bool zero)
+{
+	struct page *page = alloc_pages(sys, order, PAGE_KERNEL);
+	void *va;
+
+	if (!page)
+		return NULL;
+	va = page_address(sys, page);
+	if (zero)
+		__builtin_memset(va, 0, PAGE_SIZE << order);
+	return va;
+}
+
+void mmk_free_frames(struct mmk_system *sys, void *va, unsigned order)
+{
+	struct page *page = phys_to_page(sys, virt_to_phys(sys, va));
+
+	MMK_BUG_ON(sys, (page->flags & PG_ORDER_MASK) != order || page_kind(page) != PAGE_KERNEL);
+	put_page(sys, page);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames back from the page cache when they run short.
+ *
+ * A hand goes round the frame table, as a clock's. A page of a file with a home that was used since the
+ * hand last came by is spared once; else it is written back if dirty, unmapped if mapped, and dropped.
+ * No lists are kept for this, so the fast paths pay nothing but one bit.
+ *
+ * Anything may happen to a frame while the hand looks at it: only a frame with a reference of ours is
+ * what it seems, and only with its lock held is its mapping sure to live (mmk_mapping_destroy waits for
+ * the lock of every page that it finds). No lock is waited for, so this runs wherever sleeping is allowed.
+ */
+#include "mm/internal.h"
+#include "mm/cache.h"
+
+/* Worth a closer look? Without a reference, so all of it may have changed meanwhile. */
+static bool looks_droppable(struct page *page)
+{
+	uint32_t flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
+
+	return (flags >> PG_KIND_SHIFT & 0xff) == PAGE_CACHE &&
+	       !(flags & (PG_SHMEM | PG_LOCKED)) && flags & PG_UPTODATE;
+}
+
+/* Locked, and a page of the cache. */
+static bool drop_locked(struct page *page, bool force)
+{
+	struct address_space *m = page->mapping;
+
+	if (!m || !mapping_has_home(m))
+		return false;
+	if (!force)
+		return filemap_remove_unused(m, page);
+	if (atomic_load(&page->mapcount) > 0)
+		unmap_mapping_range(m, page->index, page->index, false);
+	if (page_test(page, PG_DIRTY))
+		writeback_page(m, page);
+	return filemap_remove_unused(m, page);
+}
+
+/* force: unmap and write it back if need be. */
+static bool try_drop(struct mmk_system *sys, struct page *page, bool force)
+{
+	bool dropped = false;
+
+	if (!get_page_unless_zero(page))
+		return false;
+	if (page_kind(page) == PAGE_CACHE && trylock_page(page)) {
+		dropped = drop_locked(page, force);
+		unlock_page(sys, page);
+	}
+	put_page(sys, page);
+	return dropped;
+}
+
+uint64_t reclaim_frames(struct mmk_system *sys, uint64_t want, uint64_t scan)
+{
+	uint64_t dropped = 0;
+
+	while (scan-- && dropped < want) {
+		uint64_t hand = atomic_fetch_add_explicit(&sys->clock_hand, 1,
+							  memory_order_relaxed);
+
+		struct page *page = sys->mem_map + hand % sys->nr_frames;
+
+		if (looks_droppable(page) && !page_test_clear(page, PG_REFERENCED) &&
+		    try_drop(sys, page, true))
+			dropped++;
+	}
+	return dropped;
+}
+
+void drop_clean_pages(struct mmk_system *sys)
+{
+	for (uint64_t i = 0; i < sys->nr_frames; i++)
+		if (looks_droppable(sys->mem_map + i))
+			try_drop(sys, sys->mem_map + i, false);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The system: made in the RAM that it manages, its knobs, its figures; and the pairs that keep writers
+ * and executions of one file apart.
+ */
+#include "mm/internal.h"
+#include "mm/cache.h"
+
+/* ---- making and ending ---- */
+
+#ifdef MMK_HW_ARM64
+static bool machine_complete(const struct mmk_machine *machine)
+{
+	return true; /* not used: the core issues the instructions itself */
+}
+#else
+static bool machine_complete(const struct mmk_machine *machine)
+{
+	return machine && machine->pte_written && machine->tlbi_va && machine->tlbi_asid &&
+	       machine->tlbi_all && machine->dsb_ishst && machine->dsb_ish && machine->isb &&
+	       machine->sync_icache && machine->set_ttbr0;
+}
+#endif
+
+static bool port_complete(const struct mmk_port *p)
+{
+	return p && p->wait && p->wake && p->fget && p->get_file && p->fput && p->file_path &&
+	       p->copy_to_user && p->copy_from_user && p->bug && machine_complete(p->machine);
+}
+
+static bool config_usable(const struct mmk_config *c)
+{
+	if (!port_complete(c->port) || !c->ram_virt || !c->ram_size)
+		return false;
+	if ((c->ram_phys | c->ram_size | (uintptr_t)c->ram_virt) & ~PAGE_MASK)
+		return false;
+	if (c->ram_phys + c->ram_size < c->ram_phys || (c->nr_reserved && !c->reserved))
+		return false;
+	for (unsigned i = 0; i < c->nr_reserved; i++)
+		if (c->reserved[i].start > c->reserved[i].end)
+			return false;
+	return c->nr_cpus >= 1 && c->nr_cpus <= MAX_CPUS &&
+	       (c->asid_bits == 8 || c->asid_bits == 16);
+}
+
+static void set_defaults(struct mmk_system *sys)
+{
+	uint64_t free_kb = sys->nr_free << (PAGE_SHIFT - 10);
+
+	sys->overcommit_ratio = 50;
+	sys->max_map_count = 65530;
+	sys->mmap_min_addr = 65536;
+	sys->mmap_rnd_bits = 18;
+	sys->stack_guard_gap = 256;
+	sys->admin_reserve_kbytes = free_kb / 32 < 8192 ? free_kb / 32 : 8192;
+	sys->user_reserve_kbytes = free_kb / 32 < 131072 ? free_kb / 32 : 131072;
+	atomic_init(&sys->fault_around_bytes, 16 * PAGE_SIZE);
+}
+
+int mmk_system_init(struct mmk_system **out, const struct mmk_config *c)
+{
+	const uint64_t own = (sizeof(struct mmk_system) + 63) & ~63ull;
+	struct mmk_system *sys;
+	uint64_t at, size;
+
+	if (!config_usable(c))
+		return -MMK_EINVAL;
+	size = own + (c->ram_size >> PAGE_SHIFT) * sizeof(struct page);
+	at = page_alloc_find_room(c, size);
+	if (at == ~0ull)
+		return -MMK_ENOMEM;
+	sys = (struct mmk_system *)((char *)c->ram_virt + (at - c->ram_phys));
+	__builtin_memset(sys, 0, size);
+	sys->port = c->port;
+	sys->ctx = c->ctx;
+	sys->phys_base = c->ram_phys;
+	sys->ram_size = c->ram_size;
+	sys->virt_offset = (uintptr_t)c->ram_virt - c->ram_phys;
+	sys->mem_map = (struct page *)((char *)sys + own);
+	sys->nr_frames = c->ram_size >> PAGE_SHIFT;
+	sys->nr_cpus = c->nr_cpus;
+	sys->asid_bits = c->asid_bits;
+	sys->asid_generation = 1;
+	slab_init(sys);
+	if (page_alloc_init(sys, c))
+		return -MMK_ENOMEM;
+	set_defaults(sys);
+	*out = sys;
+	return 0;
+}
+
+uint64_t mmk_system_destroy(struct mmk_system *sys)
+{
+	free_pages(sys, sys->zero_page);
+	sys->zero_page = NULL;
+	slab_reap(sys);
+	return sys->nr_frames - (uint64_t)sys->nr_kind[PAGE_RESERVED] - sys->nr_free;
+}
+
+/* ---- /proc/sys/vm ---- */
+
+struct knob {
+	const char *name;
+	uint16_t offset, size;
+	uint64_t min, max;
+};
+#define KNOB(field, lo, hi)                                                                        \
+	{                                                                                          \
+		#field, offsetof(struct mmk_system, field),                                        \
+			sizeof(((struct mmk_system *)0)->field), lo, hi                            \
+	}
+static const struct knob knobs[] = {
+	KNOB(overcommit_memory, 0, 2),
+	KNOB(overcommit_ratio, 0, INT32_MAX),
+	KNOB(overcommit_kbytes, 0, UINT64_MAX),
+	KNOB(max_map_count, 0, INT32_MAX),
+	KNOB(mmap_min_addr, 0, UINT64_MAX),
+	KNOB(mmap_rnd_bits, 18, 33),
+	KNOB(legacy_va_layout, 0, INT32_MAX),
+	KNOB(admin_reserve_kbytes, 0, UINT64_MAX),
+	KNOB(user_reserve_kbytes, 0, UINT64_MAX),
+	KNOB(stack_guard_gap, 0, 1u << 20),
+	KNOB(fault_around_bytes, 0, 1u << 21),
+};
+
+static bool same_name(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+static const struct knob *find_knob(const char *name)
+{
+	for (size_t i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++)
+		if (same_name(knobs[i].name, name))
+			return &knobs[i];
+	return NULL;
+}
+
+int mmk_sysctl_get(struct mmk_system *sys, const char *name, uint64_t *value)
+{
+	const struct knob *k = find_knob(name);
+	const char *field = k ? (const char *)sys + k->offset : NULL;
+
+	if (!k) {
+		*value = 0;
+		return same_name(name, "drop_caches") ? 0 : -MMK_ENOENT;
+	}
+	if (k->size == 4)
+		*value = __atomic_load_n((const uint32_t *)field, __ATOMIC_RELAXED);
+	else
+		*value = __atomic_load_n((const uint64_t *)field, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* 1: the page cache; 2: what the embedder caches, its own affair; 3: both. Dirty pages stay. */
+static int drop_caches(struct mmk_system *sys, uint64_t value)
+{
+	if (value < 1 || value > 4)
+		return -MMK_EINVAL;
+	if (value & 1)
+		drop_clean_pages(sys);
+	return 0;
+}
+
+int mmk_sysctl_set(struct mmk_system *sys, const char *name, uint64_t value)
+{
+	const struct knob *k = find_knob(name);
+	char *field = k ? (char *)sys + k->offset : NULL;
+
+	if (!k)
+		return same_name(name, "drop_caches") ? drop_caches(sys, value) : -MMK_ENOENT;
+	if (value < k->min || value > k->max)
+		return -MMK_EINVAL;
+	if (k->size == 4)
+		__atomic_store_n((uint32_t *)field, (uint32_t)value, __ATOMIC_RELAXED);
+	else
+		__atomic_store_n((uint64_t *)field, value, __ATOMIC_RELAXED);
+	/* Two ways to say one limit: the last one said holds. */
+	if (same_name(name, "overcommit_ratio"))
+		sys->overcommit_kbytes = 0;
+	if (same_name(name, "overcommit_kbytes"))
+		sys->overcommit_ratio = 0;
+	return 0;
+}
+
+/* ---- figures ---- */
+
+static uint64_t frames_of(const struct mmk_system *sys, enum page_kind kind)
+{
+	return (uint64_t)atomic_load_explicit(&sys->nr_kind[kind], memory_order_relaxed);
+}
+
+static uint64_t not_negative(const _Atomic int64_t *n)
+{
+	int64_t v = atomic_load_explicit(n, memory_order_relaxed);
+
+	return v > 0 ? (uint64_t)v : 0;
+}
+
+static uint64_t commit_limit(const struct mmk_system *sys)
+{
+	if (sys->overcommit_kbytes)
+		return sys->overcommit_kbytes >> (PAGE_SHIFT - 10);
+	return sys->nr_frames * sys->overcommit_ratio / 100;
+}
+
+void mmk_stats(struct mmk_system *sys, struct mmk_stats *s)
+{
+	uint64_t shmem = not_negative(&sys->nr_shmem), cache = frames_of(sys, PAGE_CACHE);
+
+	*s = sys->count;
+	s->frames_total = sys->nr_frames;
+	s->frames_free = __atomic_load_n(&sys->nr_free, __ATOMIC_RELAXED);
+	s->frames_anon = frames_of(sys, PAGE_ANON);
+	s->frames_shmem = shmem;
+	s->frames_file = cache > shmem ? cache - shmem : 0;
+	s->frames_slab = frames_of(sys, PAGE_SLAB);
+	s->frames_table = frames_of(sys, PAGE_TABLE);
+	s->frames_other = frames_of(sys, PAGE_KERNEL) + frames_of(sys, PAGE_RESERVED);
+	s->dirty = not_negative(&sys->nr_dirty);
+	s->committed = not_negative(&sys->committed);
+	s->commit_limit = commit_limit(sys);
+	s->vmas = __atomic_load_n(&sys->vma_cache.in_use, __ATOMIC_RELAXED);
+}
+
+/* ---- writers against executions ---- */
+
+/* i_writecount: > 0 that many writers, < 0 that many who deny writing. */
+static int writecount_add(struct mmk_mapping *m, int32_t by)
+{
+	int32_t n = __atomic_load_n(&m->i_writecount, __ATOMIC_RELAXED);
+
+	do {
+		if ((by > 0 && n < 0) || (by < 0 && n > 0))
+			return -MMK_ETXTBSY;
+	} while (!__atomic_compare_exchange_n(&m->i_writecount, &n, n + by, true, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	return 0;
+}
+
+int mmk_mapping_get_write(struct mmk_mapping *m)
+{
+	return writecount_add(m, 1);
+}
+
+void mmk_mapping_put_write(struct mmk_mapping *m)
+{
+	MMK_BUG_ON(m->sys, __atomic_fetch_sub(&m->i_writecount, 1, __ATOMIC_ACQ_REL) <= 0);
+}
+
+int mmk_mapping_deny_write(struct mmk_mapping *m)
+{
+	return writecount_add(m, -1);
+}
+
+void mmk_mapping_allow_write(struct mmk_mapping *m)
+{
+	MMK_BUG_ON(m->sys, __atomic_fetch_add(&m->i_writecount, 1, __ATOMIC_ACQ_REL) >= 0);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking pages out of a file: truncation, hole punching, drop_caches, the end of an inode.
+ *
+ * Truncation against faults. The new i_size is there first. Mapped pages are then taken away; a fault
+ * that passed its look at i_size before may map one again, but looks once more with the page locked,
+ * and the page's removal takes that lock: whatever was mapped before is unmapped with it. The second
+ * unmapping of the whole range is for private copies, which such a fault may have made meanwhile.
+ *
+ * A home that shrinks is to be shrunk after this returned: pages in flight to it are waited for here.
+ */
+#include "mm/internal.h"
+#include "mm/cache.h"
+
+#define LAST_INDEX (~0ull)
+
+static void remove_pages(struct address_space *m, uint64_t first, uint64_t last)
+{
+	struct page *page;
+	uint64_t at;
+
+	while (first <= last && (page = filemap_next_locked(m, first, last, &at))) {
+		if (atomic_load(&page->mapcount) > 0)
+			unmap_mapping_range(m, at, at, false);
+		filemap_remove(m, page);
+		unlock_page(m->sys, page);
+		put_page(m->sys, page);
+		first = at + 1;
+	}
+}
+
+static void take_away(struct address_space *m, uint64_t first, uint64_t last, bool even_cows)
+{
+	if (m->i_mmap)
+		unmap_mapping_range(m, first, last, even_cows);
+	if (!m->nrpages)
+		return;
+	remove_pages(m, first, last);
+	if (m->i_mmap && even_cows)
+		unmap_mapping_range(m, first, last, even_cows);
+}
+
+int mmk_mapping_truncate(struct mmk_mapping *m, uint64_t size)
+{
+	uint64_t old = mapping_size(m);
+
+	if (size > (uint64_t)INT64_MAX)
+		return -MMK_EFBIG;
+	if (size > old)
+		filemap_zero_tail(m); /* stores behind the old end do not become the file's */
+	mapping_set_size(m, size);
+	/* Also without a change: pages may be there behind the end (mmk_mapping_pin). */
+	if (size <= old) {
+		take_away(m, mapping_pages(m), LAST_INDEX, true);
+		filemap_zero_tail(m);
+	}
+	return 0;
+}
+
+int mmk_mapping_punch(struct mmk_mapping *m, uint64_t start, uint64_t end)
+{
+	uint64_t first, last, off = start & ~PAGE_MASK;
+
+	if (start >= end)
+		return 0;
+	first = start >> PAGE_SHIFT;
+	last = end >> PAGE_SHIFT; /* not included */
+	if (off) {
+		uint64_t stop = first == last ? end & ~PAGE_MASK : PAGE_SIZE;
+
+		filemap_zero_part(m, first++, off, stop);
+	}
+	if (first < last)
+		take_away(m, first, last - 1, false);
+	if (first <= last)
+		filemap_zero_part(m, last, 0, end & ~PAGE_MASK);
+	return 0;
+}
+
+uint64_t mmk_mapping_invalidate(struct mmk_mapping *m)
+{
+	uint64_t at, next = 0, dropped = 0;
+	struct page *page;
+
+	if (!mapping_has_home(m))
+		return 0;
+	while ((page = filemap_next(m, next, LAST_INDEX, false, &at))) {
+		if (trylock_page(page)) {
+			if (page->mapping == m && filemap_remove_unused(m, page))
+				dropped++;
+			unlock_page(m->sys, page);
+		}
+		put_page(m->sys, page);
+		next = at + 1;
+		if (!next)
+			break;
+	}
+	return dropped;
+}
+
+void mmk_mapping_destroy(struct mmk_mapping *m)
+{
+	MMK_BUG_ON(m->sys, m->i_mmap);
+	remove_pages(m, 0, LAST_INDEX);
+	/* Whoever dropped the last page may still be about to let go of the lock. */
+	i_pages_lock(m);
+	MMK_BUG_ON(m->sys, m->i_pages || m->nrpages || m->nrdirty);
+	i_pages_unlock(m);
+}
