@@ -89,4 +89,9 @@ static inline void hw_frame_freed(struct mmk_system *sys, phys_addr_t phys, unsi
 {
 }
 
+static inline bool hw_skip_break(struct mmk_system *sys)
+{
+	return false;
+}
+
 #endif

@@ -57,4 +57,9 @@ static inline void hw_frame_freed(struct mmk_system *sys, phys_addr_t phys, unsi
 	sys->port->machine->frame_freed(sys->ctx, phys, order);
 }
 
+static inline bool hw_skip_break(struct mmk_system *sys)
+{
+	return sys->port->machine->skip_break && sys->port->machine->skip_break(sys->ctx);
+}
+
 #endif

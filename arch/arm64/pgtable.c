@@ -174,16 +174,14 @@ static void free_level(struct mm_struct *mm, phys_addr_t phys, unsigned level)
 	pte_t *entries = phys_to_virt(mm->sys, phys);
 
 	for (unsigned long i = 0; level < LAST_LEVEL && i < PTRS_PER_TABLE; i++) {
-		if (!pte_is_table(entries[i]))
-			continue;
-		free_level(mm, pte_phys(entries[i]), level + 1);
-		set_pte_raw(mm->sys, entries + i, (pte_t){0}, level);
+		if (pte_is_table(entries[i]))
+			free_level(mm, pte_phys(entries[i]), level + 1);
 	}
 	if (level > FIRST_LEVEL)
 		table_free(mm, phys_to_page(mm->sys, phys));
 }
 
-/* No CPU has the mm active and nothing is mapped. */
+/* No CPU has the mm active and nothing is mapped; nobody will walk these tables again. */
 void mm_pgd_free(struct mm_struct *mm)
 {
 	if (!mm->pgd)

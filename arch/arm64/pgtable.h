@@ -114,18 +114,4 @@ void flush_tlb_mm(struct mm_struct *mm);
 /* Before a page with new bytes can be executed. */
 void sync_icache_page(struct mmk_system *sys, struct page *page);
 
-#ifdef MMK_TEST_HOOKS
-/* Tests of the tests: the strict TLB must notice when the break of break-before-make is left out. */
-extern bool mmk_test_skip_break;
-static inline bool skip_break(void)
-{
-	return mmk_test_skip_break;
-}
-#else
-static inline bool skip_break(void)
-{
-	return false;
-}
-#endif
-
 #endif

@@ -10,33 +10,31 @@
 /* From this many pages on one invalidation of the ASID is cheaper than one of each page. */
 #define FLUSH_ASID_PAGES 64
 
-#ifdef MMK_TEST_HOOKS
-bool mmk_test_skip_break;
-#endif
-
 static unsigned mm_asid(const struct mm_struct *mm)
 {
 	return atomic_load_explicit(&mm->context, memory_order_acquire) & ASID_MASK;
 }
 
-static void flush_begin(struct mmk_system *sys)
+/* The changed entries become visible. False: that is all there is to do. */
+static bool flush_begin(const struct mm_struct *mm)
 {
-	hw_dsb_ishst(sys);
+	hw_dsb_ishst(mm->sys);
+	stat_inc(mm->sys, dsb);
+	return tlb_may_hold(mm);
 }
 
 static void flush_end(struct mmk_system *sys)
 {
 	hw_dsb_ish(sys);
-	stat_add(sys, dsb, 2);
+	stat_inc(sys, dsb);
 }
 
 void flush_tlb_page(struct mm_struct *mm, unsigned long addr)
 {
 	struct mmk_system *sys = mm->sys;
 
-	if (!tlb_may_hold(mm))
+	if (!flush_begin(mm))
 		return;
-	flush_begin(sys);
 	hw_tlbi_va(sys, mm_asid(mm), addr, true);
 	stat_inc(sys, tlbi_va);
 	flush_end(sys);
@@ -46,9 +44,8 @@ void flush_tlb_mm(struct mm_struct *mm)
 {
 	struct mmk_system *sys = mm->sys;
 
-	if (!tlb_may_hold(mm))
+	if (!flush_begin(mm))
 		return;
-	flush_begin(sys);
 	hw_tlbi_asid(sys, mm_asid(mm));
 	stat_inc(sys, tlbi_asid);
 	flush_end(sys);
@@ -57,15 +54,15 @@ void flush_tlb_mm(struct mm_struct *mm)
 void flush_tlb_range(struct mm_struct *mm, unsigned long start, unsigned long end, bool tables)
 {
 	struct mmk_system *sys = mm->sys;
-	unsigned asid = mm_asid(mm);
+	unsigned asid;
 
-	if (!tlb_may_hold(mm))
-		return;
 	if ((end - start) >> PAGE_SHIFT > FLUSH_ASID_PAGES) {
 		flush_tlb_mm(mm);
 		return;
 	}
-	flush_begin(sys);
+	if (!flush_begin(mm))
+		return;
+	asid = mm_asid(mm);
 	for (unsigned long addr = start; addr < end; addr += PAGE_SIZE)
 		hw_tlbi_va(sys, asid, addr, !tables);
 	stat_add(sys, tlbi_va, (end - start) >> PAGE_SHIFT);
@@ -74,7 +71,7 @@ void flush_tlb_range(struct mm_struct *mm, unsigned long start, unsigned long en
 
 void ptep_clear_flush(struct mm_struct *mm, pte_t *ptep, unsigned long addr)
 {
-	if (skip_break())
+	if (hw_skip_break(mm->sys))
 		return;
 	set_pte(mm->sys, ptep, (pte_t){0});
 	flush_tlb_page(mm, addr);
