@@ -68,7 +68,7 @@ static struct page *access_page(struct mmk_task *task, struct vm_area_struct *vm
 /* The bytes of a page have changed behind its mappings. */
 static void page_written(struct vm_area_struct *vma, struct page *page)
 {
-	struct address_space *m = vma->vm_flags & MMK_VM_SHARED ? vma_mapping(vma) : NULL;
+	struct address_space *m = vma->vm_flags & MMK_VM_SHARED ? vma_page_cache(vma) : NULL;
 	struct mmk_system *sys = vma->vm_mm->sys;
 
 	page_clear_exec(page);

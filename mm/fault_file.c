@@ -268,7 +268,7 @@ static int fault_allow_write(struct vm_fault *f)
 
 int fault_shared(struct vm_fault *f)
 {
-	struct address_space *m = vma_mapping(f->vma);
+	struct address_space *m = vma_page_cache(f->vma);
 	struct page *page = pte_counted_page(f->sys, f->orig);
 	int rc;
 
@@ -292,7 +292,7 @@ int fault_shared(struct vm_fault *f)
 
 int fault_file(struct vm_fault *f)
 {
-	struct address_space *m = vma_mapping(f->vma);
+	struct address_space *m = vma_page_cache(f->vma);
 
 	if (fault_table(f))
 		return -MMK_ENOMEM;

@@ -14,7 +14,7 @@ bool vma_wants_writenotify(const struct vm_area_struct *vma)
 
 	if ((vma->vm_flags & both) != both)
 		return false;
-	mapping = vma_mapping(vma);
+	mapping = vma_page_cache(vma);
 	return mapping && mapping->ops && mapping->ops->read;
 }
 
@@ -138,9 +138,12 @@ static void copy_table(struct fork_copy *c, struct page *to, struct page *from, 
 		       unsigned long end)
 {
 	struct mmk_system *sys = c->src->vm_mm->sys;
+	struct address_space *mapping = vma_page_cache(c->src);
 	pte_t *dst = table_pte(sys, to, addr), *src = table_pte(sys, from, addr);
 
-	/* Nobody else has the new mm yet but, through a file, rmap.c, which takes one lock at a time. */
+	/* Truncation finds a page in neither place or in both: the new VMA is in i_mmap already. */
+	if (mapping)
+		i_mmap_lock(mapping);
 	spin_lock(sys, &to->ptl);
 	spin_lock(sys, &from->ptl);
 	for (; addr < end; addr += PAGE_SIZE, dst++, src++) {
@@ -153,6 +156,8 @@ static void copy_table(struct fork_copy *c, struct page *to, struct page *from, 
 	}
 	spin_unlock(&from->ptl);
 	spin_unlock(&to->ptl);
+	if (mapping)
+		i_mmap_unlock(mapping);
 }
 
 /* Without anonymous pages there is nothing that a fault in the child would not find again. */
@@ -244,7 +249,7 @@ static void move_entries(struct mm_struct *mm, struct page *from, struct page *t
 static bool move_step(struct vm_area_struct *vma, struct vm_area_struct *new_vma,
 		      unsigned long old, unsigned long new, unsigned long len)
 {
-	struct address_space *mapping = vma_mapping(vma);
+	struct address_space *mapping = vma_page_cache(vma);
 	struct mm_struct *mm = vma->vm_mm;
 	struct page *from = pte_table_find(mm, old), *to;
 
@@ -285,7 +290,7 @@ unsigned long move_page_tables(struct vm_area_struct *vma, unsigned long old,
 
 static unsigned char mincore_cached(struct vm_area_struct *vma, unsigned long addr)
 {
-	struct address_space *mapping = vma_mapping(vma);
+	struct address_space *mapping = vma_page_cache(vma);
 	struct page *page;
 
 	if (!mapping)

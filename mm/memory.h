@@ -83,7 +83,7 @@ static inline bool vma_is_cow(const struct vm_area_struct *vma)
 }
 
 /* The cache behind a VMA, or NULL: anonymous, or a driver's own. */
-static inline struct address_space *vma_mapping(const struct vm_area_struct *vma)
+static inline struct address_space *vma_page_cache(const struct vm_area_struct *vma)
 {
 	return vma->vm_file && vma->vm_ops && !vma->vm_ops->fault ? vma->vm_file->f_mapping : NULL;
 }
