@@ -22,6 +22,19 @@ static bool looks_droppable(struct page *page)
 	       !(flags & (PG_SHMEM | PG_LOCKED)) && flags & PG_UPTODATE;
 }
 
+/* Is the page part of a VMA that is to stay in memory (mlock)? */
+static bool is_mlocked(struct address_space *m, const struct page *page)
+{
+	struct vm_area_struct *vma = NULL;
+
+	i_mmap_lock(m);
+	while ((vma = itv_next(&m->i_mmap, vma, page->index, page->index)))
+		if (vma->vm_flags & MMK_VM_LOCKED)
+			break;
+	i_mmap_unlock(m);
+	return vma;
+}
+
 /* Locked, and a page of the cache. */
 static bool drop_locked(struct page *page, bool force)
 {
@@ -31,8 +44,11 @@ static bool drop_locked(struct page *page, bool force)
 		return false;
 	if (!force)
 		return filemap_remove_unused(m, page);
-	if (atomic_load(&page->mapcount) > 0)
+	if (atomic_load(&page->mapcount) > 0) {
+		if (is_mlocked(m, page))
+			return false;
 		unmap_mapping_range(m, page->index, page->index, false);
+	}
 	if (page_test(page, PG_DIRTY))
 		writeback_page(m, page);
 	return filemap_remove_unused(m, page);

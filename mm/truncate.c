@@ -2,10 +2,10 @@
 /*
  * Taking pages out of a file: truncation, hole punching, drop_caches, the end of an inode.
  *
- * Truncation against faults. The new i_size is there first. Mapped pages are then taken away; a fault
- * that passed its look at i_size before may map one again, but looks once more with the page locked,
- * and the page's removal takes that lock: whatever was mapped before is unmapped with it. The second
- * unmapping of the whole range is for private copies, which such a fault may have made meanwhile.
+ * Truncation against faults. The new i_size is there first; then mapped pages are taken away, in one
+ * sweep over the VMAs; then each page leaves the cache. A fault that had its page before may map it, or
+ * a private copy of it, until page->mapping is NULL: it looks at that under the lock of the table. So a
+ * second sweep, after the last page has gone, finds whatever the first could not see.
  *
  * A home that shrinks is to be shrunk after this returned: pages in flight to it are waited for here.
  */
@@ -20,8 +20,6 @@ static void remove_pages(struct address_space *m, uint64_t first, uint64_t last)
 	uint64_t at;
 
 	while (first <= last && (page = filemap_next_locked(m, first, last, &at))) {
-		if (atomic_load(&page->mapcount) > 0)
-			unmap_mapping_range(m, at, at, false);
 		filemap_remove(m, page);
 		unlock_page(m->sys, page);
 		put_page(m->sys, page);
@@ -31,13 +29,9 @@ static void remove_pages(struct address_space *m, uint64_t first, uint64_t last)
 
 static void take_away(struct address_space *m, uint64_t first, uint64_t last, bool even_cows)
 {
-	if (m->i_mmap)
-		unmap_mapping_range(m, first, last, even_cows);
-	if (!m->nrpages)
-		return;
+	unmap_mapping_range(m, first, last, even_cows);
 	remove_pages(m, first, last);
-	if (m->i_mmap && even_cows)
-		unmap_mapping_range(m, first, last, even_cows);
+	unmap_mapping_range(m, first, last, even_cows);
 }
 
 int mmk_mapping_truncate(struct mmk_mapping *m, uint64_t size)
