@@ -153,7 +153,10 @@ static int map_file_part(struct exec *e, struct image *im, const struct elf64_ph
 	return 0;
 }
 
-/* What lies between the end of the file part and the end of the segment: zeros. */
+/*
+ * What lies behind the file part: zeros, to the end of its last page (the dynamic linker takes memory from there)
+ * and of the segment.
+ */
 static int map_bss(struct exec *e, struct image *im, const struct elf64_phdr *ph)
 {
 	u64 file_end = im->bias + ph->vaddr + ph->filesz, end = im->bias + ph->vaddr + ph->memsz;
@@ -165,7 +168,7 @@ static int map_bss(struct exec *e, struct image *im, const struct elf64_phdr *ph
 	if (!ph->filesz)
 		page_end = ALIGN_DOWN(file_end, PAGE_SIZE);
 	else if (ph->flags & PF_W) {
-		err = zero_memory(e, file_end, min(page_end, end) - file_end);
+		err = zero_memory(e, file_end, page_end - file_end);
 		if (err)
 			return err;
 	}

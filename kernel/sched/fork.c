@@ -205,12 +205,11 @@ static int check_flags(const struct clone_args *args)
 static int limit_processes(void)
 {
 	struct process *p = current->proc;
-	struct sched_stats s;
+	u32 n = task_count();
 
-	sched_stats(&s);
-	if (s.threads >= PID_MAX - 1000)
+	if (n >= PID_MAX - 1000)
 		return -EAGAIN;
-	if (current->cred.uid && s.threads >= p->rlim[RLIMIT_NPROC].cur &&
+	if (current->cred.uid && n >= p->rlim[RLIMIT_NPROC].cur &&
 	    !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN))
 		return -EAGAIN;
 	return 0;

@@ -36,6 +36,7 @@ s32 pid_alloc_top_locked(void);
 void pid_table_add(struct task *t);
 void pid_table_del(struct task *t);
 void process_insert(struct process *p);
+u32 task_count(void); /* threads, zombies included */
 void task_counts(struct sched_stats *s); /* forks, threads, last_pid */
 
 /* cred.c */

@@ -111,6 +111,11 @@ void process_insert(struct process *p)
 	list_add(&p->all, before);
 }
 
+u32 task_count(void)
+{
+	return READ_ONCE(nr_tasks);
+}
+
 void task_counts(struct sched_stats *s)
 {
 	s->forks = nr_forks;
