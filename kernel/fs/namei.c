@@ -574,9 +574,9 @@ static int open_round(struct walk *w, struct last_name *last, u32 flags, u32 mod
 	err = find_or_create(w, last, mode, &next, created);
 	if (err)
 		return err;
-	if (!*created && (flags & O_EXCL)) {
+	if (!*created && ((flags & O_EXCL) || is_dir(next.dentry->inode))) {
 		path_put(&next);
-		return -EEXIST;
+		return flags & O_EXCL ? -EEXIST : -EISDIR;
 	}
 	if (S_ISLNK(next.dentry->inode->mode) && follow) {
 		err = follow_link(w, next.dentry);
