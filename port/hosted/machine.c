@@ -315,6 +315,9 @@ uint64_t hosted_destroy(struct hosted *h)
 
 	for (int fd = 0; fd < HOSTED_NR_FDS; fd++)
 		hosted_close(h, fd);
+	/* CPUs without an address space walk the system's empty table, which is going. */
+	for (unsigned cpu = 0; cpu < h->config.nr_cpus; cpu++)
+		h->cpus[cpu].root = 0;
 	missing = mmk_system_destroy(h->sys);
 	hosted_tlb_release(h);
 	hosted_stores_release(h);
