@@ -16,6 +16,8 @@
 #include <mmkit/mman.h>
 #include <mmkit/port.h>
 
+#pragma GCC visibility push(default) /* the library is compiled with all else hidden */
+
 /* ------------------------------------------------------------------ the system */
 
 struct mmk_range {
@@ -403,5 +405,7 @@ long mmk_stats_refusals(struct mmk_system *sys, uint64_t *pos, char *buf, size_t
  */
 unsigned mmk_mm_check(struct mmk_mm *mm, char *buf, size_t size);
 unsigned mmk_check(struct mmk_system *sys, char *buf, size_t size);
+
+#pragma GCC visibility pop
 
 #endif
