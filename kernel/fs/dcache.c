@@ -23,6 +23,7 @@ struct list_head all_supers = LIST_HEAD_INIT(all_supers);
 static struct dentry *hash_table[HASH_SIZE]; /* [D] */
 static LIST_HEAD(lru);			     /* [D] oldest first */
 static unsigned nr_lru;			     /* [D] */
+static struct task *shrinker;		     /* [D] frees names now, so its own dput() need not */
 static u32 last_dev;			     /* [A] */
 
 char *fs_strndup(const char *s, size_t n)
@@ -462,7 +463,7 @@ void dput(struct dentry *d)
 		}
 		spin_unlock(&dcache_lock);
 		if (kept) {
-			if (nr_lru > LRU_MAX)
+			if (READ_ONCE(nr_lru) > LRU_MAX && READ_ONCE(shrinker) != current)
 				d_shrink(LRU_MAX - LRU_MAX / 8);
 			return;
 		}
@@ -470,6 +471,7 @@ void dput(struct dentry *d)
 	}
 }
 
+/* Freeing a name may leave its parent unused, and so on up: that is met by the loop, not by recursion. */
 void d_shrink(unsigned keep)
 {
 	for (;;) {
@@ -477,9 +479,11 @@ void d_shrink(unsigned keep)
 
 		spin_lock(&dcache_lock);
 		if (nr_lru <= keep) {
+			shrinker = NULL;
 			spin_unlock(&dcache_lock);
 			return;
 		}
+		shrinker = current;
 		d = list_first_entry(&lru, struct dentry, lru);
 		list_del_init(&d->lru);
 		nr_lru--;
