@@ -51,7 +51,7 @@ bool fault_lock(struct vm_fault *f)
 void fault_install(struct vm_fault *f, struct page *page, pte_t pte)
 {
 	if (pte_none(f->orig))
-		f->table->nr_used++;
+		table_use(f->table, 1);
 	if (page)
 		page_map_add(page);
 	set_pte(f->sys, f->ptep, pte);

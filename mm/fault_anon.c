@@ -11,7 +11,7 @@ struct page *fault_anon_page(struct vm_fault *f)
 
 	if (!page)
 		return NULL;
-	page->anon_vma = f->vma->anon_vma;
+	page->anon_vma = vma_anon_vma(f->vma);
 	page->index = linear_page_index(f->vma, f->addr);
 	page_set(page, PG_ANON_EXCL | PG_UPTODATE);
 	return page;
@@ -33,7 +33,7 @@ static int fault_anon_write(struct vm_fault *f)
 {
 	struct page *page;
 
-	if (unlikely(!f->vma->anon_vma) && anon_vma_prepare(f->vma))
+	if (unlikely(!vma_anon_vma(f->vma)) && anon_vma_prepare(f->vma))
 		return -MMK_ENOMEM;
 	page = fault_anon_page(f);
 	if (!page)
@@ -115,7 +115,7 @@ static int fault_cow_copy(struct vm_fault *f, struct page *old)
 	struct page *copy;
 	int rc = 0;
 
-	if (unlikely(!f->vma->anon_vma) && anon_vma_prepare(f->vma))
+	if (unlikely(!vma_anon_vma(f->vma)) && anon_vma_prepare(f->vma))
 		return -MMK_ENOMEM;
 	copy = fault_anon_page(f);
 	if (!copy)

@@ -122,7 +122,7 @@ static unsigned around_install(struct vm_fault *f, struct address_space *m, stru
 		a->pages[i] = NULL;
 		done++;
 	}
-	f->table->nr_used += done;
+	table_use(f->table, done);
 	return done;
 }
 
@@ -179,7 +179,7 @@ static int fault_file_private(struct vm_fault *f, struct address_space *m)
 	struct page *page, *copy;
 	int rc;
 
-	if (!f->vma->anon_vma && anon_vma_prepare(f->vma))
+	if (!vma_anon_vma(f->vma) && anon_vma_prepare(f->vma))
 		return -MMK_ENOMEM;
 	rc = fault_get_page(f, m, &page);
 	if (rc)

@@ -108,7 +108,7 @@ void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, 
 	pte_t *ptep = table_pte(sys, table, start);
 	bool written = false;
 
-	for (unsigned long addr = start; addr < end && table->nr_used; addr += PAGE_SIZE, ptep++) {
+	for (unsigned long addr = start; addr < end && table_used(table); addr += PAGE_SIZE, ptep++) {
 		pte_t pte = ptep_get(ptep);
 		struct page *page = NULL;
 
@@ -119,7 +119,7 @@ void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, 
 		if (!even_cows && page && page_is_anon(page))
 			continue;
 		written |= zap_pte(tlb, ptep, pte, page, addr);
-		table->nr_used--;
+		table_use(table, -1);
 	}
 	if (written)
 		tlb_gather_flush(tlb);
@@ -151,12 +151,12 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
 	while ((table = pte_table_next(mm, &addr, end))) {
 		unsigned long stop = table_end(addr, end);
 
-		if (table->nr_used) {
+		if (table_used(table)) {
 			spin_lock(mm->sys, &table->ptl);
 			zap_table(&tlb, table, addr, stop, true);
 			spin_unlock(&table->ptl);
 		}
-		if (!table->nr_used)
+		if (!table_used(table))
 			prune_tables(&tlb, addr, floor, ceiling);
 		addr = stop;
 	}
@@ -164,6 +164,9 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
 }
 
 /*
+ * Faults may come meanwhile, and put a new page where the old one was: so the TLBs forget it before
+ * the lock goes (break before make).
+ *
  * Also reached from a file (rmap.c), when only i_mmap_lock is held: the table cannot go away between
  * its finding and its locking, because pruning wants page_table_lock too.
  */
@@ -188,6 +191,7 @@ void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned lo
 			break;
 		stop = table_end(addr, end);
 		zap_table(&tlb, table, addr, stop, even_cows);
+		tlb_gather_flush(&tlb);
 		spin_unlock(&table->ptl);
 		addr = stop;
 	}

@@ -90,7 +90,7 @@ void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned
 	while ((table = pte_table_next(mm, &addr, end))) {
 		unsigned long stop = table_end(addr, end);
 
-		if (table->nr_used) {
+		if (table_used(table)) {
 			spin_lock(mm->sys, &table->ptl);
 			protect_table(vma, table, addr, stop, &tlb);
 			spin_unlock(&table->ptl);
@@ -152,7 +152,7 @@ static void copy_table(struct fork_copy *c, struct page *to, struct page *from, 
 		if (!pte_present(pte))
 			continue;
 		copy_pte(c, dst, src, pte);
-		to->nr_used++;
+		table_use(to, 1);
 	}
 	spin_unlock(&from->ptl);
 	spin_unlock(&to->ptl);
@@ -179,7 +179,7 @@ int copy_page_range(struct vm_area_struct *dst, struct vm_area_struct *src)
 	while ((from = pte_table_next(mm, &addr, src->vm_end))) {
 		unsigned long stop = table_end(addr, src->vm_end);
 
-		if (from->nr_used) {
+		if (table_used(from)) {
 			to = pte_table_make(dst->vm_mm, addr);
 			if (!to) {
 				rc = -MMK_ENOMEM;
@@ -231,8 +231,8 @@ static void move_entries(struct mm_struct *mm, struct page *from, struct page *t
 		valid += pte_valid(pte);
 		moved++;
 	}
-	from->nr_used -= moved;
-	to->nr_used += moved;
+	table_use(from, -moved);
+	table_use(to, moved);
 	if (valid)
 		flush_tlb_range(mm, old, old + len, false);
 	unlock_two(from, to);
@@ -253,7 +253,7 @@ static bool move_step(struct vm_area_struct *vma, struct vm_area_struct *new_vma
 	struct mm_struct *mm = vma->vm_mm;
 	struct page *from = pte_table_find(mm, old), *to;
 
-	if (!from || !from->nr_used)
+	if (!from || !table_used(from))
 		return true;
 	to = pte_table_make(new_vma->vm_mm, new);
 	if (!to)

@@ -76,6 +76,12 @@ static inline void page_clear_exec(struct page *page)
 		page_clear(page, PG_EXEC_CLEAN);
 }
 
+/* Set once, by a fault that holds mmap_lock only for reading as we may do. */
+static inline struct anon_vma *vma_anon_vma(const struct vm_area_struct *vma)
+{
+	return __atomic_load_n(&vma->anon_vma, __ATOMIC_ACQUIRE);
+}
+
 /* Private memory that may be written: its pages are copied on write. */
 static inline bool vma_is_cow(const struct vm_area_struct *vma)
 {

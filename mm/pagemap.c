@@ -148,7 +148,7 @@ long mmk_proc_ptdump(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, ch
 	while ((table = pte_table_next(mm, &addr, mm->task_size))) {
 		unsigned long stop = table_end(addr, mm->task_size);
 
-		if (table->nr_used)
+		if (table_used(table))
 			done += ptdump_table(mm, table, &addr, stop, buf + done, size - done);
 		else
 			addr = stop;

@@ -79,7 +79,7 @@ bool page_mkclean(struct address_space *m, struct page *page)
 
 	i_mmap_lock(m);
 	while ((vma = itv_next(&m->i_mmap, vma, index, index))) {
-		if (!(vma->vm_flags & MMK_VM_SHARED))
+		if (!(__atomic_load_n(&vma->vm_flags, __ATOMIC_RELAXED) & MMK_VM_SHARED))
 			continue;
 		vma_file_range(vma, index, index, &start, &end);
 		dirty |= mkclean_one(vma, page, start);

@@ -70,7 +70,7 @@ static bool table_insert(struct mm_struct *mm, phys_addr_t parent, pte_t *entry,
 	first = pte_none(ptep_get(entry));
 	if (first) {
 		set_pte_raw(mm->sys, entry, table_make(page_to_phys(mm->sys, table)), level);
-		phys_to_page(mm->sys, parent)->nr_used++;
+		table_use(phys_to_page(mm->sys, parent), 1);
 	}
 	spin_unlock(&mm->page_table_lock);
 	if (first)
@@ -126,10 +126,10 @@ static struct page *table_remove(struct mm_struct *mm, struct page *parent, pte_
 
 	spin_lock(mm->sys, &mm->page_table_lock);
 	spin_lock(mm->sys, &table->ptl);
-	empty = !table->nr_used;
+	empty = !table_used(table);
 	if (empty) {
 		set_pte_raw(mm->sys, entry, (pte_t){0}, level);
-		parent->nr_used--;
+		table_use(parent, -1);
 	}
 	spin_unlock(&table->ptl);
 	spin_unlock(&mm->page_table_lock);

@@ -84,6 +84,17 @@ static inline unsigned long table_end(unsigned long addr, unsigned long end)
 	return stop - 1 < end - 1 ? stop : end;
 }
 
+/* Live entries. Changes under the lock that guards the table; without it the answer is a hint. */
+static inline uint32_t table_used(const struct page *table)
+{
+	return __atomic_load_n(&table->nr_used, __ATOMIC_RELAXED);
+}
+
+static inline void table_use(struct page *table, int by)
+{
+	__atomic_store_n(&table->nr_used, table_used(table) + by, __ATOMIC_RELAXED);
+}
+
 /* The last-level table that covers addr, or NULL. */
 struct page *pte_table_find(const struct mm_struct *mm, unsigned long addr);
 /* The same, made where it was missing; NULL when memory is short. No spinlock held by the caller. */
