@@ -162,7 +162,9 @@ static int do_link(const struct path *old, struct name *n)
 	if (inode->flags & INODE_APPEND)
 		return -EPERM;
 	mutex_lock(&inode->lock);
-	err = op->link(old->dentry, n->dir.dentry, n->d);
+	err = inode->nlink || (inode->flags & INODE_LINKABLE)
+		      ? op->link(old->dentry, n->dir.dentry, n->d)
+		      : -ENOENT;
 	mutex_unlock(&inode->lock);
 	return created(n, err);
 }

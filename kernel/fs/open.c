@@ -88,8 +88,10 @@ int file_open_path(const struct path *path, u32 flags, struct file **out)
 	} else {
 		err = 0;
 	}
-	if (!err && (flags & O_DIRECT) && S_ISREG(inode->mode))
-		err = -EINVAL; /* every byte goes through the page cache */
+	/* Every byte goes through the page cache: only where that is all there is may it be called direct. */
+	if (!err && (flags & O_DIRECT) && S_ISREG(inode->mode) &&
+	    (!inode->has_mapping || inode->mapping.ops))
+		err = -EINVAL;
 	if (!err && f->fop->open)
 		err = f->fop->open(f);
 	if (err) {
@@ -125,6 +127,20 @@ static int open_tmpfile(const struct path *dir, u32 flags, u32 mode, struct file
 	return err;
 }
 
+/* O_TRUNC cuts also what is opened for reading alone. */
+static int open_truncate(const struct path *path, struct file *f)
+{
+	struct mmk_mapping *m = &path->dentry->inode->mapping;
+	int err = f->write_held ? 0 : mmk_mapping_get_write(m);
+
+	if (err)
+		return err;
+	err = vfs_truncate(path, 0);
+	if (!f->write_held)
+		mmk_mapping_put_write(m);
+	return err;
+}
+
 static int open_found(const struct path *path, u32 flags, bool created, struct file **out)
 {
 	int err = 0;
@@ -136,8 +152,8 @@ static int open_found(const struct path *path, u32 flags, bool created, struct f
 		err = check_access(path, flags);
 	if (!err)
 		err = file_open_path(path, flags, out);
-	if (!err && (flags & O_TRUNC) && !created && S_ISREG(path->dentry->inode->mode)) {
-		err = vfs_truncate(path, 0);
+	if (!err && (flags & O_TRUNC) && !created && path->dentry->inode->has_mapping) {
+		err = open_truncate(path, *out);
 		if (err)
 			fput(*out);
 	}

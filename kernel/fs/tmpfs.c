@@ -167,6 +167,7 @@ static int tmpfs_tmpfile(struct dentry *dir, struct dentry *d, u32 mode)
 	if (!inode)
 		return -ENOMEM;
 	inode->nlink = 0;
+	inode->flags |= INODE_LINKABLE;
 	d_instantiate(d, inode);
 	return 0;
 }

@@ -120,7 +120,7 @@ struct inode_ops {
 
 /* inode.flags */
 #define INODE_APPEND	0x1u /* may only be appended to */
-#define INODE_HASHED	0x2u /* in its file system's own index */
+#define INODE_LINKABLE	0x2u /* O_TMPFILE: may get a name though it has none */
 
 struct inode {
 	u32 refs;		     /* [A] dentries and whoever looks */
