@@ -89,7 +89,7 @@ static inline void hw_frame_freed(struct mmk_system *sys, phys_addr_t phys, unsi
 {
 }
 
-static inline bool hw_skip_break(struct mmk_system *sys)
+static inline bool hw_skip_break(void)
 {
 	return false;
 }

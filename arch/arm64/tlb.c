@@ -10,6 +10,10 @@
 /* From this many pages on one invalidation of the ASID is cheaper than one of each page. */
 #define FLUSH_ASID_PAGES 64
 
+#ifdef MMK_TEST_HOOKS
+bool mmk_test_skip_break;
+#endif
+
 static unsigned mm_asid(const struct mm_struct *mm)
 {
 	return atomic_load_explicit(&mm->context, memory_order_acquire) & ASID_MASK;
@@ -71,7 +75,7 @@ void flush_tlb_range(struct mm_struct *mm, unsigned long start, unsigned long en
 
 void ptep_clear_flush(struct mm_struct *mm, pte_t *ptep, unsigned long addr)
 {
-	if (hw_skip_break(mm->sys))
+	if (hw_skip_break())
 		return;
 	set_pte(mm->sys, ptep, (pte_t){0});
 	flush_tlb_page(mm, addr);

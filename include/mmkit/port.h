@@ -148,11 +148,6 @@ struct mmk_machine {
 	void (*set_ttbr0)(void *ctx, uint64_t table, unsigned asid);
 	/* A frame is going back to the allocator; a checking machine looks for stale uses. */
 	void (*frame_freed)(void *ctx, uint64_t phys, unsigned order);
-	/*
-	 * For tests of a checking machine, else NULL: true makes the core leave out the break of
-	 * break-before-make once.
-	 */
-	bool (*skip_break)(void *ctx);
 };
 
 /* flags of mmk_port.wait */
