@@ -66,6 +66,12 @@ void hosted_stores_release(struct hosted *h)
 		push_out(h, cpu);
 }
 
+/* Does a walk go on or end well there? Two encodings with bit 0 set are reserved, and invalid. */
+static bool live(uint64_t desc, unsigned level)
+{
+	return (desc & VALID) && ((desc & 2) || (level != 3 && level != 0));
+}
+
 static uint64_t must_not_change(uint64_t desc, unsigned level)
 {
 	bool table = level < 3 && (desc & 2);
@@ -76,7 +82,7 @@ static uint64_t must_not_change(uint64_t desc, unsigned level)
 static void check_break_before_make(struct hosted *h, const uint64_t *ptep, uint64_t old,
 				    uint64_t val, unsigned level)
 {
-	if (!(old & VALID) || !(val & VALID))
+	if (!live(old, level) || !live(val, level))
 		return;
 	if (must_not_change(old, level) != must_not_change(val, level))
 		hosted_violation(h, HOSTED_BREAK_BEFORE_MAKE,
@@ -107,7 +113,7 @@ static void tell_cached(struct hosted *h, uint64_t *ptep, uint64_t old, uint64_t
 	for (struct tlb_entry *e = hosted_tlb_of_descriptor(h, ptep); e; e = e->ptep_next) {
 		if (e->ptep != ptep)
 			continue;
-		if (!(old & VALID) && (val & VALID))
+		if (!live(old, level) && live(val, level))
 			check_make(h, e, val, level);
 		e->outdated = true;
 		e->writer = cpu;
@@ -124,7 +130,7 @@ void hosted_pte_written(void *ctx, uint64_t *ptep, uint64_t old, uint64_t val, u
 	pthread_mutex_lock(&h->mmu_lock);
 	check_break_before_make(h, ptep, old, val, level);
 	tell_cached(h, ptep, old, val, level);
-	if ((old | val) & VALID) /* no walker tells one invalid descriptor from another */
+	if (live(old, level) || live(val, level)) /* no walker tells one invalid descriptor from another */
 		add_pending(h, hosted_this_cpu(), ptep, old);
 	pthread_mutex_unlock(&h->mmu_lock);
 }

@@ -527,8 +527,8 @@ static void use_everything(struct world *w, struct mmk_task *child, int fd)
 	STEP(mmk_sys_munmap(t, f, WHOLE * PAGE));
 }
 
-/* Run it with the nth effective invalidation left out (0: none). Number of violations. */
-static unsigned run_sabotaged(uint64_t nth)
+/* The scenario in a world of its own, with one invalidation or one break left out. */
+static unsigned run_sabotaged_with(uint64_t nth, bool (*skip_break)(void *))
 {
 	struct world *w = world_new(NULL);
 	struct mmk_task child = {0};
@@ -538,14 +538,22 @@ static unsigned run_sabotaged(uint64_t nth)
 	hosted_on_violation(w->h, count_violation, NULL);
 	hosted_machine(w->h)->tlbi_va = sabotaged_va;
 	hosted_machine(w->h)->tlbi_asid = sabotaged_asid;
+	hosted_machine(w->h)->skip_break = skip_break;
 	use_everything(w, &child, fd);
 	if (child.mm)
 		hosted_exit(w->h, &child);
 	hosted_machine(w->h)->tlbi_va = hosted_machine_ops.tlbi_va;
 	hosted_machine(w->h)->tlbi_asid = hosted_machine_ops.tlbi_asid;
-	w->unchecked = nth != 0;
+	hosted_machine(w->h)->skip_break = NULL;
+	w->unchecked = nth || skip_break;
 	world_end(w);
 	return saboteur.violations;
+}
+
+/* With the nth effective invalidation left out (0: none). Number of violations. */
+static unsigned run_sabotaged(uint64_t nth)
+{
+	return run_sabotaged_with(nth, NULL);
 }
 
 static void each_missing_invalidation_fails_the_scenario(void **state)
@@ -561,20 +569,35 @@ static void each_missing_invalidation_fails_the_scenario(void **state)
 				 (unsigned long long)n, (unsigned long long)all);
 }
 
-#ifdef MMK_TEST_HOOKS
-extern bool mmk_test_skip_break;
+/* ---- and made to leave out the break ---- */
 
-static void a_missing_break_fails_the_scenario(void **state)
+static uint64_t breaks, break_to_skip;
+
+static bool skip_the_chosen_break(void *ctx)
 {
-	unsigned violations;
-
-	mmk_test_skip_break = true;
-	violations = run_sabotaged(0);
-	mmk_test_skip_break = false;
-	assert_true(violations > 0);
-	assert_int_equal(run_sabotaged(0), 0);
+	return ++breaks == break_to_skip;
 }
-#endif
+
+/* With the nth break before a make left out (0: none). Number of violations. */
+static unsigned run_without_break(uint64_t nth)
+{
+	breaks = 0;
+	break_to_skip = nth;
+	return run_sabotaged_with(0, skip_the_chosen_break);
+}
+
+static void each_missing_break_fails_the_scenario(void **state)
+{
+	uint64_t all;
+
+	assert_int_equal(run_without_break(0), 0);
+	all = breaks;
+	assert_true(all >= 8);
+	for (uint64_t n = 1; n <= all; n++)
+		if (!run_without_break(n))
+			fail_msg("break %llu of %llu can be left out and nothing notices",
+				 (unsigned long long)n, (unsigned long long)all);
+}
 
 int main(void)
 {
@@ -601,9 +624,7 @@ int main(void)
 		HAND_TEST(instructions_never_synced_are_seen),
 		HAND_TEST(a_descriptor_out_of_the_ram_is_seen),
 		cmocka_unit_test(each_missing_invalidation_fails_the_scenario),
-#ifdef MMK_TEST_HOOKS
-		cmocka_unit_test(a_missing_break_fails_the_scenario),
-#endif
+		cmocka_unit_test(each_missing_break_fails_the_scenario),
 	};
 
 	return cmocka_run_group_tests_name("tlb", tests, NULL, NULL);
