@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files without a place in any directory: pipes, sockets, eventfds. One instance holds their inodes. */
+/* Files without a place in any directory: pipes, sockets, eventfds. One instance holds their
+ * inodes. */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/printk.h"
 #include "kernel/sched/task.h"
@@ -38,7 +39,7 @@ static struct dentry *anon_dentry(const char *name, struct inode *inode)
 }
 
 int anon_file(const char *name, u32 mode, const struct file_ops *fop, void *priv, u32 flags,
-	      struct file **out)
+              struct file **out)
 {
 	struct inode *inode = inode_alloc(anon_sb, mode, NULL);
 	struct path p = {.mnt = anon_mnt};

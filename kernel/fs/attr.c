@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Attributes of inodes: reading them, changing them with Linux's rules of who may, and the calls that
- * do no more than that. Size is an attribute too: truncate(2).
+ * Attributes of inodes: reading them, changing them with Linux's rules of who may, and the calls
+ * that do no more than that. Size is an attribute too: truncate(2).
  */
 #include "kernel/fs/syscalls.h"
 #include "kernel/fs/vfs.h"
@@ -16,20 +16,20 @@ int vfs_getattr(const struct path *path, struct kstat *st)
 	if (err)
 		return err;
 	*st = (struct kstat){
-		.dev = inode->sb->dev,
-		.ino = inode->ino,
-		.mode = inode->mode,
-		.nlink = inode->nlink,
-		.uid = inode->uid,
-		.gid = inode->gid,
-		.rdev = inode->rdev,
-		.blksize = PAGE_SIZE,
-		.size = inode_size(inode),
-		.blocks = inode->blocks,
-		.atime = inode->atime,
-		.mtime = inode->mtime,
-		.ctime = inode->ctime,
-		.btime = inode->btime,
+	    .dev = inode->sb->dev,
+	    .ino = inode->ino,
+	    .mode = inode->mode,
+	    .nlink = inode->nlink,
+	    .uid = inode->uid,
+	    .gid = inode->gid,
+	    .rdev = inode->rdev,
+	    .blksize = PAGE_SIZE,
+	    .size = inode_size(inode),
+	    .blocks = inode->blocks,
+	    .atime = inode->atime,
+	    .mtime = inode->mtime,
+	    .ctime = inode->ctime,
+	    .btime = inode->btime,
 	};
 	if (inode->has_mapping && (!inode->mapping.ops || !inode->mapping.ops->read))
 		st->blocks = READ_ONCE(inode->mapping.nrpages) * (PAGE_SIZE / 512);
@@ -89,13 +89,14 @@ static int may_set(const struct inode *inode, const struct iattr *a)
 	return err;
 }
 
-/* What goes along with a change: bits that do not survive a new owner, or a mode of another group. */
+/* What goes along with a change: bits that do not survive a new owner, or a mode of another group.
+ */
 static void complete(const struct inode *inode, struct iattr *a)
 {
 	struct fs_time now = fs_now();
 
-	if ((a->valid & (ATTR_UID | ATTR_GID)) && !(a->valid & ATTR_MODE) &&
-	    !is_dir(inode) && (inode->mode & (S_ISUID | S_ISGID))) {
+	if ((a->valid & (ATTR_UID | ATTR_GID)) && !(a->valid & ATTR_MODE) && !is_dir(inode) &&
+	    (inode->mode & (S_ISUID | S_ISGID))) {
 		a->valid |= ATTR_MODE;
 		a->mode = inode->mode & ~S_ISUID;
 		if (inode->mode & 0010)
@@ -345,7 +346,7 @@ long sys_fchownat(u64 dfd, u64 upath, u64 uid, u64 gid, u64 flags)
 
 /* One of utimensat's two times. */
 static int time_attr(const struct abi_timespec *ts, u32 attr, u32 set, struct fs_time *out,
-		     u32 *valid)
+                     u32 *valid)
 {
 	if (ts->nsec == UTIME_OMIT)
 		return 0;
@@ -393,7 +394,7 @@ long sys_utimensat(u64 dfd, u64 upath, u64 utimes, u64 flags)
 		return 0;
 	if (upath) {
 		err = user_path((int)dfd, upath,
-				lookup | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &p);
+		                lookup | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &p);
 	} else {
 		if (flags)
 			return -EINVAL;

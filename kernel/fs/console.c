@@ -21,7 +21,8 @@ static void serial_write(const char *buf, size_t n)
 
 static const struct tty_backend serial_backend = {.write = serial_write};
 
-/* From the interrupt: keep the byte for the terminal's task. What finds no room is lost, as on wires. */
+/* From the interrupt: keep the byte for the terminal's task. What finds no room is lost, as on
+ * wires. */
 static void serial_received(u8 c)
 {
 	struct tty *tty = &console_tty;
@@ -86,9 +87,9 @@ static void link_room(void)
 }
 
 static const struct tty_backend link_backend = {
-	.write = link_write,
-	.winsize = hostlink_winsize,
-	.room = link_room,
+    .write = link_write,
+    .winsize = hostlink_winsize,
+    .room = link_room,
 };
 static bool link_input; /* standard input is the terminal too */
 
@@ -105,7 +106,7 @@ static bool link_has_news(void)
 	if (size_changed())
 		return true;
 	return link_input && ((hostlink_stdin_available() && tty_has_room(&link_tty)) ||
-			      (hostlink_stdin_eof() && !READ_ONCE(link_tty.hung_up)));
+	                      (hostlink_stdin_eof() && !READ_ONCE(link_tty.hung_up)));
 }
 
 /* Takes no more from the host than the terminal has room for, so nothing is lost. */
@@ -154,7 +155,7 @@ static ssize_t link_stdin_read(struct file *f, void *buf, size_t n, u64 *pos)
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
 		err = wait_event_interruptible(hostlink_stdin_wait(),
-					       hostlink_stdin_available() || hostlink_stdin_eof());
+		                               hostlink_stdin_available() || hostlink_stdin_eof());
 		if (err)
 			return err;
 	}
@@ -190,23 +191,26 @@ static u32 link_out_poll(struct file *f)
 }
 
 static const struct file_ops link_file_ops[3] = {
-	{.flags = FOP_STREAM, .read = link_stdin_read, .poll = link_stdin_poll,
-	 .ioctl = link_stdin_ioctl},
-	{.flags = FOP_STREAM, .write = link_stdout_write, .poll = link_out_poll},
-	{.flags = FOP_STREAM, .write = link_stderr_write, .poll = link_out_poll},
+    {.flags = FOP_STREAM,
+     .read = link_stdin_read,
+     .poll = link_stdin_poll,
+     .ioctl = link_stdin_ioctl},
+    {.flags = FOP_STREAM, .write = link_stdout_write, .poll = link_out_poll},
+    {.flags = FOP_STREAM, .write = link_stderr_write, .poll = link_out_poll},
 };
 
 static int link_file(unsigned n, struct file **out)
 {
 	int err = anon_file("pipe", S_IFIFO | 0600, &link_file_ops[n], NULL,
-			    n ? O_WRONLY : O_RDONLY, out);
+	                    n ? O_WRONLY : O_RDONLY, out);
 
 	if (!err)
 		(*out)->inode->fop = &link_file_ops[n]; /* for /dev/stdin and its like */
 	return err;
 }
 
-/* ------------------------------------------------------------------ standard files of the first program */
+/* ------------------------------------------------------------------ standard files of the first
+ * program */
 
 static int install_at(struct file *file, int want)
 {

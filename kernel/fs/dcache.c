@@ -15,16 +15,16 @@
 #include "kernel/sys/syscall.h"
 
 #define HASH_SIZE 2048u
-#define LRU_MAX	  2048u
+#define LRU_MAX   2048u
 
 struct spinlock dcache_lock = SPINLOCK_INIT;
 struct list_head all_supers = LIST_HEAD_INIT(all_supers);
 
 static struct dentry *hash_table[HASH_SIZE]; /* [D] */
-static LIST_HEAD(lru);			     /* [D] oldest first */
-static unsigned nr_lru;			     /* [D] */
-static struct task *shrinker;		     /* [D] frees names now, so its own dput() need not */
-static u32 last_dev;			     /* [A] */
+static LIST_HEAD(lru);                       /* [D] oldest first */
+static unsigned nr_lru;                      /* [D] */
+static struct task *shrinker;                /* [D] frees names now, so its own dput() need not */
+static u32 last_dev;                         /* [A] */
 
 char *fs_strndup(const char *s, size_t n)
 {
@@ -152,8 +152,8 @@ static void inode_free(struct inode *inode)
 }
 
 /*
- * The count reaches 0 under the super's lock, so that who walks sb->inodes (sync, the 9p index) never
- * takes one that is on its way out.
+ * The count reaches 0 under the super's lock, so that who walks sb->inodes (sync, the 9p index)
+ * never takes one that is on its way out.
  */
 void inode_put(struct inode *inode)
 {
@@ -390,7 +390,8 @@ struct dentry *d_next_child(struct dentry *dir, u64 cookie)
 	struct dentry *d, *found = NULL;
 
 	spin_lock(&dcache_lock);
-	list_for_each_entry(d, &dir->children, child) {
+	list_for_each_entry(d, &dir->children, child)
+	{
 		if (d->cookie >= cookie) {
 			revive_locked(d);
 			found = d;
@@ -439,7 +440,7 @@ static bool dput_fast(struct dentry *d)
 
 	while (refs > 1)
 		if (__atomic_compare_exchange_n(&d->refs, &refs, refs - 1, true, __ATOMIC_ACQ_REL,
-						__ATOMIC_RELAXED))
+		                                __ATOMIC_RELAXED))
 			return true;
 	return false;
 }
@@ -471,7 +472,8 @@ void dput(struct dentry *d)
 	}
 }
 
-/* Freeing a name may leave its parent unused, and so on up: that is met by the loop, not by recursion. */
+/* Freeing a name may leave its parent unused, and so on up: that is met by the loop, not by
+ * recursion. */
 void d_shrink(unsigned keep)
 {
 	for (;;) {

@@ -11,21 +11,21 @@ struct node {
 };
 
 static const struct node nodes[] = {
-	{"null", S_IFCHR | 0666, MKDEV(1, 3), NULL},
-	{"zero", S_IFCHR | 0666, MKDEV(1, 5), NULL},
-	{"full", S_IFCHR | 0666, MKDEV(1, 7), NULL},
-	{"random", S_IFCHR | 0666, MKDEV(1, 8), NULL},
-	{"urandom", S_IFCHR | 0666, MKDEV(1, 9), NULL},
-	{"tty", S_IFCHR | 0666, MKDEV(5, 0), NULL},
-	{"console", S_IFCHR | 0600, MKDEV(5, 1), NULL},
-	{"ptmx", S_IFCHR | 0666, MKDEV(5, 2), NULL}, /* no such driver: ENXIO */
-	{"ttyAMA0", S_IFCHR | 0660, MKDEV(204, 64), NULL},
-	{"hvc0", S_IFCHR | 0660, MKDEV(229, 0), NULL},
-	{"shm", S_IFDIR | 01777, 0, NULL},
-	{"fd", S_IFLNK | 0777, 0, "/proc/self/fd"},
-	{"stdin", S_IFLNK | 0777, 0, "/proc/self/fd/0"},
-	{"stdout", S_IFLNK | 0777, 0, "/proc/self/fd/1"},
-	{"stderr", S_IFLNK | 0777, 0, "/proc/self/fd/2"},
+    {"null", S_IFCHR | 0666, MKDEV(1, 3), NULL},
+    {"zero", S_IFCHR | 0666, MKDEV(1, 5), NULL},
+    {"full", S_IFCHR | 0666, MKDEV(1, 7), NULL},
+    {"random", S_IFCHR | 0666, MKDEV(1, 8), NULL},
+    {"urandom", S_IFCHR | 0666, MKDEV(1, 9), NULL},
+    {"tty", S_IFCHR | 0666, MKDEV(5, 0), NULL},
+    {"console", S_IFCHR | 0600, MKDEV(5, 1), NULL},
+    {"ptmx", S_IFCHR | 0666, MKDEV(5, 2), NULL}, /* no such driver: ENXIO */
+    {"ttyAMA0", S_IFCHR | 0660, MKDEV(204, 64), NULL},
+    {"hvc0", S_IFCHR | 0660, MKDEV(229, 0), NULL},
+    {"shm", S_IFDIR | 01777, 0, NULL},
+    {"fd", S_IFLNK | 0777, 0, "/proc/self/fd"},
+    {"stdin", S_IFLNK | 0777, 0, "/proc/self/fd/0"},
+    {"stdout", S_IFLNK | 0777, 0, "/proc/self/fd/1"},
+    {"stderr", S_IFLNK | 0777, 0, "/proc/self/fd/2"},
 };
 
 static int make_node(struct dentry *dir, const struct node *n)

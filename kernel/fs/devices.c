@@ -71,28 +71,28 @@ static s64 null_seek(struct file *f, s64 off, int whence)
 }
 
 static const struct file_ops null_ops = {
-	.read = null_read,
-	.write = null_write,
-	.llseek = null_seek,
+    .read = null_read,
+    .write = null_write,
+    .llseek = null_seek,
 };
 
 static const struct file_ops zero_ops = {
-	.mm = {.mmap = mmk_zero_mmap},
-	.read = zero_read,
-	.write = null_write,
-	.llseek = null_seek,
+    .mm = {.mmap = mmk_zero_mmap},
+    .read = zero_read,
+    .write = null_write,
+    .llseek = null_seek,
 };
 
 static const struct file_ops full_ops = {
-	.read = zero_read,
-	.write = full_write,
-	.llseek = null_seek,
+    .read = zero_read,
+    .write = full_write,
+    .llseek = null_seek,
 };
 
 static const struct file_ops random_ops = {
-	.read = random_read,
-	.write = null_write,
-	.llseek = null_seek,
+    .read = random_read,
+    .write = null_write,
+    .llseek = null_seek,
 };
 
 int devices_init(void)

@@ -82,8 +82,8 @@ long sys_mkdirat(u64 dfd, u64 upath, u64 mode)
 	if (!err && !dir->inode->op->mkdir)
 		err = -EPERM;
 	if (!err)
-		err = created(n, dir->inode->op->mkdir(dir, n->d,
-						       S_IFDIR | ((u32)mode & 01777 & ~fs_umask())));
+		err = created(n, dir->inode->op->mkdir(
+		                     dir, n->d, S_IFDIR | ((u32)mode & 01777 & ~fs_umask())));
 	name_free(n);
 	return err;
 }
@@ -163,8 +163,8 @@ static int do_link(const struct path *old, struct name *n)
 		return -EPERM;
 	mutex_lock(&inode->lock);
 	err = inode->nlink || (inode->flags & INODE_LINKABLE)
-		      ? op->link(old->dentry, n->dir.dentry, n->d)
-		      : -ENOENT;
+	          ? op->link(old->dentry, n->dir.dentry, n->d)
+	          : -ENOENT;
 	mutex_unlock(&inode->lock);
 	return created(n, err);
 }
@@ -180,7 +180,8 @@ long sys_linkat(u64 odfd, u64 opath, u64 ndfd, u64 npath, u64 flags)
 		return -EINVAL;
 	if ((flags & AT_EMPTY_PATH) && !capable(CAP_DAC_READ_SEARCH))
 		return -ENOENT;
-	err = user_path((int)odfd, opath, lookup | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &old);
+	err =
+	    user_path((int)odfd, opath, lookup | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &old);
 	if (err)
 		return err;
 	err = begin_create((int)ndfd, npath, false, &n);
@@ -341,8 +342,8 @@ static int rename_allowed(const struct rename *r)
 	if (!err && is_dir(r->od->inode) && r->odir.dentry != r->ndir.dentry)
 		err = inode_permission(r->od->inode, MAY_WRITE);
 	if (!err && (mount_name_busy(r->odir.dentry, r->olast.name, r->olast.len) ||
-		     mount_name_busy(r->ndir.dentry, r->nlast.name, r->nlast.len) ||
-		     (r->nd->inode && mount_at(r->nd))))
+	             mount_name_busy(r->ndir.dentry, r->nlast.name, r->nlast.len) ||
+	             (r->nd->inode && mount_at(r->nd))))
 		err = -EBUSY;
 	return err;
 }
@@ -408,7 +409,7 @@ static int rename_found(struct rename *r)
 		return -EXDEV;
 	if (r->olast.dot || r->olast.dotdot || r->nlast.dot || r->nlast.dotdot)
 		return r->flags & RENAME_NOREPLACE && (r->nlast.dot || r->nlast.dotdot) ? -EEXIST
-											: -EBUSY;
+		                                                                        : -EBUSY;
 	lock_both(r->odir.dentry, r->ndir.dentry);
 	err = rename_locked(r);
 	unlock_both(r->odir.dentry, r->ndir.dentry);

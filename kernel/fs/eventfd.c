@@ -86,8 +86,7 @@ static u32 eventfd_poll(struct file *f)
 	struct eventfd *e = f->priv;
 	u64 count = READ_ONCE(e->count);
 
-	return (count ? POLLIN | POLLRDNORM : 0) |
-	       (count < ~(u64)0 - 1 ? POLLOUT | POLLWRNORM : 0);
+	return (count ? POLLIN | POLLRDNORM : 0) | (count < ~(u64)0 - 1 ? POLLOUT | POLLWRNORM : 0);
 }
 
 static void eventfd_release(struct file *f)
@@ -103,12 +102,12 @@ static int eventfd_info(struct file *f, char *buf, size_t size)
 }
 
 static const struct file_ops eventfd_ops = {
-	.flags = FOP_STREAM,
-	.read = eventfd_read,
-	.write = eventfd_write,
-	.poll = eventfd_poll,
-	.release = eventfd_release,
-	.fdinfo = eventfd_info,
+    .flags = FOP_STREAM,
+    .read = eventfd_read,
+    .write = eventfd_write,
+    .poll = eventfd_poll,
+    .release = eventfd_release,
+    .fdinfo = eventfd_info,
 };
 
 long sys_eventfd2(u64 count, u64 flags)
@@ -127,7 +126,7 @@ long sys_eventfd2(u64 count, u64 flags)
 	e->count = (u32)count;
 	e->semaphore = (flags & EFD_SEMAPHORE) != 0;
 	err = anon_file("anon_inode:[eventfd]", 0600, &eventfd_ops, e,
-			O_RDWR | ((u32)flags & O_NONBLOCK), &f);
+	                O_RDWR | ((u32)flags & O_NONBLOCK), &f);
 	if (err) {
 		fs_free(e);
 		return err;

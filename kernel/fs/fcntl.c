@@ -13,7 +13,7 @@ static void set_flags(struct file *f, u32 mask, u32 value)
 	u32 old = __atomic_load_n(&f->flags, __ATOMIC_RELAXED);
 
 	while (!__atomic_compare_exchange_n(&f->flags, &old, (old & ~mask) | (value & mask), true,
-					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 }
 

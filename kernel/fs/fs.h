@@ -22,11 +22,13 @@ struct wait_queue;
 
 /* ------------------------------------------------------------------ boot and power off */
 
-/* Caches, devices, an empty root tmpfs with /dev, /proc and /sys in it. Once, before any task needs files. */
+/* Caches, devices, an empty root tmpfs with /dev, /proc and /sys in it. Once, before any task needs
+ * files. */
 int vfs_init(void);
 /*
- * Unpack a newc cpio (several, one after the other, zero padding between them) into the root. -EINVAL for a
- * bad or truncated archive, which has been told on the console; what came before stays.
+ * Unpack a newc cpio (several, one after the other, zero padding between them) into the root.
+ * -EINVAL for a bad or truncated archive, which has been told on the console; what came before
+ * stays.
  */
 int initramfs_unpack(const void *data, size_t size);
 /*
@@ -39,18 +41,21 @@ int vfs_mount_9p(const char *tag, const char *path);
 /* Write everything back. Before power off. */
 int vfs_sync_all(void);
 
-/* Open /dev/console as 0, 1, 2 of the calling task; and make it its controlling terminal when `ctty`. */
+/* Open /dev/console as 0, 1, 2 of the calling task; and make it its controlling terminal when
+ * `ctty`. */
 int fs_open_console(bool ctty);
-/* 0, 1, 2 of the calling task over the host link; bit n of tty_mask: descriptor n is a terminal there. */
+/* 0, 1, 2 of the calling task over the host link; bit n of tty_mask: descriptor n is a terminal
+ * there. */
 int fs_open_hostlink(unsigned tty_mask);
 
-/* ------------------------------------------------------------------ of a task: CLONE_FILES, CLONE_FS */
+/* ------------------------------------------------------------------ of a task: CLONE_FILES,
+ * CLONE_FS */
 
-struct files *files_new(void);			  /* empty; NULL without memory */
-struct files *files_get(struct files *files);	  /* share */
-struct files *files_dup(struct files *files);	  /* copy; NULL without memory */
-void files_put(struct files *files);		  /* the last one closes all; NULL is fine */
-void files_close_on_exec(struct files *files);	  /* execve */
+struct files *files_new(void);                 /* empty; NULL without memory */
+struct files *files_get(struct files *files);  /* share */
+struct files *files_dup(struct files *files);  /* copy; NULL without memory */
+void files_put(struct files *files);           /* the last one closes all; NULL is fine */
+void files_close_on_exec(struct files *files); /* execve */
 
 struct fs *fs_new(void); /* root and cwd "/", umask 022 */
 struct fs *fs_get(struct fs *fs);
@@ -61,13 +66,15 @@ int fs_chdir(const char *path);
 
 /* ------------------------------------------------------------------ files */
 
-/* The file of descriptor fd of the calling task, with a reference; NULL: EBADF (O_PATH ones too). */
+/* The file of descriptor fd of the calling task, with a reference; NULL: EBADF (O_PATH ones too).
+ */
 struct file *fget(int fd);
 /* The same, O_PATH ones as well. */
 struct file *fget_raw(int fd);
 struct file *file_get(struct file *file);
 void fput(struct file *file);
-/* Put a file (its reference goes along) at a free descriptor >= from; cloexec. fd or -EMFILE, -ENOMEM (the reference stays the caller's). */
+/* Put a file (its reference goes along) at a free descriptor >= from; cloexec. fd or -EMFILE,
+ * -ENOMEM (the reference stays the caller's). */
 int fd_install(struct file *file, int from, bool cloexec);
 int fd_close(int fd);
 
@@ -90,7 +97,8 @@ void file_owner(struct file *file, u32 *mode, u32 *uid, u32 *gid);
 /* The core's part of it and back. */
 struct mmk_file *file_to_mmk(struct file *file);
 struct file *mmk_to_file(struct mmk_file *mf);
-/* Absolute path as the calling task sees it, " (deleted)" appended where it is gone. Length or -errno (-ENAMETOOLONG). */
+/* Absolute path as the calling task sees it, " (deleted)" appended where it is gone. Length or
+ * -errno (-ENAMETOOLONG). */
 int file_path(struct file *file, char *buf, size_t size);
 
 /* A file of the kernel's own kind (pidfd, timerfd, ...): see anon_file() in kernel/fs/vfs.h. */
@@ -115,10 +123,12 @@ u64 random_u64(void);
 /* Something that poll(2) may wait for has changed: call it after every such change. Any context. */
 void poll_notify(void);
 
-/* ------------------------------------------------------------------ terminals: what exit and setsid tell */
+/* ------------------------------------------------------------------ terminals: what exit and
+ * setsid tell */
 
 struct tty;
-/* The session leader of session `sid` ends: its terminal is nobody's, its foreground group gets SIGHUP and SIGCONT. */
+/* The session leader of session `sid` ends: its terminal is nobody's, its foreground group gets
+ * SIGHUP and SIGCONT. */
 void tty_session_exit(int sid);
 /* Numbers for /proc/PID/stat: tty_nr and tpgid (0 and -1 without a terminal). */
 void tty_session_numbers(int sid, int *tty_nr, int *tpgid);

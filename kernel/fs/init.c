@@ -43,8 +43,8 @@ static bool exists(const char *path)
 }
 
 /*
- * On a root that is a directory of the host nothing can be expected to mount these: it is done here.
- * Its own /tmp, where it has one, stays the host's.
+ * On a root that is a directory of the host nothing can be expected to mount these: it is done
+ * here. Its own /tmp, where it has one, stays the host's.
  */
 static void mount_defaults(void)
 {

@@ -13,8 +13,22 @@
 #define HEADER_SIZE 110u
 #define MAX_LINKS   1024u
 
-enum { F_INO, F_MODE, F_UID, F_GID, F_NLINK, F_MTIME, F_SIZE, F_DEVMAJ, F_DEVMIN, F_RDEVMAJ,
-       F_RDEVMIN, F_NAMESIZE, F_CHECK, NR_FIELDS };
+enum {
+	F_INO,
+	F_MODE,
+	F_UID,
+	F_GID,
+	F_NLINK,
+	F_MTIME,
+	F_SIZE,
+	F_DEVMAJ,
+	F_DEVMIN,
+	F_RDEVMAJ,
+	F_RDEVMIN,
+	F_NAMESIZE,
+	F_CHECK,
+	NR_FIELDS
+};
 
 /* The first name of a file that has more. */
 struct seen {
@@ -95,7 +109,8 @@ static void skip_padding(struct unpack *u)
 
 /* ------------------------------------------------------------------ making files */
 
-/* The directory and the name of a record, locked for a change, an older file of that name removed. */
+/* The directory and the name of a record, locked for a change, an older file of that name removed.
+ */
 static int place(const char *path, struct path *dir, struct last_name *last, struct dentry **d)
 {
 	int err = path_parent(AT_FDCWD, path, LOOKUP_KERNEL, dir, last);
@@ -103,9 +118,8 @@ static int place(const char *path, struct path *dir, struct last_name *last, str
 	if (err)
 		return err;
 	mutex_lock(&dir->dentry->inode->lock);
-	err = last->dot || last->dotdot
-		      ? -EEXIST
-		      : lookup_locked(dir->dentry, last->name, last->len, d);
+	err = last->dot || last->dotdot ? -EEXIST
+	                                : lookup_locked(dir->dentry, last->name, last->len, d);
 	if (err) {
 		mutex_unlock(&dir->dentry->inode->lock);
 		path_put(dir);
@@ -122,13 +136,15 @@ static void set_owner(struct inode *inode, const struct unpack *u)
 }
 
 /* A later file takes the place of an earlier one, unless both are directories. */
-static int clear_place(struct dentry *dir, struct dentry **d, const struct last_name *last, u32 mode)
+static int clear_place(struct dentry *dir, struct dentry **d, const struct last_name *last,
+                       u32 mode)
 {
 	int err;
 
 	if (!(*d)->inode || (is_dir((*d)->inode) && S_ISDIR(mode)))
 		return 0;
-	err = is_dir((*d)->inode) ? dir->inode->op->rmdir(dir, *d) : dir->inode->op->unlink(dir, *d);
+	err =
+	    is_dir((*d)->inode) ? dir->inode->op->rmdir(dir, *d) : dir->inode->op->unlink(dir, *d);
 	if (err)
 		return err;
 	d_drop(*d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks on files: fcntl(2)'s of ranges (owned by the process, that is its descriptor table, or by the
- * open file), and flock(2)'s of whole files.
+ * Locks on files: fcntl(2)'s of ranges (owned by the process, that is its descriptor table, or by
+ * the open file), and flock(2)'s of whole files.
  *
  * All locks of an inode are on its list, under one spinlock; who has to wait waits on one queue and
  * looks again whenever any lock goes.
@@ -14,8 +14,8 @@
 struct lock {
 	struct list_head node;
 	const void *owner; /* struct files, or struct file */
-	u64 start, end;	   /* both inclusive */
-	s16 type;	   /* F_RDLCK, F_WRLCK */
+	u64 start, end;    /* both inclusive */
+	s16 type;          /* F_RDLCK, F_WRLCK */
 	bool flock;
 	s32 pid;
 };
@@ -34,10 +34,10 @@ static struct lock *conflict(struct inode *inode, const struct lock *l)
 {
 	struct lock *o;
 
-	list_for_each_entry(o, &inode->locks, node)
-		if (o->flock == l->flock && o->owner != l->owner && overlap(o, l) &&
-		    (o->type == F_WRLCK || l->type == F_WRLCK))
-			return o;
+	list_for_each_entry(o, &inode->locks,
+	                    node) if (o->flock == l->flock && o->owner != l->owner &&
+	                              overlap(o, l) &&
+	                              (o->type == F_WRLCK || l->type == F_WRLCK)) return o;
 	return NULL;
 }
 
@@ -61,7 +61,8 @@ static void cut(struct inode *inode, const struct lock *l, struct lock **spare)
 {
 	struct lock *o, *tmp;
 
-	list_for_each_entry_safe(o, tmp, &inode->locks, node) {
+	list_for_each_entry_safe(o, tmp, &inode->locks, node)
+	{
 		if (o->flock != l->flock || o->owner != l->owner || !overlap(o, l))
 			continue;
 		if (o->start < l->start && o->end > l->end) {
@@ -88,7 +89,8 @@ static void insert(struct inode *inode, struct lock *l)
 {
 	struct lock *o, *tmp;
 
-	list_for_each_entry_safe(o, tmp, &inode->locks, node) {
+	list_for_each_entry_safe(o, tmp, &inode->locks, node)
+	{
 		if (o->flock != l->flock || o->owner != l->owner || o->type != l->type)
 			continue;
 		if (o->end + 1 == l->start && o->end != ~(u64)0)
@@ -134,7 +136,7 @@ static int set_lock(struct inode *inode, const struct lock *wanted, bool wait)
 		if (err != -EAGAIN || !wait)
 			break;
 		err = (int)wait_event_interruptible(
-			&locks_wq, __atomic_load_n(&locks_gen, __ATOMIC_ACQUIRE) != gen);
+		    &locks_wq, __atomic_load_n(&locks_gen, __ATOMIC_ACQUIRE) != gen);
 	}
 	fs_free(l);
 	fs_free(spare);
@@ -269,7 +271,8 @@ static void drop_owner(struct inode *inode, const void *owner)
 	if (list_empty(&inode->locks))
 		return;
 	spin_lock(&locks_lock);
-	list_for_each_entry_safe(o, tmp, &inode->locks, node) {
+	list_for_each_entry_safe(o, tmp, &inode->locks, node)
+	{
 		if (o->owner == owner) {
 			drop_one(o);
 			any = true;
@@ -303,9 +306,8 @@ int port_locks_verify(void *ctx, struct mmk_task *task, struct mmk_file *mf)
 	int err = 0;
 
 	spin_lock(&locks_lock);
-	list_for_each_entry(o, &inode->locks, node)
-		if (!o->flock && o->owner != current->files && o->owner != mmk_to_file(mf))
-			err = -EAGAIN;
+	list_for_each_entry(o, &inode->locks, node) if (!o->flock && o->owner != current->files &&
+	                                                o->owner != mmk_to_file(mf)) err = -EAGAIN;
 	spin_unlock(&locks_lock);
 	return err;
 }

@@ -2,9 +2,9 @@
 /*
  * The table of mounts, and mount(2) and umount2(2).
  *
- * A mount says: in mount `parent`, in directory `dir`, the name `name` is the root of this instance.
- * Names are looked up here before the directory is asked, so the directory need not have such an
- * entry. Later mounts hide earlier ones at the same place.
+ * A mount says: in mount `parent`, in directory `dir`, the name `name` is the root of this
+ * instance. Names are looked up here before the directory is asked, so the directory need not have
+ * such an entry. Later mounts hide earlier ones at the same place.
  */
 #include "kernel/fs/syscalls.h"
 #include "kernel/fs/vfs.h"
@@ -17,7 +17,7 @@ struct spinlock mount_lock = SPINLOCK_INIT;
 struct path vfs_root;
 
 static LIST_HEAD(mounts); /* mount_lock; in order of their making */
-static int last_id;	  /* mount_lock */
+static int last_id;       /* mount_lock */
 
 struct mount *mnt_get(struct mount *m)
 {
@@ -68,9 +68,8 @@ struct mount *mount_lookup(struct mount *mnt, struct dentry *dir, const char *na
 	struct mount *m, *found = NULL;
 
 	spin_lock(&mount_lock);
-	list_for_each_entry(m, &mounts, node)
-		if (m->dir == dir && m->parent == mnt && name_is(m, name, len))
-			found = m;
+	list_for_each_entry(m, &mounts, node) if (m->dir == dir && m->parent == mnt &&
+	                                          name_is(m, name, len)) found = m;
 	if (found)
 		mnt_get(found);
 	spin_unlock(&mount_lock);
@@ -83,9 +82,8 @@ bool mount_name_busy(struct dentry *dir, const char *name, size_t len)
 	struct mount *m;
 
 	spin_lock(&mount_lock);
-	list_for_each_entry(m, &mounts, node)
-		if (m->dir == dir && name_is(m, name, len))
-			busy = true;
+	list_for_each_entry(m, &mounts, node) if (m->dir == dir && name_is(m, name, len)) busy =
+	    true;
 	spin_unlock(&mount_lock);
 	return busy;
 }
@@ -96,9 +94,7 @@ bool mount_at(struct dentry *d)
 	struct mount *m;
 
 	spin_lock(&mount_lock);
-	list_for_each_entry(m, &mounts, node)
-		if (m->dir == d || m->root == d)
-			busy = true;
+	list_for_each_entry(m, &mounts, node) if (m->dir == d || m->root == d) busy = true;
 	spin_unlock(&mount_lock);
 	return busy;
 }
@@ -125,7 +121,8 @@ bool mount_virtual_nth(struct mount *mnt, struct dentry *dir, unsigned n, char *
 	struct mount *m;
 
 	spin_lock(&mount_lock);
-	list_for_each_entry(m, &mounts, node) {
+	list_for_each_entry(m, &mounts, node)
+	{
 		if (m->dir != dir || m->parent != mnt || !m->is_virtual || n--)
 			continue;
 		strlcpy(name, m->name, FS_NAME_MAX + 1);
@@ -141,7 +138,7 @@ bool mount_virtual_nth(struct mount *mnt, struct dentry *dir, unsigned n, char *
 
 /* sb's and root's references are taken over when this succeeds. */
 static struct mount *mount_alloc(struct super *sb, struct dentry *root, const char *source,
-				 u32 flags)
+                                 u32 flags)
 {
 	struct mount *m = fs_zalloc(sizeof(*m));
 
@@ -160,7 +157,8 @@ static struct mount *mount_alloc(struct super *sb, struct dentry *root, const ch
 	return m;
 }
 
-/* Into the table; its first reference is the table's. name and the references in `at` are taken over. */
+/* Into the table; its first reference is the table's. name and the references in `at` are taken
+ * over. */
 static void mount_attach(struct mount *m, struct path *at, char *name, bool is_virtual)
 {
 	spin_lock(&mount_lock);
@@ -189,8 +187,8 @@ static void mount_detach(struct mount *m)
 }
 
 /*
- * Where a mount on `path` has to be entered: the directory and the name. Of the root of a mount it is
- * the place of that one, so that the later hides the earlier.
+ * Where a mount on `path` has to be entered: the directory and the name. Of the root of a mount it
+ * is the place of that one, so that the later hides the earlier.
  */
 static int mount_place(const struct path *path, struct path *at, char **name)
 {
@@ -360,7 +358,7 @@ static int new_super(const char *type, const char *source, char *data, struct su
 }
 
 static int do_new_mount(const char *type, const char *source, const struct path *at, u32 flags,
-			char *data)
+                        char *data)
 {
 	struct super *sb;
 	struct mount *m;
@@ -445,7 +443,7 @@ static int do_remount(const struct path *at, u32 flags)
 }
 
 static int do_mount(const char *source, const struct path *at, const char *type, u32 flags,
-		    char *data)
+                    char *data)
 {
 	struct path from;
 	int err;
@@ -511,9 +509,7 @@ static bool mount_busy(struct mount *m)
 	struct mount *c;
 
 	spin_lock(&mount_lock);
-	list_for_each_entry(c, &mounts, node)
-		if (c->parent == m)
-			busy = true;
+	list_for_each_entry(c, &mounts, node) if (c->parent == m) busy = true;
 	spin_unlock(&mount_lock);
 	return busy;
 }
@@ -524,9 +520,7 @@ static struct mount *mount_child(struct mount *m)
 	struct mount *c, *found = NULL;
 
 	spin_lock(&mount_lock);
-	list_for_each_entry(c, &mounts, node)
-		if (c->parent == m)
-			found = c;
+	list_for_each_entry(c, &mounts, node) if (c->parent == m) found = c;
 	if (found)
 		mnt_get(found);
 	spin_unlock(&mount_lock);
@@ -589,15 +583,15 @@ static size_t show_one(struct mount *m, const char *at, char *buf, size_t size, 
 	char flags[48];
 
 	scnprintf(flags, sizeof(flags), "%s%s%s%s", rw, m->flags & MNT_NOSUID ? ",nosuid" : "",
-		  m->flags & MNT_NODEV ? ",nodev" : "", m->flags & MNT_NOEXEC ? ",noexec" : "");
+	          m->flags & MNT_NODEV ? ",nodev" : "", m->flags & MNT_NOEXEC ? ",noexec" : "");
 	if (m->sb->op->options)
 		m->sb->op->options(m->sb, options, sizeof(options));
 	if (!info)
 		return (size_t)scnprintf(buf, size, "%s %s %s %s,relatime%s 0 0\n", m->source, at,
-					 m->sb->type, flags, options);
+		                         m->sb->type, flags, options);
 	return (size_t)scnprintf(buf, size, "%d %d %u:%u / %s %s,relatime - %s %s rw%s\n", m->id,
-				 m->parent ? m->parent->id : m->id, MAJOR(m->sb->dev),
-				 MINOR(m->sb->dev), at, flags, m->sb->type, m->source, options);
+	                         m->parent ? m->parent->id : m->id, MAJOR(m->sb->dev),
+	                         MINOR(m->sb->dev), at, flags, m->sb->type, m->source, options);
 }
 
 /* The n-th mount with a reference. */
@@ -606,7 +600,8 @@ static struct mount *mount_nth(unsigned n)
 	struct mount *m, *found = NULL;
 
 	spin_lock(&mount_lock);
-	list_for_each_entry(m, &mounts, node) {
+	list_for_each_entry(m, &mounts, node)
+	{
 		if (n--)
 			continue;
 		found = mnt_get(m);

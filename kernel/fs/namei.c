@@ -15,12 +15,12 @@
 #define MAX_LINKS 40
 
 struct walk {
-	struct path at;	  /* with references */
+	struct path at;   /* with references */
 	struct path root; /* with references */
 	const char *rest; /* what is left of the text */
-	char *text;	  /* allocated, when links have been followed */
+	char *text;       /* allocated, when links have been followed */
 	unsigned links;
-	bool kernel;	  /* no permission checks */
+	bool kernel; /* no permission checks */
 };
 
 /* ------------------------------------------------------------------ permission */
@@ -86,7 +86,8 @@ int dir_may_delete(const struct path *dir, const struct dentry *d)
 
 /* ------------------------------------------------------------------ one name */
 
-/* A name that the tree knows, still true? Stale ones are taken out. With a reference, NULL, or -errno in *err. */
+/* A name that the tree knows, still true? Stale ones are taken out. With a reference, NULL, or
+ * -errno in *err. */
 static struct dentry *known_name(struct dentry *dir, const char *name, size_t len, int *err)
 {
 	struct dentry *d = d_lookup(dir, name, len);
@@ -524,11 +525,11 @@ static int create_locked(struct walk *w, struct dentry *d, u32 mode)
 }
 
 /*
- * O_CREAT: find or make the name. 0 with *out set and *created; a link is handed back like any other
- * thing found.
+ * O_CREAT: find or make the name. 0 with *out set and *created; a link is handed back like any
+ * other thing found.
  */
-static int find_or_create(struct walk *w, const struct last_name *last, u32 mode,
-			  struct path *out, bool *created)
+static int find_or_create(struct walk *w, const struct last_name *last, u32 mode, struct path *out,
+                          bool *created)
 {
 	struct dentry *dir = w->at.dentry, *d;
 	int err;
@@ -553,7 +554,7 @@ static int find_or_create(struct walk *w, const struct last_name *last, u32 mode
 
 /* One round: to the last component and what it is. *again: it was a link, now followed. */
 static int open_round(struct walk *w, struct last_name *last, u32 flags, u32 mode, bool *created,
-		      bool *again)
+                      bool *again)
 {
 	bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
 	struct path next;
@@ -590,7 +591,7 @@ static int open_round(struct walk *w, struct last_name *last, u32 flags, u32 mod
 }
 
 int path_open(int dfd, const char *path, u32 flags, u32 mode, u32 lookup, struct path *out,
-	      bool *created)
+              bool *created)
 {
 	struct last_name *last = fs_alloc(sizeof(*last));
 	struct walk w;

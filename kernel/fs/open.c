@@ -59,7 +59,8 @@ static int open_o_path(const struct path *path, u32 flags, struct file **out)
 	struct file *f;
 
 	if ((flags & O_DIRECTORY) && !is_dir(path->dentry->inode))
-		return S_ISLNK(path->dentry->inode->mode) && (flags & O_NOFOLLOW) ? -ELOOP : -ENOTDIR;
+		return S_ISLNK(path->dentry->inode->mode) && (flags & O_NOFOLLOW) ? -ELOOP
+		                                                                  : -ENOTDIR;
 	f = file_alloc(path, flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW));
 	if (!f)
 		return -ENOMEM;
@@ -88,7 +89,8 @@ int file_open_path(const struct path *path, u32 flags, struct file **out)
 	} else {
 		err = 0;
 	}
-	/* Every byte goes through the page cache: only where that is all there is may it be called direct. */
+	/* Every byte goes through the page cache: only where that is all there is may it be called
+	 * direct. */
 	if (!err && (flags & O_DIRECT) && S_ISREG(inode->mode) &&
 	    (!inode->has_mapping || inode->mapping.ops))
 		err = -EINVAL;
@@ -191,7 +193,8 @@ int file_open(const char *path, u32 flags, u32 mode, struct file **out)
 
 #define O_KNOWN                                                                                    \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |      \
-	 O_ASYNC | O_TMPFILE | O_NOFOLLOW | O_DIRECT | O_LARGEFILE | O_NOATIME | O_CLOEXEC | O_PATH)
+	 O_ASYNC | O_TMPFILE | O_NOFOLLOW | O_DIRECT | O_LARGEFILE | O_NOATIME | O_CLOEXEC |       \
+	 O_PATH)
 
 long sys_openat(u64 dfd, u64 upath, u64 uflags, u64 mode)
 {

@@ -12,7 +12,7 @@
 
 #define P9_NOFID 0xffffffffu
 #define P9_MSIZE 262144u
-#define P9_SG	 60u /* pieces of one transfer */
+#define P9_SG    60u /* pieces of one transfer */
 #define P9_INDEX 256u
 
 struct p9_qid {
@@ -28,13 +28,13 @@ struct p9_attr {
 	struct fs_time atime, mtime, ctime, btime;
 };
 
-#define P9_SET_MODE	 0x001u
-#define P9_SET_UID	 0x002u
-#define P9_SET_GID	 0x004u
-#define P9_SET_SIZE	 0x008u
-#define P9_SET_ATIME	 0x010u
-#define P9_SET_MTIME	 0x020u
-#define P9_SET_CTIME	 0x040u
+#define P9_SET_MODE      0x001u
+#define P9_SET_UID       0x002u
+#define P9_SET_GID       0x004u
+#define P9_SET_SIZE      0x008u
+#define P9_SET_ATIME     0x010u
+#define P9_SET_MTIME     0x020u
+#define P9_SET_CTIME     0x040u
 #define P9_SET_ATIME_SET 0x080u
 #define P9_SET_MTIME_SET 0x100u
 
@@ -47,10 +47,10 @@ struct p9_setattr {
 /* One connection: a mount. */
 struct p9 {
 	struct p9_virtio *chan; /* [I] */
-	u32 msize;		/* [I] */
-	u32 next_fid;		/* [A] never used twice */
+	u32 msize;              /* [I] */
+	u32 next_fid;           /* [A] never used twice */
 	struct spinlock lock;
-	u64 tags[2];		/* lock; a bit for each in use */
+	u64 tags[2]; /* lock; a bit for each in use */
 	struct wait_queue tag_wq;
 	struct p9_inode *index[P9_INDEX]; /* super.lock; by qid path */
 };
@@ -63,13 +63,13 @@ struct p9 {
 struct p9_inode {
 	struct inode *inode;
 	struct p9_inode *next; /* super.lock; index */
-	u64 path;	       /* [I] qid.path */
+	u64 path;              /* [I] qid.path */
 	struct mutex lock;
-	u32 opens;	       /* lock; open files */
-	u32 rfid, wfid;	       /* lock for changing; open for reading, for both; P9_NOFID: not */
-	u32 writing;	       /* [A] transfers on their way to the host */
-	u32 writes;	       /* [A] how many there have been */
-	bool self_written;     /* we have changed the host's times ourselves */
+	u32 opens;         /* lock; open files */
+	u32 rfid, wfid;    /* lock for changing; open for reading, for both; P9_NOFID: not */
+	u32 writing;       /* [A] transfers on their way to the host */
+	u32 writes;        /* [A] how many there have been */
+	bool self_written; /* we have changed the host's times ourselves */
 	struct fs_time host_mtime; /* as last seen */
 	u64 host_size;
 };
@@ -92,7 +92,8 @@ static inline u32 p9_dfid(const struct dentry *d)
 	return v ? (u32)(v - 1) : P9_NOFID;
 }
 
-/* ------------------------------------------------------------------ p9_client.c: 0 or -errno, the host's own */
+/* ------------------------------------------------------------------ p9_client.c: 0 or -errno, the
+ * host's own */
 
 int p9_connect(struct p9 *p9);
 u32 p9_new_fid(struct p9 *p9);
@@ -114,13 +115,15 @@ ssize_t p9_readlink(struct p9 *p9, u32 fid, char *buf, size_t size);
 int p9_statfs(struct p9 *p9, u32 fid, struct kstatfs *st);
 int p9_fsync(struct p9 *p9, u32 fid, bool data_only);
 /* Bytes moved, at most what fits into one message; the pieces are kernel memory. */
-ssize_t p9_read(struct p9 *p9, u32 fid, u64 pos, const struct mmk_iovec *iov, unsigned n, size_t skip);
-ssize_t p9_write(struct p9 *p9, u32 fid, u64 pos, const struct mmk_iovec *iov, unsigned n, size_t skip,
-		 size_t max);
+ssize_t p9_read(struct p9 *p9, u32 fid, u64 pos, const struct mmk_iovec *iov, unsigned n,
+                size_t skip);
+ssize_t p9_write(struct p9 *p9, u32 fid, u64 pos, const struct mmk_iovec *iov, unsigned n,
+                 size_t skip, size_t max);
 /* Raw entries from offset on, into buf. */
 ssize_t p9_readdir(struct p9 *p9, u32 fid, u64 offset, void *buf, size_t size);
 
-/* ------------------------------------------------------------------ between p9_fs.c and p9_file.c */
+/* ------------------------------------------------------------------ between p9_fs.c and p9_file.c
+ */
 
 extern const struct file_ops p9_file_ops, p9_dir_file_ops;
 extern const struct mmk_mapping_ops p9_mapping_ops;

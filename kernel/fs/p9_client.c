@@ -36,13 +36,13 @@ enum {
 	TCLUNK = 120,
 };
 
-#define HEADER	     7u
-#define NOTAG	     0xffffu
-#define READ_HEADER  11u /* and the count, of Rread and Rreaddir */
-#define TX_SIZE	     (FS_PATH_MAX + 2 * FS_NAME_MAX + 64)
-#define RX_SIZE	     (FS_PATH_MAX + 64)
-#define SMALL_TX     640u
-#define SMALL_RX     256u
+#define HEADER      7u
+#define NOTAG       0xffffu
+#define READ_HEADER 11u /* and the count, of Rread and Rreaddir */
+#define TX_SIZE     (FS_PATH_MAX + 2 * FS_NAME_MAX + 64)
+#define RX_SIZE     (FS_PATH_MAX + 64)
+#define SMALL_TX    640u
+#define SMALL_RX    256u
 
 /* A request on its way; tx and rx lie behind it in one allocation. */
 struct msg {
@@ -199,7 +199,7 @@ static int check_answer(struct msg *m, u32 type)
 
 /* Fill in the header and exchange; data to send and to receive may lie elsewhere. */
 static int exchange(struct p9 *p9, struct msg *m, u32 type, const struct sg *out, u32 nout,
-		    const struct sg *in, u32 nin)
+                    const struct sg *in, u32 nin)
 {
 	size_t size = m->txlen, i;
 	u32 tag;
@@ -218,7 +218,7 @@ static int exchange(struct p9 *p9, struct msg *m, u32 type, const struct sg *out
 		size -= out[i].len;
 	m->txlen = size;
 	err = p9_virtio_request(p9->chan, m->tx, m->txlen, m->rx, m->rxmax, out, nout, in, nin,
-				&m->rxlen);
+	                        &m->rxlen);
 	if (tag != NOTAG)
 		put_tag(p9, tag);
 	if (!err) {
@@ -229,7 +229,7 @@ static int exchange(struct p9 *p9, struct msg *m, u32 type, const struct sg *out
 }
 
 static struct msg *request(struct p9 *p9, size_t txmax, size_t rxmax, u32 type, int *err,
-			   const char *fmt, va_list ap)
+                           const char *fmt, va_list ap)
 {
 	struct msg *m = msg_alloc(txmax, rxmax);
 
@@ -261,8 +261,8 @@ static int tell(struct p9 *p9, u32 type, const char *fmt, ...)
 	int err;
 
 	va_start(ap, fmt);
-	fs_free(request(p9, type == TSYMLINK ? TX_SIZE : 2 * SMALL_TX, SMALL_RX, type, &err, fmt,
-			ap));
+	fs_free(
+	    request(p9, type == TSYMLINK ? TX_SIZE : 2 * SMALL_TX, SMALL_RX, type, &err, fmt, ap));
 	va_end(ap);
 	return err;
 }
@@ -296,7 +296,7 @@ int p9_attach(struct p9 *p9, u32 fid, const char *aname, struct p9_qid *qid)
 {
 	struct msg *m;
 	int err = ask(p9, &m, TATTACH, "ddssd", fid, P9_NOFID, "root", (size_t)4, aname,
-		      strlen(aname), 0u);
+	              strlen(aname), 0u);
 
 	if (!err)
 		get_qid(m, qid);
@@ -351,7 +351,7 @@ int p9_mkdir(struct p9 *p9, u32 dfid, const char *name, u32 mode, u32 gid)
 int p9_mknod(struct p9 *p9, u32 dfid, const char *name, u32 mode, u32 rdev, u32 gid)
 {
 	return tell(p9, TMKNOD, "dsdddd", dfid, name, strlen(name), mode, MAJOR(rdev), MINOR(rdev),
-		    gid);
+	            gid);
 }
 
 int p9_symlink(struct p9 *p9, u32 dfid, const char *name, const char *target, u32 gid)
@@ -367,7 +367,7 @@ int p9_link(struct p9 *p9, u32 dfid, u32 fid, const char *name)
 int p9_renameat(struct p9 *p9, u32 odfid, const char *oname, u32 ndfid, const char *nname)
 {
 	return tell(p9, TRENAMEAT, "dsds", odfid, oname, strlen(oname), ndfid, nname,
-		    strlen(nname));
+	            strlen(nname));
 }
 
 int p9_unlinkat(struct p9 *p9, u32 dfid, const char *name, bool dir)
@@ -428,7 +428,7 @@ int p9_getattr(struct p9 *p9, u32 fid, struct p9_attr *a)
 int p9_setattr(struct p9 *p9, u32 fid, const struct p9_setattr *a)
 {
 	return tell(p9, TSETATTR, "dddddqqqqq", fid, a->valid, a->mode, a->uid, a->gid, a->size,
-		    (u64)a->atime.sec, (u64)a->atime.nsec, (u64)a->mtime.sec, (u64)a->mtime.nsec);
+	            (u64)a->atime.sec, (u64)a->atime.nsec, (u64)a->mtime.sec, (u64)a->mtime.nsec);
 }
 
 int p9_statfs(struct p9 *p9, u32 fid, struct kstatfs *st)
@@ -465,7 +465,7 @@ int p9_fsync(struct p9 *p9, u32 fid, bool data_only)
  * device: neighbours in memory are joined. Returns the bytes in them.
  */
 static size_t gather(struct sg *sg, u32 *nsg, const struct mmk_iovec *iov, unsigned n, size_t skip,
-		     size_t max)
+                     size_t max)
 {
 	size_t total = 0;
 	u32 k = 0;
@@ -502,7 +502,8 @@ static ssize_t answer_count(struct msg *m, size_t asked)
 	return m->bad || n > asked ? -EIO : (ssize_t)n;
 }
 
-ssize_t p9_read(struct p9 *p9, u32 fid, u64 pos, const struct mmk_iovec *iov, unsigned n, size_t skip)
+ssize_t p9_read(struct p9 *p9, u32 fid, u64 pos, const struct mmk_iovec *iov, unsigned n,
+                size_t skip)
 {
 	struct sg *sg = fs_alloc(P9_SG * sizeof(*sg));
 	struct msg *m = msg_alloc(64, READ_HEADER);
@@ -524,8 +525,8 @@ ssize_t p9_read(struct p9 *p9, u32 fid, u64 pos, const struct mmk_iovec *iov, un
 	return r;
 }
 
-ssize_t p9_write(struct p9 *p9, u32 fid, u64 pos, const struct mmk_iovec *iov, unsigned n, size_t skip,
-		 size_t max)
+ssize_t p9_write(struct p9 *p9, u32 fid, u64 pos, const struct mmk_iovec *iov, unsigned n,
+                 size_t skip, size_t max)
 {
 	struct sg *sg = fs_alloc(P9_SG * sizeof(*sg));
 	struct msg *m = msg_alloc(64, READ_HEADER);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bytes of files of the host: the page cache's home, opening and closing, truncation; and reading
- * directories.
+ * The bytes of files of the host: the page cache's home, opening and closing, truncation; and
+ * reading directories.
  */
 #include "kernel/fs/p9.h"
 #include "kernel/lib/printk.h"
@@ -10,9 +10,9 @@
 
 /* Linux's open flags as the protocol has them (x86's, which are the generic ones). */
 #define P9_RDONLY    0u
-#define P9_RDWR	     2u
+#define P9_RDWR      2u
 #define P9_DIRECTORY 0200000u
-#define DIR_BUF	     8192u
+#define DIR_BUF      8192u
 
 /* ------------------------------------------------------------------ the page cache's home */
 
@@ -27,7 +27,7 @@ static size_t iov_total(const struct mmk_iovec *iov, unsigned n)
 
 /* A short read means the end of the file, so ask on until it is. */
 static int64_t p9_map_read(struct mmk_mapping *m, uint64_t pos, const struct mmk_iovec *iov,
-			   unsigned n)
+                           unsigned n)
 {
 	struct inode *inode = m->host;
 	struct p9_inode *pi = p9_inode(inode);
@@ -50,7 +50,7 @@ static int64_t p9_map_read(struct mmk_mapping *m, uint64_t pos, const struct mmk
 
 /* Nothing past the end of the file is ever sent, though pages go on beyond it. */
 static int64_t p9_map_write(struct mmk_mapping *m, uint64_t pos, const struct mmk_iovec *iov,
-			    unsigned n)
+                            unsigned n)
 {
 	struct inode *inode = m->host;
 	struct p9_inode *pi = p9_inode(inode);
@@ -85,14 +85,15 @@ static int p9_map_sync(struct mmk_mapping *m)
 }
 
 const struct mmk_mapping_ops p9_mapping_ops = {
-	.read = p9_map_read,
-	.write = p9_map_write,
-	.sync = p9_map_sync,
+    .read = p9_map_read,
+    .write = p9_map_write,
+    .sync = p9_map_sync,
 };
 
 /* ------------------------------------------------------------------ truncation */
 
-/* An unlinked file cannot be truncated on the host, which would go by its name: zeros do as well. */
+/* An unlinked file cannot be truncated on the host, which would go by its name: zeros do as well.
+ */
 static int zero_tail(struct inode *inode, u64 size)
 {
 	struct p9_inode *pi = p9_inode(inode);
@@ -107,7 +108,7 @@ static int zero_tail(struct inode *inode, u64 size)
 		return -ENOMEM;
 	while (size < end && !err) {
 		ssize_t n = p9_write(p9_of(inode->sb), pi->wfid, size, &iov, 1, 0,
-				     min(end - size, (u64)iov.len));
+		                     min(end - size, (u64)iov.len));
 
 		if (n <= 0)
 			err = n ? (int)n : -EIO;
@@ -224,7 +225,8 @@ static void note_times(struct file *f)
 }
 
 /*
- * The last one out writes back. What the host would not take stays, with its fid: sync may try again.
+ * The last one out writes back. What the host would not take stays, with its fid: sync may try
+ * again.
  */
 static void p9_file_release(struct file *f)
 {
@@ -246,13 +248,13 @@ static void p9_file_release(struct file *f)
 }
 
 const struct file_ops p9_file_ops = {
-	.mm = {.mmap = mmk_generic_file_mmap},
-	.open = p9_file_open,
-	.release = p9_file_release,
-	.read = regular_read,
-	.write = regular_write,
-	.llseek = generic_llseek,
-	.fsync = regular_fsync,
+    .mm = {.mmap = mmk_generic_file_mmap},
+    .open = p9_file_open,
+    .release = p9_file_release,
+    .read = regular_read,
+    .write = regular_write,
+    .llseek = generic_llseek,
+    .fsync = regular_fsync,
 };
 
 /* ------------------------------------------------------------------ directories */
@@ -260,7 +262,7 @@ const struct file_ops p9_file_ops = {
 /* What a directory's open file keeps: its fid and the entries last received. */
 struct p9_dir {
 	u32 fid;
-	u64 next;	 /* the host's offset that the entries in buf begin at */
+	u64 next; /* the host's offset that the entries in buf begin at */
 	size_t len, at;
 	u8 buf[DIR_BUF];
 };
@@ -341,8 +343,8 @@ static int p9_dir_read(struct file *f, struct dir_ctx *ctx)
 			return -EIO;
 		e = dir->buf + dir->at;
 		offset = le(e + 13, 8);
-		if (!ctx->emit(ctx, (const char *)e + ENTRY_HEAD, le(e + 22, 2), le(e + 5, 8), e[21],
-			       offset))
+		if (!ctx->emit(ctx, (const char *)e + ENTRY_HEAD, le(e + 22, 2), le(e + 5, 8),
+		               e[21], offset))
 			return 0;
 		ctx->pos = offset;
 		dir->at += ENTRY_HEAD + le(e + 22, 2);
@@ -351,9 +353,9 @@ static int p9_dir_read(struct file *f, struct dir_ctx *ctx)
 }
 
 const struct file_ops p9_dir_file_ops = {
-	.open = p9_dir_open,
-	.release = p9_dir_release,
-	.readdir = p9_dir_read,
-	.llseek = generic_llseek,
-	.fsync = NULL,
+    .open = p9_dir_open,
+    .release = p9_dir_release,
+    .readdir = p9_dir_read,
+    .llseek = generic_llseek,
+    .fsync = NULL,
 };

@@ -21,7 +21,8 @@ static struct p9_inode **index_slot(struct super *sb, u64 path)
 	return &p9_of(sb)->index[(path ^ path >> 16) % P9_INDEX];
 }
 
-/* With a reference, or NULL. super.lock is held; an inode at its end (refs 0) is as good as gone. */
+/* With a reference, or NULL. super.lock is held; an inode at its end (refs 0) is as good as gone.
+ */
 static struct inode *index_find(struct super *sb, u64 path, u32 mode)
 {
 	struct p9_inode *pi;
@@ -67,12 +68,12 @@ static struct inode *new_inode(struct super *sb, const struct p9_attr *a)
 	mutex_init(&pi->lock);
 	inode->priv = pi;
 	inode->ino = a->qid.path;
-	inode->rdev = MKDEV((u32)(a->rdev >> 8) & 0xfff,
-			    (u32)((a->rdev & 0xff) | (a->rdev >> 12 & 0xfff00)));
+	inode->rdev =
+	    MKDEV((u32)(a->rdev >> 8) & 0xfff, (u32)((a->rdev & 0xff) | (a->rdev >> 12 & 0xfff00)));
 	inode->fop = special_ops(a->mode, &p9_file_ops, &p9_dir_file_ops);
 	inode->op = S_ISDIR(a->mode)   ? &p9_dir_ops
-		    : S_ISLNK(a->mode) ? &p9_link_ops
-				       : &p9_file_inode_ops;
+	            : S_ISLNK(a->mode) ? &p9_link_ops
+	                               : &p9_file_inode_ops;
 	inode->mapping.i_size = a->size;
 	pi->host_size = a->size;
 	pi->host_mtime = a->mtime;
@@ -143,8 +144,7 @@ static void reload(struct inode *inode, const struct p9_attr *a)
 
 	if (!changed_elsewhere(inode, a))
 		return;
-	if (a->size != inode_size(inode) &&
-	    mmk_mapping_truncate(&inode->mapping, a->size))
+	if (a->size != inode_size(inode) && mmk_mapping_truncate(&inode->mapping, a->size))
 		return; /* tried again at the next look */
 	mmk_mapping_invalidate(&inode->mapping);
 	pi->host_size = a->size;
@@ -163,8 +163,7 @@ void p9_update(struct inode *inode, const struct p9_attr *a, bool locked)
 		if (!locked)
 			mutex_unlock(&inode->lock);
 	}
-	ours = inode->has_mapping &&
-	       (READ_ONCE(inode->mapping.nrdirty) || READ_ONCE(pi->writing));
+	ours = inode->has_mapping && (READ_ONCE(inode->mapping.nrdirty) || READ_ONCE(pi->writing));
 	inode->mode = a->mode;
 	inode->uid = a->uid;
 	inode->gid = a->gid;
@@ -301,20 +300,22 @@ static int p9_create(struct dentry *dir, struct dentry *d, u32 mode)
 
 static int p9_dir_mkdir(struct dentry *dir, struct dentry *d, u32 mode)
 {
-	return made(dir, d, p9_mkdir(p9_of(dir->sb), p9_dfid(dir), d->name, mode & 07777,
-				     current->cred.fsgid));
+	return made(
+	    dir, d,
+	    p9_mkdir(p9_of(dir->sb), p9_dfid(dir), d->name, mode & 07777, current->cred.fsgid));
 }
 
 static int p9_dir_mknod(struct dentry *dir, struct dentry *d, u32 mode, u32 rdev)
 {
-	return made(dir, d, p9_mknod(p9_of(dir->sb), p9_dfid(dir), d->name, mode, rdev,
-				     current->cred.fsgid));
+	return made(
+	    dir, d,
+	    p9_mknod(p9_of(dir->sb), p9_dfid(dir), d->name, mode, rdev, current->cred.fsgid));
 }
 
 static int p9_dir_symlink(struct dentry *dir, struct dentry *d, const char *target)
 {
-	return made(dir, d, p9_symlink(p9_of(dir->sb), p9_dfid(dir), d->name, target,
-				       current->cred.fsgid));
+	return made(dir, d,
+	            p9_symlink(p9_of(dir->sb), p9_dfid(dir), d->name, target, current->cred.fsgid));
 }
 
 static int p9_dir_link(struct dentry *old, struct dentry *dir, struct dentry *d)
@@ -382,7 +383,7 @@ static int p9_dir_rmdir(struct dentry *dir, struct dentry *d)
 }
 
 static int p9_dir_rename(struct dentry *odir, struct dentry *od, struct dentry *ndir,
-			 struct dentry *nd, u32 flags)
+                         struct dentry *nd, u32 flags)
 {
 	int err;
 
@@ -396,7 +397,8 @@ static int p9_dir_rename(struct dentry *odir, struct dentry *od, struct dentry *
 
 /* ------------------------------------------------------------------ changing attributes, links */
 
-/* Times are set on the host after what is still to be written, else writing would set them again. */
+/* Times are set on the host after what is still to be written, else writing would set them again.
+ */
 static int flush_before_times(struct inode *inode)
 {
 	if (!inode->has_mapping || !READ_ONCE(inode->mapping.nrdirty))
@@ -419,12 +421,12 @@ static u32 set_bits(const struct iattr *a)
 static int p9_inode_setattr(struct dentry *d, const struct iattr *a)
 {
 	struct p9_setattr s = {
-		.valid = set_bits(a),
-		.mode = a->mode & 07777,
-		.uid = a->uid,
-		.gid = a->gid,
-		.atime = a->atime,
-		.mtime = a->mtime,
+	    .valid = set_bits(a),
+	    .mode = a->mode & 07777,
+	    .uid = a->uid,
+	    .gid = a->gid,
+	    .atime = a->atime,
+	    .mtime = a->mtime,
 	};
 	u32 fid = p9_dfid(d);
 	int err;
@@ -454,28 +456,28 @@ static ssize_t p9_link_readlink(struct dentry *d, char *buf, size_t size)
 }
 
 static const struct inode_ops p9_dir_ops = {
-	.lookup = p9_lookup,
-	.create = p9_create,
-	.mkdir = p9_dir_mkdir,
-	.mknod = p9_dir_mknod,
-	.symlink = p9_dir_symlink,
-	.link = p9_dir_link,
-	.unlink = p9_dir_unlink,
-	.rmdir = p9_dir_rmdir,
-	.rename = p9_dir_rename,
-	.getattr = p9_inode_getattr,
-	.setattr = p9_inode_setattr,
+    .lookup = p9_lookup,
+    .create = p9_create,
+    .mkdir = p9_dir_mkdir,
+    .mknod = p9_dir_mknod,
+    .symlink = p9_dir_symlink,
+    .link = p9_dir_link,
+    .unlink = p9_dir_unlink,
+    .rmdir = p9_dir_rmdir,
+    .rename = p9_dir_rename,
+    .getattr = p9_inode_getattr,
+    .setattr = p9_inode_setattr,
 };
 
 static const struct inode_ops p9_file_inode_ops = {
-	.getattr = p9_inode_getattr,
-	.setattr = p9_inode_setattr,
+    .getattr = p9_inode_getattr,
+    .setattr = p9_inode_setattr,
 };
 
 static const struct inode_ops p9_link_ops = {
-	.readlink = p9_link_readlink,
-	.getattr = p9_inode_getattr,
-	.setattr = p9_inode_setattr,
+    .readlink = p9_link_readlink,
+    .getattr = p9_inode_getattr,
+    .setattr = p9_inode_setattr,
 };
 
 /* ------------------------------------------------------------------ the instance */
@@ -497,12 +499,12 @@ static void p9_options(struct super *sb, char *buf, size_t size)
 }
 
 static const struct super_ops p9_super_ops = {
-	.revalidate = p9_revalidate,
-	.d_release = p9_d_release,
-	.evict = p9_evict,
-	.statfs = p9_super_statfs,
-	.put = p9_super_put,
-	.options = p9_options,
+    .revalidate = p9_revalidate,
+    .d_release = p9_d_release,
+    .evict = p9_evict,
+    .statfs = p9_super_statfs,
+    .put = p9_super_put,
+    .options = p9_options,
 };
 
 static int make_root(struct super *sb, const char *aname)

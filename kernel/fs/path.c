@@ -70,7 +70,7 @@ static bool is_deleted(const struct dentry *d)
 }
 
 static int path_text(const struct path *path, const struct path *root, char *buf, size_t size,
-		     bool show_deleted)
+                     bool show_deleted)
 {
 	struct backwards b = {.buf = buf, .at = size - 1};
 	const struct dentry *d = path->dentry;
@@ -111,7 +111,8 @@ int path_name(const struct path *path, char *buf, size_t size)
 	fs_get_root(&root);
 	n = path_text(path, &root, buf, size, true);
 	path_put(&root);
-	/* What lies outside of a chroot is shown as seen from the top, as Linux shows it in maps. */
+	/* What lies outside of a chroot is shown as seen from the top, as Linux shows it in maps.
+	 */
 	if (n > 13 && !memcmp(buf, "(unreachable)", 13)) {
 		memmove(buf, buf + 13, (size_t)n - 12);
 		n -= 13;

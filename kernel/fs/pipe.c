@@ -16,10 +16,10 @@
 struct pipe {
 	struct mutex lock;
 	struct wait_queue rd, wr;
-	u32 readers, writers;	  /* lock for changing */
-	u32 r_opens, w_opens;	  /* lock; how often, for open to see who came and went */
-	u32 head, tail;		  /* lock; bytes ever written and read, modulo 2^32 */
-	char *page[PIPE_PAGES];	  /* lock */
+	u32 readers, writers;   /* lock for changing */
+	u32 r_opens, w_opens;   /* lock; how often, for open to see who came and went */
+	u32 head, tail;         /* lock; bytes ever written and read, modulo 2^32 */
+	char *page[PIPE_PAGES]; /* lock */
 };
 
 static struct pipe *pipe_alloc(void)
@@ -163,8 +163,8 @@ static ssize_t pipe_write(struct file *f, const void *buf, size_t n, u64 *pos)
 		if (f->flags & O_NONBLOCK)
 			err = -EAGAIN;
 		else
-			err = (int)wait_event_interruptible(
-				&p->wr, has_room(p, need) || !READ_ONCE(p->readers));
+			err = (int)wait_event_interruptible(&p->wr, has_room(p, need) ||
+			                                                !READ_ONCE(p->readers));
 	}
 	if (err == -EPIPE && !done)
 		send_sig(SIGPIPE, current);
@@ -224,15 +224,16 @@ static void pipe_release(struct file *f)
 }
 
 const struct file_ops fifo_file_ops = {
-	.flags = FOP_STREAM,
-	.read = pipe_read,
-	.write = pipe_write,
-	.poll = pipe_poll,
-	.ioctl = pipe_ioctl,
-	.release = pipe_release,
+    .flags = FOP_STREAM,
+    .read = pipe_read,
+    .write = pipe_write,
+    .poll = pipe_poll,
+    .ioctl = pipe_ioctl,
+    .release = pipe_release,
 };
 
-/* ------------------------------------------------------------------ fifos: open waits for the other end */
+/* ------------------------------------------------------------------ fifos: open waits for the
+ * other end */
 
 /* Count f in; the fifo's pipe is made by the first. */
 static int fifo_join(struct file *f)
@@ -285,11 +286,11 @@ static int fifo_open(struct file *f)
 			f->priv = p->writers ? NULL : (void *)(u64)seen; /* no POLLHUP yet */
 		else if (!p->writers)
 			err = (int)wait_event_interruptible(
-				&p->rd, READ_ONCE(p->writers) || READ_ONCE(p->w_opens) != seen);
+			    &p->rd, READ_ONCE(p->writers) || READ_ONCE(p->w_opens) != seen);
 	} else if (!FILE_CAN_READ(f) && !p->readers) {
 		seen = READ_ONCE(p->r_opens);
-		err = (int)wait_event_interruptible(
-			&p->wr, READ_ONCE(p->readers) || READ_ONCE(p->r_opens) != seen);
+		err = (int)wait_event_interruptible(&p->wr, READ_ONCE(p->readers) ||
+		                                                READ_ONCE(p->r_opens) != seen);
 	}
 	if (err)
 		pipe_release(f);
@@ -316,7 +317,7 @@ static int special_open(struct file *f)
 const struct file_ops special_file_ops = {.open = special_open};
 
 const struct file_ops *special_ops(u32 mode, const struct file_ops *regular,
-				   const struct file_ops *dir)
+                                   const struct file_ops *dir)
 {
 	if (S_ISREG(mode))
 		return regular;

@@ -2,9 +2,10 @@
 /*
  * ppoll(2) and pselect6(2).
  *
- * Who polls remembers a generation number, asks each file what it is ready for, and sleeps until the
- * number has moved; poll_notify(), called after every change of anything that can be polled, moves
- * it. Simple, and no wake-up is lost; the price is that pollers look again more often than they need.
+ * Who polls remembers a generation number, asks each file what it is ready for, and sleeps until
+ * the number has moved; poll_notify(), called after every change of anything that can be polled,
+ * moves it. Simple, and no wake-up is lost; the price is that pollers look again more often than
+ * they need.
  */
 #include "kernel/clock.h"
 #include "kernel/fs/syscalls.h"
@@ -78,7 +79,7 @@ static long poll_until(long (*scan)(void *arg), void *arg, u64 deadline)
 		if (clock_ns() >= deadline)
 			return 0;
 		err = wait_event_interruptible_timeout(
-			&poll_wq, __atomic_load_n(&poll_gen, __ATOMIC_SEQ_CST) != gen, deadline);
+		    &poll_wq, __atomic_load_n(&poll_gen, __ATOMIC_SEQ_CST) != gen, deadline);
 		if (err == -ERESTARTSYS)
 			return -ERESTARTNOHAND;
 	}
@@ -129,7 +130,7 @@ static long do_poll(struct poll_set *s, u64 ufds, u64 deadline)
 	n = poll_until(poll_scan, s, deadline);
 	for (i = 0; i < s->n && n >= 0; i++)
 		if (put_user(s->fds[i].revents, s16,
-			     ufds + i * sizeof(*s->fds) + offsetof(struct abi_pollfd, revents)))
+		             ufds + i * sizeof(*s->fds) + offsetof(struct abi_pollfd, revents)))
 			n = -EFAULT;
 	return n;
 }
@@ -174,9 +175,9 @@ struct select_set {
 };
 
 static const u32 select_events[3] = {
-	POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR,
-	POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR,
-	POLLPRI,
+    POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR,
+    POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR,
+    POLLPRI,
 };
 
 static long select_fd(struct select_set *s, u32 fd)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* /proc/PID and /proc/PID/task/TID: the directory, links, descriptors, and what the memory system shows. */
+/* /proc/PID and /proc/PID/task/TID: the directory, links, descriptors, and what the memory system
+ * shows. */
 #include "kernel/fs/pseudo.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
@@ -144,7 +145,7 @@ static ssize_t read_bounds(const struct pseudo_ctx *c, void *buf, size_t n, u64 
 		return 0;
 	mmk_mm_get_bounds(mm, &b);
 	got = env ? read_range(mm, b.env_start, b.env_end, buf, n, pos)
-		  : read_range(mm, b.arg_start, b.arg_end, buf, n, pos);
+	          : read_range(mm, b.arg_start, b.arg_end, buf, n, pos);
 	mmk_mm_put(mm);
 	return got;
 }
@@ -398,8 +399,8 @@ static int show_fdinfo(const struct pseudo_ctx *c, struct seq *s)
 	if (!f)
 		return -ENOENT;
 	seq_printf(s, "pos:\t%llu\nflags:\t0%o\nmnt_id:\t%d\nino:\t%llu\n",
-		   (unsigned long long)f->pos, f->flags | O_LARGEFILE | (cloexec ? O_CLOEXEC : 0),
-		   f->path.mnt->id, (unsigned long long)f->inode->ino);
+	           (unsigned long long)f->pos, f->flags | O_LARGEFILE | (cloexec ? O_CLOEXEC : 0),
+	           f->path.mnt->id, (unsigned long long)f->inode->ino);
 	if (f->fop->fdinfo)
 		s->len += (size_t)f->fop->fdinfo(f, s->buf + s->len, s->size - s->len);
 	fput(f);
@@ -407,14 +408,18 @@ static int show_fdinfo(const struct pseudo_ctx *c, struct seq *s)
 }
 
 static const struct pseudo_entry fd_link = {
-	.name = "fd", .mode = S_IFLNK | 0700, .follow = follow_fd,
+    .name = "fd",
+    .mode = S_IFLNK | 0700,
+    .follow = follow_fd,
 };
 static const struct pseudo_entry fdinfo_file = {
-	.name = "fdinfo", .mode = S_IFREG | 0400, .show = show_fdinfo,
+    .name = "fdinfo",
+    .mode = S_IFREG | 0400,
+    .show = show_fdinfo,
 };
 
 static int lookup_fd_row(const struct pseudo_ctx *c, const char *name, size_t len,
-			 struct pseudo_ctx *out, const struct pseudo_entry *row)
+                         struct pseudo_ctx *out, const struct pseudo_entry *row)
 {
 	bool cloexec;
 	struct file *f;
@@ -431,13 +436,14 @@ static int lookup_fd_row(const struct pseudo_ctx *c, const char *name, size_t le
 	return 0;
 }
 
-static int lookup_fd(const struct pseudo_ctx *c, const char *name, size_t len, struct pseudo_ctx *out)
+static int lookup_fd(const struct pseudo_ctx *c, const char *name, size_t len,
+                     struct pseudo_ctx *out)
 {
 	return lookup_fd_row(c, name, len, out, &fd_link);
 }
 
 static int lookup_fdinfo(const struct pseudo_ctx *c, const char *name, size_t len,
-			 struct pseudo_ctx *out)
+                         struct pseudo_ctx *out)
 {
 	return lookup_fd_row(c, name, len, out, &fdinfo_file);
 }
@@ -458,60 +464,78 @@ static bool next_fd(const struct pseudo_ctx *c, u32 *n, char *name, size_t size,
 /* ------------------------------------------------------------------ the directories */
 
 static int lookup_task(const struct pseudo_ctx *c, const char *name, size_t len,
-		       struct pseudo_ctx *out);
+                       struct pseudo_ctx *out);
 static bool next_task(const struct pseudo_ctx *c, u32 *n, char *name, size_t size, u8 *type);
 
-#define FILE(n, m, f)	    {.name = n, .mode = S_IFREG | m, .show = f}
-#define PRIVATE(n, m, f)    {.name = n, .mode = S_IFREG | m, .stream = f, .permission = proc_may_ptrace}
-#define BYTES(n, m, f)	    {.name = n, .mode = S_IFREG | m, .read_at = f, .permission = proc_may_ptrace}
-#define MAGIC(n, f)	    {.name = n, .mode = S_IFLNK | 0777, .follow = f}
+#define FILE(n, m, f)                                                                              \
+	{                                                                                          \
+		.name = n, .mode = S_IFREG | m, .show = f                                          \
+	}
+#define PRIVATE(n, m, f)                                                                           \
+	{                                                                                          \
+		.name = n, .mode = S_IFREG | m, .stream = f, .permission = proc_may_ptrace         \
+	}
+#define BYTES(n, m, f)                                                                             \
+	{                                                                                          \
+		.name = n, .mode = S_IFREG | m, .read_at = f, .permission = proc_may_ptrace        \
+	}
+#define MAGIC(n, f)                                                                                \
+	{                                                                                          \
+		.name = n, .mode = S_IFLNK | 0777, .follow = f                                     \
+	}
 
 #define COMMON_ROWS                                                                                \
-	{.name = "fd", .mode = S_IFDIR | 0500, .lookup = lookup_fd, .next = next_fd,               \
+	{.name = "fd",                                                                             \
+	 .mode = S_IFDIR | 0500,                                                                   \
+	 .lookup = lookup_fd,                                                                      \
+	 .next = next_fd,                                                                          \
 	 .permission = proc_may_ptrace},                                                           \
-	{.name = "fdinfo", .mode = S_IFDIR | 0500, .lookup = lookup_fdinfo, .next = next_fd},      \
-	BYTES("environ", 0400, read_environ),                                                      \
-	BYTES("auxv", 0400, read_auxv),                                                            \
-	FILE("status", 0444, proc_show_status),                                                    \
-	FILE("personality", 0400, show_personality),                                               \
-	FILE("limits", 0444, proc_show_limits),                                                    \
-	{.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm},          \
-	{.name = "cmdline", .mode = S_IFREG | 0444, .read_at = read_cmdline},                      \
-	FILE("stat", 0444, proc_show_stat),                                                        \
-	FILE("statm", 0444, proc_show_statm),                                                      \
-	PRIVATE("maps", 0444, stream_maps),                                                        \
-	{.name = "mem", .mode = S_IFREG | 0600, .read_at = read_mem, .write = write_mem,           \
-	 .permission = proc_may_ptrace},                                                           \
-	MAGIC("cwd", follow_cwd),                                                                  \
-	MAGIC("root", follow_root),                                                                \
-	MAGIC("exe", follow_exe),                                                                  \
-	FILE("mounts", 0444, show_mount_table),                                                    \
-	FILE("mountinfo", 0444, show_mountinfo),                                                   \
-	BYTES("pagemap", 0400, read_pagemap),                                                      \
-	PRIVATE("ptdump", 0400, stream_ptdump),                                                    \
-	FILE("wchan", 0444, show_wchan),                                                           \
-	FILE("cgroup", 0444, show_cgroup),                                                         \
-	FILE("oom_score", 0444, show_oom_score),                                                   \
-	{.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adj,                    \
-	 .write = write_oom_adj},                                                                  \
-	{.name = NULL}
+	    {.name = "fdinfo", .mode = S_IFDIR | 0500, .lookup = lookup_fdinfo, .next = next_fd},  \
+	    BYTES("environ", 0400, read_environ), BYTES("auxv", 0400, read_auxv),                  \
+	    FILE("status", 0444, proc_show_status), FILE("personality", 0400, show_personality),   \
+	    FILE("limits", 0444, proc_show_limits),                                                \
+	    {.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm},      \
+	    {.name = "cmdline", .mode = S_IFREG | 0444, .read_at = read_cmdline},                  \
+	    FILE("stat", 0444, proc_show_stat), FILE("statm", 0444, proc_show_statm),              \
+	    PRIVATE("maps", 0444, stream_maps),                                                    \
+	    {.name = "mem",                                                                        \
+	     .mode = S_IFREG | 0600,                                                               \
+	     .read_at = read_mem,                                                                  \
+	     .write = write_mem,                                                                   \
+	     .permission = proc_may_ptrace},                                                       \
+	    MAGIC("cwd", follow_cwd), MAGIC("root", follow_root), MAGIC("exe", follow_exe),        \
+	    FILE("mounts", 0444, show_mount_table), FILE("mountinfo", 0444, show_mountinfo),       \
+	    BYTES("pagemap", 0400, read_pagemap), PRIVATE("ptdump", 0400, stream_ptdump),          \
+	    FILE("wchan", 0444, show_wchan), FILE("cgroup", 0444, show_cgroup),                    \
+	    FILE("oom_score", 0444, show_oom_score),                                               \
+	    {.name = "oom_score_adj",                                                              \
+	     .mode = S_IFREG | 0644,                                                               \
+	     .show = show_oom_adj,                                                                 \
+	     .write = write_oom_adj},                                                              \
+	{                                                                                          \
+		.name = NULL                                                                       \
+	}
 
 static const struct pseudo_entry tid_rows[] = {COMMON_ROWS};
 static const struct pseudo_entry pid_rows[] = {
-	{.name = "task", .mode = S_IFDIR | 0555, .lookup = lookup_task, .next = next_task},
-	FILE("coredump_filter", 0444, show_coredump_filter),
-	COMMON_ROWS,
+    {.name = "task", .mode = S_IFDIR | 0555, .lookup = lookup_task, .next = next_task},
+    FILE("coredump_filter", 0444, show_coredump_filter),
+    COMMON_ROWS,
 };
 
 static const struct pseudo_entry tid_dir = {
-	.name = "TID", .mode = S_IFDIR | 0555, .children = tid_rows,
+    .name = "TID",
+    .mode = S_IFDIR | 0555,
+    .children = tid_rows,
 };
 const struct pseudo_entry proc_pid_dir = {
-	.name = "PID", .mode = S_IFDIR | 0555, .children = pid_rows,
+    .name = "PID",
+    .mode = S_IFDIR | 0555,
+    .children = pid_rows,
 };
 
 static int lookup_task(const struct pseudo_ctx *c, const char *name, size_t len,
-		       struct pseudo_ctx *out)
+                       struct pseudo_ctx *out)
 {
 	struct task *t;
 	u32 tid;
@@ -520,7 +544,10 @@ static int lookup_task(const struct pseudo_ctx *c, const char *name, size_t len,
 	if (!t)
 		return -ENOENT;
 	*out = (struct pseudo_ctx){
-		.e = &tid_dir, .pid = c->pid, .tid = (s32)tid, .start = t->start_time,
+	    .e = &tid_dir,
+	    .pid = c->pid,
+	    .tid = (s32)tid,
+	    .start = t->start_time,
 	};
 	len = t->proc->tgid == c->pid;
 	task_put(t);
@@ -545,7 +572,8 @@ static bool next_task(const struct pseudo_ctx *c, u32 *n, char *name, size_t siz
 }
 
 /* Threads can be looked up under /proc too, though only processes are listed. */
-int proc_pid_lookup(const struct pseudo_ctx *c, const char *name, size_t len, struct pseudo_ctx *out)
+int proc_pid_lookup(const struct pseudo_ctx *c, const char *name, size_t len,
+                    struct pseudo_ctx *out)
 {
 	struct task *t;
 	u32 pid;
@@ -554,8 +582,10 @@ int proc_pid_lookup(const struct pseudo_ctx *c, const char *name, size_t len, st
 	if (!t)
 		return -ENOENT;
 	*out = (struct pseudo_ctx){
-		.e = &proc_pid_dir, .pid = t->proc->tgid, .start = t->start_time,
-		.tid = t->proc->tgid == (s32)pid ? 0 : (s32)pid,
+	    .e = &proc_pid_dir,
+	    .pid = t->proc->tgid,
+	    .start = t->start_time,
+	    .tid = t->proc->tgid == (s32)pid ? 0 : (s32)pid,
 	};
 	task_put(t);
 	return 0;

@@ -108,7 +108,7 @@ static void stat_addresses(struct seq *s, const struct figures *f, bool show)
 		return;
 	}
 	seq_printf(s, " %lu %lu %lu %lu %lu %lu %lu", b->start_data, b->end_data, b->start_brk,
-		   b->arg_start, b->arg_end, b->env_start, b->env_end);
+	           b->arg_start, b->arg_end, b->env_start, b->env_end);
 }
 
 int proc_show_stat(const struct pseudo_ctx *c, struct seq *s)
@@ -122,23 +122,23 @@ int proc_show_stat(const struct pseudo_ctx *c, struct seq *s)
 	if (!f)
 		return err;
 	p = f->t->proc;
-	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u", c->tid ? c->tid : c->pid, f->t->comm, f->state,
-		   f->ppid, f->pgid, f->sid, f->tty_nr, f->tpgid,
-		   task_is_kernel(f->t) ? 0x200000u : 0x400000u);
+	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u", c->tid ? c->tid : c->pid, f->t->comm,
+	           f->state, f->ppid, f->pgid, f->sid, f->tty_nr, f->tpgid,
+	           task_is_kernel(f->t) ? 0x200000u : 0x400000u);
 	seq_printf(s, " %llu %llu %llu %llu", (ull)f->usage.min_flt, (ull)f->children.min_flt,
-		   (ull)f->usage.maj_flt, (ull)f->children.maj_flt);
+	           (ull)f->usage.maj_flt, (ull)f->children.maj_flt);
 	seq_printf(s, " %llu %llu %llu %llu", (ull)f->usage.utime / HZ_NS,
-		   (ull)f->usage.stime / HZ_NS, (ull)f->children.utime / HZ_NS,
-		   (ull)f->children.stime / HZ_NS);
+	           (ull)f->usage.stime / HZ_NS, (ull)f->children.utime / HZ_NS,
+	           (ull)f->children.stime / HZ_NS);
 	seq_printf(s, " %d %d %d 0 %llu", 20 + p->nice, p->nice, f->threads,
-		   (ull)f->t->start_time / HZ_NS);
+	           (ull)f->t->start_time / HZ_NS);
 	seq_printf(s, " %llu %llu %llu", (ull)f->mm.total_vm * PAGE_SIZE, rss(f),
-		   (ull)MMK_RLIM_INFINITY);
+	           (ull)MMK_RLIM_INFINITY);
 	seq_printf(s, " %lu %lu %lu 0 0", show ? f->b.start_code : 1ul, show ? f->b.end_code : 1ul,
-		   show ? f->b.start_stack : 0ul);
+	           show ? f->b.start_stack : 0ul);
 	seq_printf(s, " %llu %llu %llu %llu", (ull)(f->pending & 0x7fffffff),
-		   (ull)(f->blocked & 0x7fffffff), (ull)(f->ignored & 0x7fffffff),
-		   (ull)(f->caught & 0x7fffffff));
+	           (ull)(f->blocked & 0x7fffffff), (ull)(f->ignored & 0x7fffffff),
+	           (ull)(f->caught & 0x7fffffff));
 	seq_printf(s, " 0 0 0 %d 0 0 0 0 0 0", p->exit_signal);
 	stat_addresses(s, f, show);
 	seq_printf(s, " %u\n", show ? p->exit_code : 0);
@@ -160,8 +160,8 @@ int proc_show_statm(const struct pseudo_ctx *c, struct seq *s)
 	if (!f)
 		return err;
 	seq_printf(s, "%llu %llu %llu %llu 0 %llu 0\n", (ull)f->mm.total_vm, rss(f),
-		   (ull)(f->mm.rss_file + f->mm.rss_shmem), f->has_mm ? text_pages(f) : 0,
-		   (ull)(f->mm.data_vm + f->mm.stack_vm));
+	           (ull)(f->mm.rss_file + f->mm.rss_shmem), f->has_mm ? text_pages(f) : 0,
+	           (ull)(f->mm.data_vm + f->mm.stack_vm));
 	figures_put(f);
 	return 0;
 }
@@ -199,14 +199,14 @@ static void status_ids(struct seq *s, const struct figures *f, const struct pseu
 		seq_printf(s, "Umask:\t%04o\n", fs->umask);
 	seq_printf(s, "State:\t%c (%s)\n", f->state, state_name(f->state));
 	seq_printf(s, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", c->pid, pid,
-		   f->ppid);
+	           f->ppid);
 	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\n", cr->uid, cr->euid, cr->suid, cr->fsuid);
 	seq_printf(s, "Gid:\t%u\t%u\t%u\t%u\n", cr->gid, cr->egid, cr->sgid, cr->fsgid);
 	seq_printf(s, "FDSize:\t%u\nGroups:\t", files ? files->size : 0);
 	for (i = 0; cr->groups && i < cr->groups->n; i++)
 		seq_printf(s, "%u ", cr->groups->gid[i]);
 	seq_printf(s, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t%d\n", c->pid,
-		   pid, f->pgid, f->sid, task_is_kernel(f->t));
+	           pid, f->pgid, f->sid, task_is_kernel(f->t));
 	fs_put(fs);
 	files_put(files);
 }
@@ -244,20 +244,20 @@ static void status_rest(struct seq *s, const struct figures *f)
 	const struct cred *cr = &f->t->cred;
 
 	seq_printf(s, "Threads:\t%d\nSigQ:\t%u/%llu\n", f->threads, f->nr_queued,
-		   (ull)f->t->proc->rlim[11].cur);
+	           (ull)f->t->proc->rlim[11].cur);
 	seq_printf(s, "SigPnd:\t%016llx\nShdPnd:\t%016llx\n", (ull)f->pending, (ull)f->shared);
 	seq_printf(s, "SigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n", (ull)f->blocked,
-		   (ull)f->ignored, (ull)f->caught);
+	           (ull)f->ignored, (ull)f->caught);
 	seq_printf(s, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\n",
-		   (ull)cr->cap_inheritable, (ull)cr->cap_permitted, (ull)cr->cap_effective);
+	           (ull)cr->cap_inheritable, (ull)cr->cap_permitted, (ull)cr->cap_effective);
 	seq_printf(s, "CapBnd:\t%016llx\nCapAmb:\t%016llx\n", (ull)cr->cap_bset,
-		   (ull)cr->cap_ambient);
+	           (ull)cr->cap_ambient);
 	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", cr->no_new_privs);
 	seq_puts(s, "Speculation_Store_Bypass:\tunknown\nSpeculationIndirectBranch:\tunknown\n");
 	seq_puts(s, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\n");
 	seq_puts(s, "Mems_allowed:\t1\nMems_allowed_list:\t0\n");
 	seq_printf(s, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
-		   (ull)f->usage.nvcsw, (ull)f->usage.nivcsw);
+	           (ull)f->usage.nvcsw, (ull)f->usage.nivcsw);
 }
 
 int proc_show_status(const struct pseudo_ctx *c, struct seq *s)
@@ -280,22 +280,14 @@ int proc_show_status(const struct pseudo_ctx *c, struct seq *s)
 static const struct {
 	const char *name, *unit;
 } limit_names[MMK_RLIM_NLIMITS] = {
-	{"Max cpu time", "seconds"},
-	{"Max file size", "bytes"},
-	{"Max data size", "bytes"},
-	{"Max stack size", "bytes"},
-	{"Max core file size", "bytes"},
-	{"Max resident set", "bytes"},
-	{"Max processes", "processes"},
-	{"Max open files", "files"},
-	{"Max locked memory", "bytes"},
-	{"Max address space", "bytes"},
-	{"Max file locks", "locks"},
-	{"Max pending signals", "signals"},
-	{"Max msgqueue size", "bytes"},
-	{"Max nice priority", ""},
-	{"Max realtime priority", ""},
-	{"Max realtime timeout", "us"},
+    {"Max cpu time", "seconds"},     {"Max file size", "bytes"},
+    {"Max data size", "bytes"},      {"Max stack size", "bytes"},
+    {"Max core file size", "bytes"}, {"Max resident set", "bytes"},
+    {"Max processes", "processes"},  {"Max open files", "files"},
+    {"Max locked memory", "bytes"},  {"Max address space", "bytes"},
+    {"Max file locks", "locks"},     {"Max pending signals", "signals"},
+    {"Max msgqueue size", "bytes"},  {"Max nice priority", ""},
+    {"Max realtime priority", ""},   {"Max realtime timeout", "us"},
 };
 
 static void limit_value(char *buf, size_t size, u64 v)
@@ -324,7 +316,7 @@ int proc_show_limits(const struct pseudo_ctx *c, struct seq *s)
 		limit_value(hard, sizeof(hard), rlim[i].max);
 		if (limit_names[i].unit[0])
 			seq_printf(s, "%-25s %-20s %-20s %-10s\n", limit_names[i].name, soft, hard,
-				   limit_names[i].unit);
+			           limit_names[i].unit);
 		else
 			seq_printf(s, "%-25s %-20s %-20s\n", limit_names[i].name, soft, hard);
 	}

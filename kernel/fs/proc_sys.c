@@ -145,7 +145,7 @@ static int show_uptime(const struct pseudo_ctx *c, struct seq *s)
 	sched_stats(&st);
 	idle = st.idle_ns / HZ_NS;
 	seq_printf(s, "%llu.%02llu %llu.%02llu\n", (ull)up / 100, (ull)up % 100, (ull)idle / 100,
-		   (ull)idle % 100);
+	           (ull)idle % 100);
 	return 0;
 }
 
@@ -157,7 +157,7 @@ static int show_loadavg(const struct pseudo_ctx *c, struct seq *s)
 	sched_stats(&st);
 	for (i = 0; i < 3; i++)
 		seq_printf(s, "%llu.%02llu ", (ull)st.load[i] >> 16,
-			   (ull)(st.load[i] & 0xffff) * 100 >> 16);
+		           (ull)(st.load[i] & 0xffff) * 100 >> 16);
 	seq_printf(s, "%u/%u %d\n", st.running, st.threads, st.last_pid);
 	return 0;
 }
@@ -174,7 +174,7 @@ static int show_stat(const struct pseudo_ctx *c, struct seq *s)
 	seq_printf(s, "cpu  %llu 0 %llu %llu 0 0 0 0 0 0\n", user, sys, idle);
 	seq_printf(s, "cpu0 %llu 0 %llu %llu 0 0 0 0 0 0\n", user, sys, idle);
 	seq_printf(s, "intr 0\nctxt %llu\nbtime %llu\nprocesses %llu\n", (ull)st.switches,
-		   (ull)((realtime_ns() - clock_ns()) / NSEC_PER_SEC), (ull)st.forks);
+	           (ull)((realtime_ns() - clock_ns()) / NSEC_PER_SEC), (ull)st.forks);
 	seq_printf(s, "procs_running %u\nprocs_blocked 0\n", st.running);
 	seq_puts(s, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
 	return 0;
@@ -194,10 +194,11 @@ static int show_cpuinfo(const struct pseudo_ctx *c, struct seq *s)
 
 	__asm__("mrs %0, midr_el1" : "=r"(midr));
 	seq_printf(s, "processor\t: 0\nBogoMIPS\t: %u.%02u\n", clock_frequency() * 2 / 1000000,
-		   clock_frequency() * 2 / 10000 % 100);
-	seq_printf(s, "Features\t: fp asimd\nCPU implementer\t: 0x%02llx\n", (ull)midr >> 24 & 0xff);
+	           clock_frequency() * 2 / 10000 % 100);
+	seq_printf(s, "Features\t: fp asimd\nCPU implementer\t: 0x%02llx\n",
+	           (ull)midr >> 24 & 0xff);
 	seq_printf(s, "CPU architecture: 8\nCPU variant\t: 0x%llx\nCPU part\t: 0x%03llx\n",
-		   (ull)midr >> 20 & 0xf, (ull)midr >> 4 & 0xfff);
+	           (ull)midr >> 20 & 0xf, (ull)midr >> 4 & 0xfff);
 	seq_printf(s, "CPU revision\t: %llu\n\n", (ull)midr & 0xf);
 	return 0;
 }
@@ -205,7 +206,7 @@ static int show_cpuinfo(const struct pseudo_ctx *c, struct seq *s)
 static int show_filesystems(const struct pseudo_ctx *c, struct seq *s)
 {
 	seq_puts(s, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tramfs\n"
-		    "nodev\t9p\n");
+	            "nodev\t9p\n");
 	return 0;
 }
 
@@ -224,7 +225,7 @@ static int show_swaps(const struct pseudo_ctx *c, struct seq *s)
 static int show_devices(const struct pseudo_ctx *c, struct seq *s)
 {
 	seq_puts(s, "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n204 ttyAMA\n"
-		    "229 hvc\n\nBlock devices:\n");
+	            "229 hvc\n\nBlock devices:\n");
 	return 0;
 }
 
@@ -379,77 +380,94 @@ static ssize_t write_drop_caches(const struct pseudo_ctx *c, const void *buf, si
 	return (ssize_t)n;
 }
 
-#define DIR(n, c)	  {.name = n, .mode = S_IFDIR | 0555, .children = c}
-#define FILE(n, f)	  {.name = n, .mode = S_IFREG | 0444, .show = f}
-#define KNOB(n)		  {.name = n, .mode = S_IFREG | 0644, .show = show_vm_knob, .write = write_vm_knob}
-#define LINK(n, f)	  {.name = n, .mode = S_IFLNK | 0777, .readlink = f}
-#define END		  {0}
+#define DIR(n, c)                                                                                  \
+	{                                                                                          \
+		.name = n, .mode = S_IFDIR | 0555, .children = c                                   \
+	}
+#define FILE(n, f)                                                                                 \
+	{                                                                                          \
+		.name = n, .mode = S_IFREG | 0444, .show = f                                       \
+	}
+#define KNOB(n)                                                                                    \
+	{                                                                                          \
+		.name = n, .mode = S_IFREG | 0644, .show = show_vm_knob, .write = write_vm_knob    \
+	}
+#define LINK(n, f)                                                                                 \
+	{                                                                                          \
+		.name = n, .mode = S_IFLNK | 0777, .readlink = f                                   \
+	}
+#define END                                                                                        \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 static const struct pseudo_entry sys_vm[] = {
-	KNOB("overcommit_memory"),
-	KNOB("overcommit_ratio"),
-	KNOB("overcommit_kbytes"),
-	KNOB("max_map_count"),
-	KNOB("mmap_min_addr"),
-	KNOB("mmap_rnd_bits"),
-	KNOB("legacy_va_layout"),
-	KNOB("admin_reserve_kbytes"),
-	KNOB("user_reserve_kbytes"),
-	KNOB("stack_guard_gap"),
-	{.name = "drop_caches", .mode = S_IFREG | 0200, .write = write_drop_caches},
-	END,
+    KNOB("overcommit_memory"),
+    KNOB("overcommit_ratio"),
+    KNOB("overcommit_kbytes"),
+    KNOB("max_map_count"),
+    KNOB("mmap_min_addr"),
+    KNOB("mmap_rnd_bits"),
+    KNOB("legacy_va_layout"),
+    KNOB("admin_reserve_kbytes"),
+    KNOB("user_reserve_kbytes"),
+    KNOB("stack_guard_gap"),
+    {.name = "drop_caches", .mode = S_IFREG | 0200, .write = write_drop_caches},
+    END,
 };
 static const struct pseudo_entry sys_random[] = {FILE("boot_id", show_boot_id), END};
 static const struct pseudo_entry sys_kernel[] = {
-	FILE("ostype", show_ostype),
-	FILE("osrelease", show_osrelease),
-	FILE("version", show_uts_version),
-	FILE("hostname", show_hostname),
-	FILE("pid_max", show_pid_max),
-	FILE("threads-max", show_threads_max),
-	FILE("cap_last_cap", show_cap_last),
-	FILE("ngroups_max", show_ngroups_max),
-	FILE("overflowuid", show_overflow_id),
-	FILE("overflowgid", show_overflow_id),
-	{.name = "randomize_va_space", .mode = S_IFREG | 0644, .show = show_vm_knob,
-	 .write = write_vm_knob},
-	DIR("random", sys_random),
-	END,
+    FILE("ostype", show_ostype),
+    FILE("osrelease", show_osrelease),
+    FILE("version", show_uts_version),
+    FILE("hostname", show_hostname),
+    FILE("pid_max", show_pid_max),
+    FILE("threads-max", show_threads_max),
+    FILE("cap_last_cap", show_cap_last),
+    FILE("ngroups_max", show_ngroups_max),
+    FILE("overflowuid", show_overflow_id),
+    FILE("overflowgid", show_overflow_id),
+    {.name = "randomize_va_space",
+     .mode = S_IFREG | 0644,
+     .show = show_vm_knob,
+     .write = write_vm_knob},
+    DIR("random", sys_random),
+    END,
 };
 static const struct pseudo_entry sys_fs[] = {
-	FILE("pipe-max-size", show_pipe_max),
-	FILE("file-nr", show_file_nr),
-	FILE("nr_open", show_nr_open),
-	END,
+    FILE("pipe-max-size", show_pipe_max),
+    FILE("file-nr", show_file_nr),
+    FILE("nr_open", show_nr_open),
+    END,
 };
 static const struct pseudo_entry proc_sys[] = {
-	DIR("fs", sys_fs),
-	DIR("kernel", sys_kernel),
-	DIR("vm", sys_vm),
-	END,
+    DIR("fs", sys_fs),
+    DIR("kernel", sys_kernel),
+    DIR("vm", sys_vm),
+    END,
 };
 static const struct pseudo_entry proc_mmkit[] = {
-	FILE("stats", show_mmkit),
-	{.name = "refusals", .mode = S_IFREG | 0400, .stream = stream_refusals},
-	END,
+    FILE("stats", show_mmkit),
+    {.name = "refusals", .mode = S_IFREG | 0400, .stream = stream_refusals},
+    END,
 };
 
 const struct pseudo_entry proc_root_files[] = {
-	LINK("self", self_link),
-	LINK("thread-self", thread_self_link),
-	LINK("mounts", mounts_link),
-	FILE("cmdline", show_cmdline),
-	FILE("cpuinfo", show_cpuinfo),
-	FILE("devices", show_devices),
-	FILE("filesystems", show_filesystems),
-	FILE("loadavg", show_loadavg),
-	FILE("meminfo", show_meminfo),
-	DIR("mmkit", proc_mmkit),
-	FILE("stat", show_stat),
-	FILE("swaps", show_swaps),
-	DIR("sys", proc_sys),
-	FILE("uptime", show_uptime),
-	FILE("version", show_version),
-	FILE("vmstat", show_vmstat),
-	END,
+    LINK("self", self_link),
+    LINK("thread-self", thread_self_link),
+    LINK("mounts", mounts_link),
+    FILE("cmdline", show_cmdline),
+    FILE("cpuinfo", show_cpuinfo),
+    FILE("devices", show_devices),
+    FILE("filesystems", show_filesystems),
+    FILE("loadavg", show_loadavg),
+    FILE("meminfo", show_meminfo),
+    DIR("mmkit", proc_mmkit),
+    FILE("stat", show_stat),
+    FILE("swaps", show_swaps),
+    DIR("sys", proc_sys),
+    FILE("uptime", show_uptime),
+    FILE("version", show_version),
+    FILE("vmstat", show_vmstat),
+    END,
 };

@@ -3,11 +3,11 @@
 #include "kernel/fs/pseudo.h"
 
 static const struct pseudo_entry proc_root = {
-	.name = "/",
-	.mode = S_IFDIR | 0555,
-	.children = proc_root_files,
-	.lookup = proc_pid_lookup,
-	.next = proc_pid_next,
+    .name = "/",
+    .mode = S_IFDIR | 0555,
+    .children = proc_root_files,
+    .lookup = proc_pid_lookup,
+    .next = proc_pid_next,
 };
 
 struct super *procfs_new(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file system of made-up files (pseudo.h): lookup through the tables, directories, and reading of
- * text that is made at the first read and again at each read from position 0.
+ * The file system of made-up files (pseudo.h): lookup through the tables, directories, and reading
+ * of text that is made at the first read and again at each read from position 0.
  */
 #include "kernel/fs/pseudo.h"
 
@@ -11,13 +11,13 @@
 #include "kernel/lib/string.h"
 #include "kernel/sched/task.h"
 
-#define TEXT_FIRST 4096u
-#define TEXT_MAX   131072u
-#define STREAM_BUF 16384u
+#define TEXT_FIRST  4096u
+#define TEXT_MAX    131072u
+#define STREAM_BUF  16384u
 #define POS_DYNAMIC 0x10000u /* positions of names that are not in the table */
 
 static const struct inode_ops pseudo_dir_ops, pseudo_file_ops_inode, pseudo_link_ops,
-	pseudo_magic_ops;
+    pseudo_magic_ops;
 static const struct file_ops pseudo_file_ops, pseudo_dir_file_ops;
 
 const struct pseudo_ctx *pseudo_ctx(const struct inode *inode)
@@ -188,7 +188,8 @@ static void pseudo_release(struct file *f)
 	fs_free(t);
 }
 
-/* Sizes are not known before the text is: only the beginning and the current place can be sought from. */
+/* Sizes are not known before the text is: only the beginning and the current place can be sought
+ * from. */
 static s64 pseudo_llseek(struct file *f, s64 off, int whence)
 {
 	s64 to = whence == SEEK_SET ? off : (s64)f->pos + off;
@@ -202,11 +203,11 @@ static s64 pseudo_llseek(struct file *f, s64 off, int whence)
 }
 
 static const struct file_ops pseudo_file_ops = {
-	.open = pseudo_open,
-	.release = pseudo_release,
-	.read = pseudo_read,
-	.write = pseudo_write,
-	.llseek = pseudo_llseek,
+    .open = pseudo_open,
+    .release = pseudo_release,
+    .read = pseudo_read,
+    .write = pseudo_write,
+    .llseek = pseudo_llseek,
 };
 
 /* ------------------------------------------------------------------ inodes */
@@ -260,7 +261,8 @@ static void pseudo_evict(struct inode *inode)
 	fs_free(inode->priv);
 }
 
-static const struct pseudo_entry *find_row(const struct pseudo_entry *e, const char *name, size_t len)
+static const struct pseudo_entry *find_row(const struct pseudo_entry *e, const char *name,
+                                           size_t len)
 {
 	for (e = e->children; e && e->name; e++)
 		if (!strncmp(e->name, name, len) && !e->name[len])
@@ -327,12 +329,12 @@ static int pseudo_setattr(struct dentry *d, const struct iattr *a)
 static const struct inode_ops pseudo_dir_ops = {.lookup = pseudo_lookup, .setattr = pseudo_setattr};
 static const struct inode_ops pseudo_file_ops_inode = {.setattr = pseudo_setattr};
 static const struct inode_ops pseudo_link_ops = {
-	.readlink = pseudo_readlink,
-	.setattr = pseudo_setattr,
+    .readlink = pseudo_readlink,
+    .setattr = pseudo_setattr,
 };
 static const struct inode_ops pseudo_magic_ops = {
-	.follow = pseudo_follow,
-	.setattr = pseudo_setattr,
+    .follow = pseudo_follow,
+    .setattr = pseudo_setattr,
 };
 
 /* ------------------------------------------------------------------ directories */
@@ -346,7 +348,7 @@ static int read_rows(struct dir_ctx *ctx, const struct pseudo_entry *dir)
 		if (n + 2 < ctx->pos)
 			continue;
 		if (!ctx->emit(ctx, e->name, strlen(e->name), (u64)e & 0xffffff,
-			       MODE_TO_DT(e->mode), n + 3))
+		               MODE_TO_DT(e->mode), n + 3))
 			return 1;
 		ctx->pos = n + 3;
 	}
@@ -363,7 +365,7 @@ static void read_dynamic(struct dir_ctx *ctx, const struct pseudo_ctx *c)
 		ctx->pos = POS_DYNAMIC;
 	for (n = (u32)(ctx->pos - POS_DYNAMIC); c->e->next(c, &n, name, sizeof(name), &type); n++) {
 		if (!ctx->emit(ctx, name, strlen(name), 0x1000000 + n, type,
-			       (u64)n + 1 + POS_DYNAMIC))
+		               (u64)n + 1 + POS_DYNAMIC))
 			return;
 		ctx->pos = (u64)n + 1 + POS_DYNAMIC;
 	}
@@ -391,15 +393,15 @@ static int pseudo_readdir(struct file *f, struct dir_ctx *ctx)
 }
 
 static const struct file_ops pseudo_dir_file_ops = {
-	.readdir = pseudo_readdir,
-	.llseek = generic_llseek,
+    .readdir = pseudo_readdir,
+    .llseek = generic_llseek,
 };
 
 /* ------------------------------------------------------------------ instances */
 
 static const struct super_ops pseudo_super_ops = {
-	.revalidate = pseudo_revalidate,
-	.evict = pseudo_evict,
+    .revalidate = pseudo_revalidate,
+    .evict = pseudo_evict,
 };
 
 struct super *pseudo_super(const char *type, u32 magic, const struct pseudo_entry *root)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * File systems whose files are made up when they are read: /proc and /sys. A directory is a table of
- * rows; a file's text comes from a function.
+ * File systems whose files are made up when they are read: /proc and /sys. A directory is a table
+ * of rows; a file's text comes from a function.
  */
 #ifndef KERNEL_FS_PSEUDO_H
 #define KERNEL_FS_PSEUDO_H
@@ -42,7 +42,8 @@ struct pseudo_entry {
 	ssize_t (*readlink)(const struct pseudo_ctx *c, char *buf, size_t size);
 	int (*follow)(const struct pseudo_ctx *c, struct path *out);
 	/* Directories whose names are not all in the table. */
-	int (*lookup)(const struct pseudo_ctx *c, const char *name, size_t len, struct pseudo_ctx *out);
+	int (*lookup)(const struct pseudo_ctx *c, const char *name, size_t len,
+	              struct pseudo_ctx *out);
 	/* The next such name at or behind *n (which it moves there); false: no more. */
 	bool (*next)(const struct pseudo_ctx *c, u32 *n, char *name, size_t size, u8 *type);
 	/* May the caller open it, beyond what mode says? */
@@ -56,7 +57,8 @@ const struct pseudo_ctx *pseudo_ctx(const struct inode *inode);
 extern const struct pseudo_entry proc_sys_dir[], proc_root_files[];
 /* proc_pid.c */
 extern const struct pseudo_entry proc_pid_dir;
-int proc_pid_lookup(const struct pseudo_ctx *c, const char *name, size_t len, struct pseudo_ctx *out);
+int proc_pid_lookup(const struct pseudo_ctx *c, const char *name, size_t len,
+                    struct pseudo_ctx *out);
 bool proc_pid_next(const struct pseudo_ctx *c, u32 *n, char *name, size_t size, u8 *type);
 /* The task a file speaks of, with a reference, or NULL: it is gone. */
 struct task *proc_task(const struct pseudo_ctx *c);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random numbers: ChaCha20 (RFC 8439) as a generator with fast key erasure - each call makes a block
- * with the key, takes the first half of it as the next key, and gives out the rest. Seeded from
- * virtio-rng, the boot loader's seed and the counter.
+ * Random numbers: ChaCha20 (RFC 8439) as a generator with fast key erasure - each call makes a
+ * block with the key, takes the first half of it as the next key, and gives out the rest. Seeded
+ * from virtio-rng, the boot loader's seed and the counter.
  */
 #include "kernel/clock.h"
 #include "kernel/drivers/dt.h"
@@ -14,7 +14,7 @@
 #include "kernel/sys/uaccess.h"
 
 static struct spinlock rng_lock = SPINLOCK_INIT;
-static u32 rng_key[8];	/* rng_lock */
+static u32 rng_key[8];  /* rng_lock */
 static u64 rng_counter; /* rng_lock */
 
 static u32 rotl(u32 v, unsigned n)

@@ -3,15 +3,15 @@
  * read(2), write(2) and their vector and positioned forms.
  *
  * All go through one pair of loops over a user_iter, the pieces of user memory of the call. File
- * operations see kernel memory only: data passes through a buffer, so no lock of a file is ever held
- * while user memory is touched, which may fault and want that same file.
+ * operations see kernel memory only: data passes through a buffer, so no lock of a file is ever
+ * held while user memory is touched, which may fault and want that same file.
  */
 #include "kernel/fs/syscalls.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/sched/task.h"
 #include "kernel/sys/uaccess.h"
 
-#define RW_MAX	     0x7ffff000ul /* of one call */
+#define RW_MAX       0x7ffff000ul /* of one call */
 #define BOUNCE_MAX   KiB(64)
 #define BOUNCE_SMALL 256u
 
@@ -189,7 +189,7 @@ static ssize_t transfer_at(struct file *f, struct user_iter *it, u64 pos, bool w
 
 /* pos NULL: the file's own. */
 static long do_rw(int fd, const struct abi_iovec *iov, size_t n, size_t total, const u64 *pos,
-		  bool write)
+                  bool write)
 {
 	struct user_iter it = {.iov = iov, .n = n, .left = total};
 	struct file *f = fget(fd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Regular files: reading, writing, seeking through the page cache. Every file system's regular files
- * are these; what differs is only how the mapping's pages come and go.
+ * Regular files: reading, writing, seeking through the page cache. Every file system's regular
+ * files are these; what differs is only how the mapping's pages come and go.
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/sched/task.h"
@@ -156,9 +156,9 @@ s64 generic_llseek(struct file *file, s64 off, int whence)
 }
 
 const struct file_ops regular_file_ops = {
-	.mm = {.mmap = mmk_generic_file_mmap},
-	.read = regular_read,
-	.write = regular_write,
-	.llseek = generic_llseek,
-	.fsync = regular_fsync,
+    .mm = {.mmap = mmk_generic_file_mmap},
+    .read = regular_read,
+    .write = regular_write,
+    .llseek = generic_llseek,
+    .fsync = regular_fsync,
 };

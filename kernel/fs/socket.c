@@ -10,7 +10,7 @@
 #include "kernel/sched/task.h"
 #include "kernel/sys/uaccess.h"
 
-#define AF_UNIX	       1
+#define AF_UNIX        1
 #define SOCK_STREAM    1u
 #define SOCK_DGRAM     2u
 #define SOCK_SEQPACKET 5u
@@ -32,7 +32,7 @@ struct message {
 struct sock_end {
 	struct list_head queue; /* what has been sent to this end */
 	size_t queued;
-	struct wait_queue wq;	/* readers of this end, and writers to it */
+	struct wait_queue wq; /* readers of this end, and writers to it */
 	bool closed, no_read, no_write;
 };
 
@@ -60,14 +60,16 @@ static void changed(struct sock_end *e)
 
 /* ------------------------------------------------------------------ receiving */
 
-/* Bytes of one message (a stream: of as many as fit). lock is held. *full: what the first one has. */
+/* Bytes of one message (a stream: of as many as fit). lock is held. *full: what the first one has.
+ */
 static size_t take(struct sock_pair *p, struct sock_end *e, char *buf, size_t n, bool peek,
-		   size_t *full, struct list_head *done)
+                   size_t *full, struct list_head *done)
 {
 	struct message *m, *tmp;
 	size_t got = 0;
 
-	list_for_each_entry_safe(m, tmp, &e->queue, node) {
+	list_for_each_entry_safe(m, tmp, &e->queue, node)
+	{
 		size_t k = min(n - got, m->len - m->off);
 
 		memcpy(buf + got, m->data + m->off, k);
@@ -193,7 +195,7 @@ static int send_one(struct file *f, const void *buf, size_t n, u32 flags)
 		if ((f->flags & O_NONBLOCK) || (flags & MSG_DONTWAIT))
 			break;
 		err = (int)wait_event_interruptible(
-			&peer->wq, READ_ONCE(peer->queued) + n <= SOCK_ROOM || can_send(f));
+		    &peer->wq, READ_ONCE(peer->queued) + n <= SOCK_ROOM || can_send(f));
 		if (err)
 			break;
 	}
@@ -258,7 +260,8 @@ static long sock_ioctl(struct file *f, u32 cmd, u64 arg)
 	if (cmd != FIONREAD)
 		return -ENOTTY;
 	spin_lock(&p->lock);
-	list_for_each_entry(m, &me->queue, node) {
+	list_for_each_entry(m, &me->queue, node)
+	{
 		n += (int)(m->len - m->off);
 		if (p->type != SOCK_STREAM)
 			break;
@@ -285,12 +288,12 @@ static void sock_release(struct file *f)
 }
 
 const struct file_ops socket_file_ops = {
-	.flags = FOP_STREAM,
-	.read = sock_read,
-	.write = sock_write,
-	.poll = sock_poll,
-	.ioctl = sock_ioctl,
-	.release = sock_release,
+    .flags = FOP_STREAM,
+    .read = sock_read,
+    .write = sock_write,
+    .poll = sock_poll,
+    .ioctl = sock_ioctl,
+    .release = sock_release,
 };
 
 /* ------------------------------------------------------------------ the calls */
@@ -534,13 +537,13 @@ long sys_shutdown(u64 fd, u64 how)
 	return 0;
 }
 
-#define SOL_SOCKET   1
-#define SO_TYPE	     3
-#define SO_ERROR     4
-#define SO_SNDBUF    7
-#define SO_RCVBUF    8
-#define SO_DOMAIN    39
-#define SO_PROTOCOL  38
+#define SOL_SOCKET    1
+#define SO_TYPE       3
+#define SO_ERROR      4
+#define SO_SNDBUF     7
+#define SO_RCVBUF     8
+#define SO_DOMAIN     39
+#define SO_PROTOCOL   38
 #define SO_ACCEPTCONN 30
 
 long sys_setsockopt(u64 fd, u64 level, u64 name, u64 val, u64 len)
@@ -587,7 +590,8 @@ long sys_getsockopt(u64 fd, u64 level, u64 name, u64 uval, u64 ulen)
 	return 0;
 }
 
-/* ------------------------------------------------------------------ sendmsg, recvmsg: data alone */
+/* ------------------------------------------------------------------ sendmsg, recvmsg: data alone
+ */
 
 struct abi_msghdr {
 	u64 name;
@@ -611,7 +615,8 @@ static long msg_copy(const struct abi_msghdr *h, char *buf, size_t n, bool in)
 		if (copy_from_user(&v, h->iov + i * sizeof(v), sizeof(v)))
 			return -EFAULT;
 		k = min(n - done, (size_t)v.len);
-		if (in ? copy_from_user(buf + done, v.base, k) : copy_to_user(v.base, buf + done, k))
+		if (in ? copy_from_user(buf + done, v.base, k)
+		       : copy_to_user(v.base, buf + done, k))
 			return -EFAULT;
 		done += k;
 	}

@@ -41,22 +41,22 @@ static int stat_path(int dfd, u64 upath, u32 flags, struct path *out)
 static int put_stat(const struct kstat *k, u64 ust)
 {
 	struct abi_stat st = {
-		.dev = k->dev,
-		.ino = k->ino,
-		.mode = k->mode,
-		.nlink = k->nlink,
-		.uid = k->uid,
-		.gid = k->gid,
-		.rdev = k->rdev,
-		.size = (s64)k->size,
-		.blksize = (s32)k->blksize,
-		.blocks = (s64)k->blocks,
-		.atime = k->atime.sec,
-		.atime_nsec = k->atime.nsec,
-		.mtime = k->mtime.sec,
-		.mtime_nsec = k->mtime.nsec,
-		.ctime = k->ctime.sec,
-		.ctime_nsec = k->ctime.nsec,
+	    .dev = k->dev,
+	    .ino = k->ino,
+	    .mode = k->mode,
+	    .nlink = k->nlink,
+	    .uid = k->uid,
+	    .gid = k->gid,
+	    .rdev = k->rdev,
+	    .size = (s64)k->size,
+	    .blksize = (s32)k->blksize,
+	    .blocks = (s64)k->blocks,
+	    .atime = k->atime.sec,
+	    .atime_nsec = k->atime.nsec,
+	    .mtime = k->mtime.sec,
+	    .mtime_nsec = k->mtime.nsec,
+	    .ctime = k->ctime.sec,
+	    .ctime_nsec = k->ctime.nsec,
 	};
 
 	return copy_to_user(ust, &st, sizeof(st));
@@ -99,24 +99,24 @@ static struct abi_statx_time statx_time(const struct fs_time *t)
 static int put_statx(const struct kstat *k, u64 mnt_id, u64 ust)
 {
 	struct abi_statx st = {
-		.mask = STATX_BASIC_STATS | STATX_MNT_ID | (k->btime.sec ? STATX_BTIME : 0),
-		.blksize = k->blksize,
-		.nlink = k->nlink,
-		.uid = k->uid,
-		.gid = k->gid,
-		.mode = (u16)k->mode,
-		.ino = k->ino,
-		.size = k->size,
-		.blocks = k->blocks,
-		.atime = statx_time(&k->atime),
-		.btime = statx_time(&k->btime),
-		.ctime = statx_time(&k->ctime),
-		.mtime = statx_time(&k->mtime),
-		.rdev_major = MAJOR(k->rdev),
-		.rdev_minor = MINOR(k->rdev),
-		.dev_major = MAJOR((u32)k->dev),
-		.dev_minor = MINOR((u32)k->dev),
-		.mnt_id = mnt_id,
+	    .mask = STATX_BASIC_STATS | STATX_MNT_ID | (k->btime.sec ? STATX_BTIME : 0),
+	    .blksize = k->blksize,
+	    .nlink = k->nlink,
+	    .uid = k->uid,
+	    .gid = k->gid,
+	    .mode = (u16)k->mode,
+	    .ino = k->ino,
+	    .size = k->size,
+	    .blocks = k->blocks,
+	    .atime = statx_time(&k->atime),
+	    .btime = statx_time(&k->btime),
+	    .ctime = statx_time(&k->ctime),
+	    .mtime = statx_time(&k->mtime),
+	    .rdev_major = MAJOR(k->rdev),
+	    .rdev_minor = MINOR(k->rdev),
+	    .dev_major = MAJOR((u32)k->dev),
+	    .dev_minor = MINOR((u32)k->dev),
+	    .mnt_id = mnt_id,
 	};
 
 	return copy_to_user(ust, &st, sizeof(st));
@@ -129,8 +129,8 @@ long sys_statx(u64 dfd, u64 upath, u64 flags, u64 mask, u64 ust)
 	u64 mnt_id;
 	int err;
 
-	if (flags & ~(u64)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
-			   AT_STATX_SYNC_TYPE))
+	if (flags &
+	    ~(u64)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
 		return -EINVAL;
 	if ((mask & 0x80000000u) || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
@@ -207,7 +207,8 @@ static int access_path(const struct path *p, u32 mode)
 	return err;
 }
 
-/* access(2) asks for the real user and group: they take the place of the effective ones meanwhile. */
+/* access(2) asks for the real user and group: they take the place of the effective ones meanwhile.
+ */
 static struct cred become_real(void)
 {
 	struct cred old = current->cred;
@@ -224,8 +225,7 @@ long sys_faccessat2(u64 dfd, u64 upath, u64 mode, u64 flags)
 	struct path p;
 	int err;
 
-	if ((mode & ~(u64)7) ||
-	    (flags & ~(u64)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
+	if ((mode & ~(u64)7) || (flags & ~(u64)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
 		return -EINVAL;
 	if (!(flags & AT_EACCESS))
 		old = become_real();

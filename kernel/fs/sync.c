@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing back: fsync, sync and friends, and the advice calls, which the page cache need not take. */
+/* Writing back: fsync, sync and friends, and the advice calls, which the page cache need not take.
+ */
 #include "kernel/fs/syscalls.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/sched/task.h"
@@ -51,7 +52,8 @@ static struct super *super_nth(unsigned n)
 	struct super *sb, *found = NULL;
 
 	spin_lock(&mount_lock);
-	list_for_each_entry(sb, &all_supers, all) {
+	list_for_each_entry(sb, &all_supers, all)
+	{
 		if (n--)
 			continue;
 		found = sb;
@@ -152,8 +154,9 @@ long sys_sync_file_range(u64 fd, u64 off, u64 n, u64 flags)
 	if (!f)
 		return -EBADF;
 	if (f->inode->has_mapping)
-		err = flags ? mmk_mapping_sync(&f->inode->mapping, off, n ? off + n : ~(u64)0, false)
-			    : 0;
+		err = flags
+		          ? mmk_mapping_sync(&f->inode->mapping, off, n ? off + n : ~(u64)0, false)
+		          : 0;
 	else if (!is_dir(f->inode) && !S_ISBLK(f->inode->mode) && !S_ISLNK(f->inode->mode))
 		err = -ESPIPE;
 	fput(f);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The system calls of kernel/fs, as the table of kernel/sys calls them: each argument a register. */
+/* The system calls of kernel/fs, as the table of kernel/sys calls them: each argument a register.
+ */
 #ifndef KERNEL_FS_SYSCALLS_H
 #define KERNEL_FS_SYSCALLS_H
 

@@ -28,37 +28,46 @@ static int show_node_meminfo(const struct pseudo_ctx *c, struct seq *s)
 	seq_printf(s, "Node 0 MemTotal:       %8llu kB\n", (unsigned long long)st.frames_total * 4);
 	seq_printf(s, "Node 0 MemFree:        %8llu kB\n", (unsigned long long)st.frames_free * 4);
 	seq_printf(s, "Node 0 MemUsed:        %8llu kB\n",
-		   (unsigned long long)(st.frames_total - st.frames_free) * 4);
+	           (unsigned long long)(st.frames_total - st.frames_free) * 4);
 	seq_printf(s, "Node 0 FilePages:      %8llu kB\n",
-		   (unsigned long long)(st.frames_file + st.frames_shmem) * 4);
+	           (unsigned long long)(st.frames_file + st.frames_shmem) * 4);
 	seq_printf(s, "Node 0 AnonPages:      %8llu kB\n", (unsigned long long)st.frames_anon * 4);
 	seq_printf(s, "Node 0 Shmem:          %8llu kB\n", (unsigned long long)st.frames_shmem * 4);
 	return 0;
 }
 
-#define DIR(n, c)  {.name = n, .mode = S_IFDIR | 0755, .children = c}
-#define FILE(n, f) {.name = n, .mode = S_IFREG | 0444, .show = f}
-#define END	   {0}
+#define DIR(n, c)                                                                                  \
+	{                                                                                          \
+		.name = n, .mode = S_IFDIR | 0755, .children = c                                   \
+	}
+#define FILE(n, f)                                                                                 \
+	{                                                                                          \
+		.name = n, .mode = S_IFREG | 0444, .show = f                                       \
+	}
+#define END                                                                                        \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 static const struct pseudo_entry cpu0[] = {FILE("online", show_one), END};
 static const struct pseudo_entry cpu[] = {
-	DIR("cpu0", cpu0),
-	FILE("possible", show_cpus),
-	FILE("present", show_cpus),
-	FILE("online", show_cpus),
-	END,
+    DIR("cpu0", cpu0),
+    FILE("possible", show_cpus),
+    FILE("present", show_cpus),
+    FILE("online", show_cpus),
+    END,
 };
 static const struct pseudo_entry node0[] = {
-	FILE("cpulist", show_cpus),
-	FILE("meminfo", show_node_meminfo),
-	END,
+    FILE("cpulist", show_cpus),
+    FILE("meminfo", show_node_meminfo),
+    END,
 };
 static const struct pseudo_entry node[] = {
-	DIR("node0", node0),
-	FILE("possible", show_cpus),
-	FILE("online", show_cpus),
-	FILE("has_memory", show_cpus),
-	END,
+    DIR("node0", node0),
+    FILE("possible", show_cpus),
+    FILE("online", show_cpus),
+    FILE("has_memory", show_cpus),
+    END,
 };
 static const struct pseudo_entry system_dir[] = {DIR("cpu", cpu), DIR("node", node), END};
 static const struct pseudo_entry devices[] = {DIR("system", system_dir), END};

@@ -136,7 +136,7 @@ static void moved_dir(struct dentry *from, struct dentry *to)
 }
 
 static int tmpfs_rename(struct dentry *odir, struct dentry *od, struct dentry *ndir,
-			struct dentry *nd, u32 flags)
+                        struct dentry *nd, u32 flags)
 {
 	bool odd = is_dir(od->inode), ndd = nd->inode && is_dir(nd->inode);
 
@@ -188,16 +188,16 @@ static int tmpfs_setattr(struct dentry *d, const struct iattr *a)
 }
 
 static const struct inode_ops tmpfs_dir_ops = {
-	.lookup = tmpfs_lookup,
-	.create = tmpfs_create,
-	.mkdir = tmpfs_mkdir,
-	.mknod = tmpfs_mknod,
-	.symlink = tmpfs_symlink,
-	.link = tmpfs_link,
-	.unlink = tmpfs_unlink,
-	.rmdir = tmpfs_rmdir,
-	.rename = tmpfs_rename,
-	.tmpfile = tmpfs_tmpfile,
+    .lookup = tmpfs_lookup,
+    .create = tmpfs_create,
+    .mkdir = tmpfs_mkdir,
+    .mknod = tmpfs_mknod,
+    .symlink = tmpfs_symlink,
+    .link = tmpfs_link,
+    .unlink = tmpfs_unlink,
+    .rmdir = tmpfs_rmdir,
+    .rename = tmpfs_rename,
+    .tmpfile = tmpfs_tmpfile,
 };
 
 static const struct inode_ops tmpfs_file_ops = {.setattr = tmpfs_setattr};
@@ -226,8 +226,8 @@ static int tmpfs_readdir(struct file *f, struct dir_ctx *ctx)
 	}
 	while ((d = d_next_child(dir, ctx->pos - 2)) != NULL) {
 		u64 next = d->cookie + 3;
-		bool ok = ctx->emit(ctx, d->name, d->len, d->inode->ino,
-				    MODE_TO_DT(d->inode->mode), next);
+		bool ok = ctx->emit(ctx, d->name, d->len, d->inode->ino, MODE_TO_DT(d->inode->mode),
+		                    next);
 
 		dput(d);
 		if (!ok)
@@ -238,8 +238,8 @@ static int tmpfs_readdir(struct file *f, struct dir_ctx *ctx)
 }
 
 static const struct file_ops tmpfs_dir_file_ops = {
-	.readdir = tmpfs_readdir,
-	.llseek = generic_llseek,
+    .readdir = tmpfs_readdir,
+    .llseek = generic_llseek,
 };
 
 /* ------------------------------------------------------------------ files: room */
@@ -357,12 +357,12 @@ static int tmpfs_fsync(struct file *f, u64 start, u64 end, bool data_only)
 }
 
 static const struct file_ops tmpfs_regular_ops = {
-	.mm = {.mmap = mmk_generic_file_mmap},
-	.read = regular_read,
-	.write = regular_write,
-	.llseek = generic_llseek,
-	.fsync = tmpfs_fsync,
-	.fallocate = tmpfs_fallocate,
+    .mm = {.mmap = mmk_generic_file_mmap},
+    .read = regular_read,
+    .write = regular_write,
+    .llseek = generic_llseek,
+    .fsync = tmpfs_fsync,
+    .fallocate = tmpfs_fallocate,
 };
 
 /* ------------------------------------------------------------------ the instance */
@@ -387,7 +387,7 @@ static void tmpfs_options(struct super *sb, char *buf, size_t size)
 
 	if (t->max_pages)
 		scnprintf(buf, size, ",size=%lluk,mode=%o",
-			  (unsigned long long)t->max_pages * (PAGE_SIZE / 1024), t->mode);
+		          (unsigned long long)t->max_pages * (PAGE_SIZE / 1024), t->mode);
 }
 
 /* Take every name out of the tree, so that nothing is pinned any more. */
@@ -424,13 +424,13 @@ static void tmpfs_unmount(struct super *sb)
 }
 
 static const struct super_ops tmpfs_super_ops = {
-	.evict = tmpfs_evict,
-	.statfs = tmpfs_statfs,
-	.options = tmpfs_options,
-	.reserve = tmpfs_reserve,
-	.account = tmpfs_account,
-	.unmount = tmpfs_unmount,
-	.put = tmpfs_put,
+    .evict = tmpfs_evict,
+    .statfs = tmpfs_statfs,
+    .options = tmpfs_options,
+    .reserve = tmpfs_reserve,
+    .account = tmpfs_account,
+    .unmount = tmpfs_unmount,
+    .put = tmpfs_put,
 };
 
 static struct super *tmpfs_alloc(const char *type, u64 max_bytes, u32 mode)
@@ -483,7 +483,8 @@ int tmpfs_init(void)
 	shm_mnt = fs_zalloc(sizeof(*shm_mnt));
 	if (!shm_sb || !shm_mnt)
 		return -ENOMEM;
-	((struct tmpfs *)shm_sb->priv)->max_pages = 0; /* kept in bounds by the commit limit alone */
+	((struct tmpfs *)shm_sb->priv)->max_pages =
+	    0; /* kept in bounds by the commit limit alone */
 	shm_mnt->refs = 1;
 	shm_mnt->sb = shm_sb;
 	shm_mnt->root = shm_sb->root;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Terminals as files. Input comes from a device's interrupt or the host link, goes through the line
- * discipline (tty_ldisc.c) on a kernel task of its own - so that echoing may sleep - and is read from
- * there. Output is processed as termios says and handed to the backend.
+ * discipline (tty_ldisc.c) on a kernel task of its own - so that echoing may sleep - and is read
+ * from there. Output is processed as termios says and handed to the backend.
  */
 #include "kernel/fs/tty.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/task.h"
 
 static const struct abi_termios default_termios = {
-	.iflag = T_ICRNL | T_IXON,
-	.oflag = T_OPOST | T_ONLCR,
-	.cflag = 0x4bf, /* 38400 baud, 8 bits, CREAD, HUPCL */
-	.lflag = T_ISIG | T_ICANON | T_ECHO | T_ECHOE | T_ECHOK | T_ECHOCTL | T_ECHOKE | T_IEXTEN,
-	.cc = {3, 0x1c, 0x7f, 0x15, 4, 0, 1, 0, 0x11, 0x13, 0x1a, 0, 0x12, 0x0f, 0x17, 0x16, 0},
+    .iflag = T_ICRNL | T_IXON,
+    .oflag = T_OPOST | T_ONLCR,
+    .cflag = 0x4bf, /* 38400 baud, 8 bits, CREAD, HUPCL */
+    .lflag = T_ISIG | T_ICANON | T_ECHO | T_ECHOE | T_ECHOK | T_ECHOCTL | T_ECHOKE | T_IEXTEN,
+    .cc = {3, 0x1c, 0x7f, 0x15, 4, 0, 1, 0, 0x11, 0x13, 0x1a, 0, 0x12, 0x0f, 0x17, 0x16, 0},
 };
 
 void tty_setup(struct tty *tty, const char *name, u32 rdev, const struct tty_backend *backend)
@@ -143,10 +143,10 @@ static u32 tty_poll(struct file *f)
 }
 
 const struct file_ops tty_file_ops = {
-	.flags = FOP_STREAM,
-	.open = tty_open,
-	.read = tty_read,
-	.write = tty_write,
-	.poll = tty_poll,
-	.ioctl = tty_ioctl,
+    .flags = FOP_STREAM,
+    .open = tty_open,
+    .read = tty_read,
+    .write = tty_write,
+    .poll = tty_poll,
+    .ioctl = tty_ioctl,
 };

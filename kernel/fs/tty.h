@@ -6,31 +6,48 @@
 #include "kernel/fs/vfs.h"
 
 /* termios flags, Linux's values */
-#define T_BRKINT 0x0002u
-#define T_ISTRIP 0x0020u
-#define T_INLCR	 0x0040u
-#define T_IGNCR	 0x0080u
-#define T_ICRNL	 0x0100u
-#define T_IXON	 0x0400u
-#define T_IXANY	 0x0800u
-#define T_OPOST	 0x0001u
-#define T_ONLCR	 0x0004u
-#define T_OCRNL	 0x0008u
-#define T_ONLRET 0x0020u
-#define T_ISIG	 0x0001u
-#define T_ICANON 0x0002u
-#define T_ECHO	 0x0008u
-#define T_ECHOE	 0x0010u
-#define T_ECHOK	 0x0020u
-#define T_ECHONL 0x0040u
-#define T_NOFLSH 0x0080u
-#define T_TOSTOP 0x0100u
+#define T_BRKINT  0x0002u
+#define T_ISTRIP  0x0020u
+#define T_INLCR   0x0040u
+#define T_IGNCR   0x0080u
+#define T_ICRNL   0x0100u
+#define T_IXON    0x0400u
+#define T_IXANY   0x0800u
+#define T_OPOST   0x0001u
+#define T_ONLCR   0x0004u
+#define T_OCRNL   0x0008u
+#define T_ONLRET  0x0020u
+#define T_ISIG    0x0001u
+#define T_ICANON  0x0002u
+#define T_ECHO    0x0008u
+#define T_ECHOE   0x0010u
+#define T_ECHOK   0x0020u
+#define T_ECHONL  0x0040u
+#define T_NOFLSH  0x0080u
+#define T_TOSTOP  0x0100u
 #define T_ECHOCTL 0x0200u
-#define T_ECHOKE 0x0800u
-#define T_IEXTEN 0x8000u
+#define T_ECHOKE  0x0800u
+#define T_IEXTEN  0x8000u
 
-enum { VINTR, VQUIT, VERASE, VKILL, VEOF, VTIME, VMIN, VSWTC, VSTART, VSTOP, VSUSP, VEOL, VREPRINT,
-       VDISCARD, VWERASE, VLNEXT, VEOL2 };
+enum {
+	VINTR,
+	VQUIT,
+	VERASE,
+	VKILL,
+	VEOF,
+	VTIME,
+	VMIN,
+	VSWTC,
+	VSTART,
+	VSTOP,
+	VSUSP,
+	VEOL,
+	VREPRINT,
+	VDISCARD,
+	VWERASE,
+	VLNEXT,
+	VEOL2
+};
 
 #define TTY_BUF 4096u /* of input, a power of two */
 
@@ -38,33 +55,33 @@ struct tty_backend {
 	/* Send bytes; may sleep. */
 	void (*write)(const char *buf, size_t n);
 	bool (*winsize)(u16 *rows, u16 *cols); /* false: not known; may be NULL */
-	void (*room)(void);		       /* input has been read; may be NULL */
+	void (*room)(void);                    /* input has been read; may be NULL */
 };
 
 struct tty {
-	const char *name; /* [I] */
-	u32 rdev;	  /* [I] */
+	const char *name;                  /* [I] */
+	u32 rdev;                          /* [I] */
 	const struct tty_backend *backend; /* [I] */
 
 	/* What the interrupt has received. */
 	struct spinlock raw_lock; /* taken with interrupts off */
-	u32 raw_head, raw_tail;	  /* raw_lock */
-	u8 raw[256];		  /* raw_lock */
+	u32 raw_head, raw_tail;   /* raw_lock */
+	u8 raw[256];              /* raw_lock */
 	struct wait_queue raw_wq; /* the terminal's task waits here */
 
 	struct mutex lock; /* of what follows */
 	struct abi_termios t;
 	struct abi_winsize ws;
 	/*
-	 * Input: [tail, done) can be read (a canonical reader sees whole lines only), [done, head) is
-	 * the line being edited. Counters of bytes, modulo 2^32.
+	 * Input: [tail, done) can be read (a canonical reader sees whole lines only), [done, head)
+	 * is the line being edited. Counters of bytes, modulo 2^32.
 	 */
 	u32 tail, done, head;
 	u8 buf[TTY_BUF];
-	u8 ends[TTY_BUF];  /* 0; LINE_END after a delimiter; LINE_EOF: not part of the text */
-	bool literal;	   /* ^V was typed */
-	bool stopped;	   /* ^S */
-	bool hung_up;	   /* no more input will come */
+	u8 ends[TTY_BUF]; /* 0; LINE_END after a delimiter; LINE_EOF: not part of the text */
+	bool literal;     /* ^V was typed */
+	bool stopped;     /* ^S */
+	bool hung_up;     /* no more input will come */
 	struct wait_queue rd, wr;
 
 	struct mutex out_lock; /* one write at a time */

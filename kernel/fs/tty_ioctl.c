@@ -134,9 +134,7 @@ static bool group_in_session(s32 pgrp, s32 sid)
 	struct process *p;
 	bool found = false;
 
-	for_each_process(p)
-		if (p->pgid == pgrp && p->sid == sid)
-			found = true;
+	for_each_process(p) if (p->pgid == pgrp && p->sid == sid) found = true;
 	return found;
 }
 

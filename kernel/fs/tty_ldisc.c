@@ -316,20 +316,20 @@ static long wait_raw(struct tty *tty, size_t n, u32 vmin, u32 vtime)
 	if (!vmin) {
 		if (vtime)
 			err = wait_event_interruptible_timeout(&tty->rd, tty_readable(tty),
-							       deadline_after(tenths));
+			                                       deadline_after(tenths));
 		return err == -ETIMEDOUT ? 0 : err;
 	}
 	if (!vtime)
-		return wait_event_interruptible(
-			&tty->rd, tty_available(tty) >= want || READ_ONCE(tty->hung_up));
+		return wait_event_interruptible(&tty->rd, tty_available(tty) >= want ||
+		                                              READ_ONCE(tty->hung_up));
 	/* The clock runs from byte to byte, beginning with the first. */
 	err = wait_event_interruptible(&tty->rd, tty_readable(tty));
 	while (!err && tty_available(tty) < want && !READ_ONCE(tty->hung_up)) {
 		u32 have = tty_available(tty);
 
 		err = wait_event_interruptible_timeout(
-			&tty->rd, tty_available(tty) != have || READ_ONCE(tty->hung_up),
-			deadline_after(tenths));
+		    &tty->rd, tty_available(tty) != have || READ_ONCE(tty->hung_up),
+		    deadline_after(tenths));
 	}
 	return err == -ETIMEDOUT ? 0 : err;
 }
