@@ -175,8 +175,7 @@ int mmk_mapping_sync(struct mmk_mapping *m, uint64_t start, uint64_t end, bool d
 	if (!mapping_has_home(m) || start >= end)
 		return 0;
 	write_range(m, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
-	if (__atomic_load_n(&m->nrpages, __ATOMIC_RELAXED))
-		wait_writers(m, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
+	wait_writers(m, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
 	if (durable && m->ops->sync)
 		sync_err = m->ops->sync(m);
 	err = __atomic_exchange_n(&m->wb_err, 0, __ATOMIC_RELAXED);

@@ -304,9 +304,9 @@ static void radix_insert_without_memory_leaves_the_tree_as_it_was(void **state)
 	for (unsigned n = 1;; n++) {
 		int err;
 
-		hosted_fail_nth(w->h, n);
+		hosted_fail_alloc(w->h, HOSTED_ANY_SITE, n, false);
 		err = radix_insert(w->sys, &root, ~0ull, p);
-		hosted_fail_nth(w->h, 0);
+		hosted_fail_alloc(w->h, HOSTED_ANY_SITE, 0, false);
 		if (!err)
 			break;
 		assert_int_equal(err, -MMK_ENOMEM);
