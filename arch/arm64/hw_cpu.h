@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The MMU's instructions where mmkit runs on the CPU that walks the tables (MMK_HW_ARM64). hw_soft.h has
- * the same functions for all other builds.
+ * The MMU's instructions where mmkit runs on the CPU that walks the tables (MMK_HW_ARM64).
+ * hw_soft.h has the same functions for all other builds.
  */
 #ifndef ARM64_HW_CPU_H
 #define ARM64_HW_CPU_H
@@ -54,7 +54,8 @@ static inline void hw_isb(struct mmk_system *sys)
 
 /*
  * Clean the data cache to the point of unification and forget the instruction cache, as far as
- * CTR_EL0 (D19.2.34) says that this CPU needs it: IDC (bit 28) spares the first, DIC (29) the second.
+ * CTR_EL0 (D19.2.34) says that this CPU needs it: IDC (bit 28) spares the first, DIC (29) the
+ * second.
  */
 static inline void hw_sync_icache(struct mmk_system *sys, const void *kva, size_t len)
 {

@@ -57,7 +57,9 @@ static inline void hw_frame_freed(struct mmk_system *sys, phys_addr_t phys, unsi
 	sys->port->machine->frame_freed(sys->ctx, phys, order);
 }
 
-/* A test of the tests: the strict TLB must notice when the break of break-before-make is left out. */
+/*
+ * A test of the tests: the strict TLB must notice when the break of break-before-make is left out.
+ */
 #ifdef MMK_TEST_HOOKS
 extern bool mmk_test_skip_break;
 static inline bool hw_skip_break(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TLB and instruction-cache maintenance (Arm ARM D8.16, B2.7.4). Each flush is: make the changed entries
- * visible (DSB ISHST), invalidate on all CPUs of the inner shareable domain, wait (DSB ISH). An mm
- * that never ran has nothing to forget.
+ * TLB and instruction-cache maintenance (Arm ARM D8.16, B2.7.4). Each flush is: make the changed
+ * entries visible (DSB ISHST), invalidate on all CPUs of the inner shareable domain, wait (DSB
+ * ISH). An mm that never ran has nothing to forget.
  */
 #include "mm/internal.h"
 #include "arch/arm64/pgtable.h"
