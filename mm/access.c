@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading and writing another address space, as ptrace(2) and /proc/PID/mem do: fault the page in as its owner
- * would, hold it, copy through the linear map. With MMK_ACCESS_FORCE a private page may be written although
- * its VMA is read-only: a copy of its own takes its place, and stays read-only for the owner.
+ * Reading and writing another address space, as ptrace(2) and /proc/PID/mem do: fault the page in
+ * as its owner would, hold it, copy through the linear map. With MMK_ACCESS_FORCE a private page
+ * may be written although its VMA is read-only: a copy of its own takes its place, and stays
+ * read-only for the owner.
  */
 #include "mm/internal.h"
 #include "mm/fault.h"
@@ -18,7 +19,9 @@ static bool access_permitted(const struct vm_area_struct *vma, unsigned flags)
 	return (vma->vm_flags & MMK_VM_READ) || (force && (vma->vm_flags & MMK_VM_MAYREAD));
 }
 
-/* Writing through the linear map is right: the entry could be written, or hides a copy of our own. */
+/*
+ * Writing through the linear map is right: the entry could be written, or hides a copy of our own.
+ */
 static bool writable_for(const struct vm_area_struct *vma, pte_t pte, const struct page *page)
 {
 	if (pte_write(pte) && pte_dirty(pte))
@@ -28,8 +31,8 @@ static bool writable_for(const struct vm_area_struct *vma, pte_t pte, const stru
 }
 
 /*
- * The page mapped at addr, held, if the entry allows what is wanted. The zero page needs no hold but gets
- * one: it is never freed. NULL: fault first.
+ * The page mapped at addr, held, if the entry allows what is wanted. The zero page needs no hold
+ * but gets one: it is never freed. NULL: fault first.
  */
 static struct page *mapped_page(struct vm_area_struct *vma, unsigned long addr, bool write)
 {

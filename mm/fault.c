@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page faults: from an address that the MMU refused to the entry that lets it through, or to the signal.
+ * Page faults: from an address that the MMU refused to the entry that lets it through, or to the
+ * signal.
  *
- *   mmk_handle_fault    the VMA and its permissions, stack growth, signals      (mmap_lock for reading)
+ *   mmk_handle_fault    the VMA and its permissions, stack growth, signals    (mmap_lock for reading)
  *   handle_mm_fault     the stages, see fault.h, and their only retry loop
  *
  * Only mmap_lock is held across the stages; the table's lock just while an entry is compared and
@@ -168,8 +169,8 @@ static int fault_signal(struct mmk_system *sys, struct mmk_fault *out, int rc)
 }
 
 /*
- * Below a stack: grow it, for which mmap_lock must be held for writing; so let it go, look again, and
- * come back with it held for reading. NULL, with nothing held: no such memory.
+ * Below a stack: grow it, for which mmap_lock must be held for writing; so let it go, look again,
+ * and come back with it held for reading. NULL, with nothing held: no such memory.
  */
 static struct vm_area_struct *grow_and_find(struct mmk_task *task, struct mm_struct *mm,
 					    unsigned long addr)
@@ -208,7 +209,8 @@ _Static_assert(MMK_FAULT_WRITE == FAULT_FLAG_WRITE && MMK_FAULT_EXEC == FAULT_FL
 		       MMK_FAULT_USER == FAULT_FLAG_USER,
 	       "flags of a fault are passed on as they are");
 
-int mmk_handle_fault(struct mmk_task *task, unsigned long addr, unsigned flags, struct mmk_fault *out)
+int mmk_handle_fault(struct mmk_task *task, unsigned long addr, unsigned flags,
+		     struct mmk_fault *out)
 {
 	struct mm_struct *mm = task->mm;
 	struct vm_area_struct *vma;

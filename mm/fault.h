@@ -9,8 +9,9 @@
  *   fault_shared    a shared page that may not be written yet: tell its file
  *   fault_install   the entry changes, if it still is what the lookup saw
  *
- * Each stage prepares all that can fail or sleep first, then locks the table, compares, and commits. A stage
- * that finds the entry changed returns FAULT_RETRY and the one loop in handle_mm_fault() begins again.
+ * Each stage prepares all that can fail or sleep first, then locks the table, compares, and
+ * commits. A stage that finds the entry changed returns FAULT_RETRY and the one loop in
+ * handle_mm_fault() begins again.
  */
 #ifndef MM_FAULT_H
 #define MM_FAULT_H
@@ -32,13 +33,15 @@ struct vm_fault {
 	bool major; /* something was read */
 };
 
-/* The table exists and its lock is held: true; false with nothing held when the entry has changed. */
+/*
+ * The table exists and its lock is held: true; false with nothing held when the entry has changed.
+ */
 bool fault_lock(struct vm_fault *f);
 /* Make the table where it was missing. 0 or -ENOMEM. */
 int fault_table(struct vm_fault *f);
 /*
- * The entry becomes pte, for `page` (NULL: not counted), whose reference goes to the entry. fault_lock()
- * holds and is undone. Replacing a valid entry is the caller's to break first.
+ * The entry becomes pte, for `page` (NULL: not counted), whose reference goes to the entry.
+ * fault_lock() holds and is undone. Replacing a valid entry is the caller's to break first.
  */
 void fault_install(struct vm_fault *f, struct page *page, pte_t pte);
 /* The entry for a page of the VMA, executable bytes synced. */
@@ -49,7 +52,9 @@ static inline pte_t fault_mkwrite(const struct vm_fault *f, pte_t pte)
 	return f->vma->vm_flags & MMK_VM_WRITE ? pte_mkwrite(pte_mkdirty(pte)) : pte_mkdirty(pte);
 }
 
-/* A new anonymous page of the VMA: refcount 1, mapped by none; contents are the caller's. Or NULL. */
+/*
+ * A new anonymous page of the VMA: refcount 1, mapped by none; contents are the caller's. Or NULL.
+ */
 struct page *fault_anon_page(struct vm_fault *f);
 
 int fault_anon(struct vm_fault *f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Faults on private memory: the zero page for who only reads, a frame for who writes, and copy-on-write.
+ * Faults on private memory: the zero page for who only reads, a frame for who writes, and
+ * copy-on-write.
  */
 #include "mm/internal.h"
 #include "mm/fault.h"

@@ -4,13 +4,13 @@
  *
  *   read             the page itself, and its cached neighbours with it
  *   private write    a copy
- *   shared write     the page itself; its file hears of it first (page_mkwrite), the cache knows it as
- *                    dirty before the entry does. The page lock is held over both, so that
+ *   shared write     the page itself; its file hears of it first (page_mkwrite), the cache knows
+ *                    it as dirty before the entry does. The page lock is held over both, so that
  *                    writeback cannot clean it in between.
  *
- * Against truncation: a page found in the cache may have left it by the time the table is locked. So
- * page->mapping and i_size are looked at again under the table's lock. Truncation takes mappings away
- * after it has cleared page->mapping, so what it did not see here it will find in the table.
+ * Against truncation: a page found in the cache may have left it by the time the table is locked.
+ * So page->mapping and i_size are looked at again under the table's lock. Truncation takes mappings
+ * away after it has cleared page->mapping, so what it did not see here it will find in the table.
  */
 #include "mm/internal.h"
 #include "mm/fault.h"
@@ -209,8 +209,8 @@ static int fault_file_private(struct vm_fault *f, struct address_space *m)
 /* ---- shared write ---- */
 
 /*
- * Make the page ready to be written through a mapping: locked, still in the file, its home told, dirty.
- * 0 with the page locked; FAULT_RETRY when it has left the file; -EIO, -ENOMEM.
+ * Make the page ready to be written through a mapping: locked, still in the file, its home told,
+ * dirty. 0 with the page locked; FAULT_RETRY when it has left the file; -EIO, -ENOMEM.
  */
 static int page_prepare_write(struct vm_fault *f, struct address_space *m, struct page *page)
 {

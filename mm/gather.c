@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Taking mapped pages away: clear the entries, make the TLBs forget, free the frames - in this order, in
- * batches. What was never in a TLB is not invalidated.
+ * Taking mapped pages away: clear the entries, make the TLBs forget, free the frames - in this
+ * order, in batches. What was never in a TLB is not invalidated.
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
@@ -97,9 +97,9 @@ static bool zap_pte(struct mmu_gather *tlb, pte_t *ptep, pte_t pte, struct page 
 }
 
 /*
- * A dirty file page is in the cache's books as dirty already (it got so before the entry did), but a
- * CPU may write to it until its TLB has been told. So that is done before the lock goes: the writeback
- * that finds no entry to protect must not miss such a store.
+ * A dirty file page is in the cache's books as dirty already (it got so before the entry did), but
+ * a CPU may write to it until its TLB has been told. So that is done before the lock goes: the
+ * writeback that finds no entry to protect must not miss such a store.
  */
 void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, unsigned long end,
 	       bool even_cows)
@@ -108,7 +108,7 @@ void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, 
 	pte_t *ptep = table_pte(sys, table, start);
 	bool written = false;
 
-	for (unsigned long addr = start; addr < end && table_used(table); addr += PAGE_SIZE, ptep++) {
+	for (unsigned long addr = start; addr < end; addr += PAGE_SIZE, ptep++) {
 		pte_t pte = ptep_get(ptep);
 		struct page *page = NULL;
 
@@ -120,6 +120,8 @@ void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, 
 			continue;
 		written |= zap_pte(tlb, ptep, pte, page, addr);
 		table_use(table, -1);
+		if (!table_used(table))
+			break;
 	}
 	if (written)
 		tlb_gather_flush(tlb);
@@ -167,8 +169,8 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
  * Faults may come meanwhile, and put a new page where the old one was: so the TLBs forget it before
  * the lock goes (break before make).
  *
- * Also reached from a file (rmap.c), when only i_mmap_lock is held: the table cannot go away between
- * its finding and its locking, because pruning wants page_table_lock too.
+ * Also reached from a file (rmap.c), when only i_mmap_lock is held: the table cannot go away
+ * between its finding and its locking, because pruning wants page_table_lock too.
  */
 void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		    bool even_cows)

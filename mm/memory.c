@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens to the pages of a range of an address space when its VMAs change: protection, fork, move,
- * and looking at them. Each goes table by table, under the lock of one table (two where pages move
- * between tables). Unmapping is in gather.c, making pages appear in fault.c.
+ * What happens to the pages of a range of an address space when its VMAs change: protection, fork,
+ * move, and looking at them. Each goes table by table, under the lock of one table (two where pages
+ * move between tables). Unmapping is in gather.c, making pages appear in fault.c.
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
@@ -212,7 +212,10 @@ static void unlock_two(struct page *a, struct page *b)
 		spin_unlock(&b->ptl);
 }
 
-/* Move the entries of [old, old + len), which lie in one table each. Old ones are flushed before they reappear. */
+/*
+ * Move the entries of [old, old + len), which lie in one table each. Old ones are flushed before
+ * they reappear.
+ */
 static void move_entries(struct mm_struct *mm, struct page *from, struct page *to,
 			 unsigned long old, unsigned long new, unsigned long len)
 {

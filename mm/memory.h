@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files that work on page tables share: page accounting, and the gathering of what an unmap
- * takes away until the TLB has forgotten it.
+ * What the files that work on page tables share: page accounting, and the gathering of what an
+ * unmap takes away until the TLB has forgotten it.
  */
 #ifndef MM_MEMORY_H
 #define MM_MEMORY_H
@@ -116,12 +116,13 @@ static inline bool page_reusable(struct page *page)
 #define GATHER_PAGES 120
 
 /*
- * Pages and tables on their way out: entries are cleared first, then the TLB forgets them, then they
- * are freed. Frames of anonymous pages that had no other user are chained; others sit in the array.
+ * Pages and tables on their way out: entries are cleared first, then the TLB forgets them, then
+ * they are freed. Frames of anonymous pages that had no other user are chained; others sit in the
+ * array.
  */
 struct mmu_gather {
 	struct mm_struct *mm;
-	unsigned long start, end; /* valid entries cleared and not yet flushed; start >= end: none */
+	unsigned long start, end; /* valid entries cleared, not yet flushed; start >= end: none */
 	struct page *tables;	  /* unhooked tables, by page->next */
 	struct page *anon;	  /* sole-owner anonymous pages, by page->next */
 	uint64_t cleared;	  /* entries written */
@@ -144,7 +145,9 @@ static inline void tlb_cover(struct mmu_gather *tlb, unsigned long addr)
 		tlb->end = addr + PAGE_SIZE;
 }
 
-/* Zap the entries of [start, end) of one table, ptl held. even_cows false spares anonymous pages. */
+/*
+ * Zap the entries of [start, end) of one table, ptl held. even_cows false spares anonymous pages.
+ */
 void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, unsigned long end,
 	       bool even_cows);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the page tables hold, for looking at: /proc/PID/pagemap (8 bytes a page, man 5 proc_pid_pagemap)
- * and a dump of the entries themselves.
+ * What the page tables hold, for looking at: /proc/PID/pagemap (8 bytes a page, man 5
+ * proc_pid_pagemap) and a dump of the entries themselves.
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
@@ -114,7 +114,9 @@ static size_t ptdump_line(char *buf, size_t size, unsigned long addr, pte_t pte)
 	return t.len;
 }
 
-/* Lines for the present entries of [*addr, end) of one table; *addr moves to the first not shown. */
+/*
+ * Lines for the present entries of [*addr, end) of one table; *addr moves to the first not shown.
+ */
 static size_t ptdump_table(struct mm_struct *mm, struct page *table, unsigned long *addr,
 			   unsigned long end, char *buf, size_t size)
 {
@@ -138,7 +140,8 @@ static size_t ptdump_table(struct mm_struct *mm, struct page *table, unsigned lo
 	return done;
 }
 
-long mmk_proc_ptdump(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size)
+long mmk_proc_ptdump(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf,
+		     size_t size)
 {
 	unsigned long addr = *pos;
 	struct page *table;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a file's page to the entries that map it: through the interval tree of the VMAs that map the file.
- * i_mmap_lock keeps those VMAs, and with them their address spaces, where they are. mmap_lock is not
- * held, so a table is found and locked under page_table_lock (see pgtable.h).
+ * From a file's page to the entries that map it: through the interval tree of the VMAs that map the
+ * file. i_mmap_lock keeps those VMAs, and with them their address spaces, where they are. mmap_lock
+ * is not held, so a table is found and locked under page_table_lock (see pgtable.h).
  */
 #include "mm/internal.h"
 #include "mm/memory.h"

@@ -4,8 +4,9 @@
  *
  * mm->context is generation | ASID. While the generation is the system's, the mm keeps its ASID and
  * activating it takes no lock. When the ASIDs are used up a new generation begins: the ASIDs that
- * CPUs run with at that moment stay theirs (reserved_asid), all others are free again, and every TLB
- * forgets everything before one is handed out. ASID 0 is nobody's: it goes with the empty table.
+ * CPUs run with at that moment stay theirs (reserved_asid), all others are free again, and every
+ * TLB forgets everything before one is handed out. ASID 0 is nobody's: it goes with the empty
+ * table.
  */
 #include "mm/internal.h"
 #include "arch/arm64/pgtable.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instruction and data aborts, from the CPU's words to the core's: ESR_ELx says what happened (Arm ARM D19.2.40),
- * FAR_ELx where. What the memory system can repair goes to mmk_handle_fault(); the rest is a signal.
+ * Instruction and data aborts, from the CPU's words to the core's: ESR_ELx says what happened (Arm
+ * ARM D19.2.40), FAR_ELx where. What the memory system can repair goes to mmk_handle_fault(); the
+ * rest is a signal.
  */
 #include "mm/internal.h"
 #include "arch/arm64/pgtable.h"
@@ -10,7 +11,7 @@
 #define ESR_EC(esr)   (((esr) >> 26) & 0x3f)
 #define ESR_FSC(esr)  ((esr) & 0x3f) /* fault status */
 #define ESR_WNR	      (1u << 6)	     /* a write, not a read */
-#define ESR_CM	      (1u << 8)	     /* by cache maintenance: WnR is 1 then whatever the permission wanted */
+#define ESR_CM	      (1u << 8)	     /* by cache maintenance, for which WnR is always 1 */
 #define ESR_FNV	      (1u << 10)     /* FAR not valid */
 #define EC_IABT_LOWER 0x20
 #define EC_IABT_SAME  0x21
@@ -65,7 +66,8 @@ static int abort_signal(struct mmk_fault *f, unsigned long addr, int signo, int 
 	return -MMK_EFAULT;
 }
 
-int mmk_arm64_abort(struct mmk_task *task, uint64_t esr, uint64_t far, bool user, struct mmk_fault *f)
+int mmk_arm64_abort(struct mmk_task *task, uint64_t esr, uint64_t far, bool user,
+		    struct mmk_fault *f)
 {
 	const struct fsc_row *row = fsc_find(ESR_FSC(esr));
 	unsigned long addr = untagged_addr(far);

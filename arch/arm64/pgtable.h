@@ -4,15 +4,16 @@
  * tables, TLB maintenance and ASIDs. Include mm/internal.h first.
  *
  * Who may do what with a table:
- *  - Entries of a last-level table change under the lock of its page (ptl), which also guards nr_used.
+ *  - Entries of a last-level table change under the lock of its page (ptl), which also
+ *    guards nr_used.
  *  - Tables appear under mm->page_table_lock; the walk that finds them takes no lock.
- *  - Tables go only in pte_tables_prune(), called with mmap_lock held for writing, so that no fault is on
- *    its way. Walkers who come from a file instead (rmap.c) hold page_table_lock from the descent
+ *  - Tables go only in pte_tables_prune(), called with mmap_lock held for writing, so that no
+ *    fault is on its way. Walkers who come from a file instead (rmap.c) hold page_table_lock from the descent
  *    until they have the ptl; prune takes both.
  *
- * After a store that makes an invalid entry valid, DSB ISHST lets the walkers see it (Arm ARM D8.2.7); no
- * ISB, as the exception return that follows is one. A valid entry that gets another output address goes
- * through ptep_clear_flush() first: break before make (D8.16.1).
+ * After a store that makes an invalid entry valid, DSB ISHST lets the walkers see it (Arm ARM
+ * D8.2.7); no ISB, as the exception return that follows is one. A valid entry that gets another
+ * output address goes through ptep_clear_flush() first: break before make (D8.16.1).
  */
 #ifndef ARM64_PGTABLE_H
 #define ARM64_PGTABLE_H
@@ -97,13 +98,15 @@ static inline void table_use(struct page *table, int by)
 
 /* The last-level table that covers addr, or NULL. */
 struct page *pte_table_find(const struct mm_struct *mm, unsigned long addr);
-/* The same, made where it was missing; NULL when memory is short. No spinlock held by the caller. */
+/*
+ * The same, made where it was missing; NULL when memory is short. No spinlock held by the caller.
+ */
 struct page *pte_table_make(struct mm_struct *mm, unsigned long addr);
 /* The first last-level table at or after *addr and before end; *addr moves on to it. NULL: none. */
 struct page *pte_table_next(const struct mm_struct *mm, unsigned long *addr, unsigned long end);
 /*
- * Take the tables above addr that are empty, and lie within [floor, ceiling), out of the tree; the leaf
- * first. Returns them chained by page->next, for table_free() once the TLB has forgotten them.
+ * Take the tables above addr that are empty, and lie within [floor, ceiling), out of the tree; the
+ * leaf first. Returns them chained by page->next, for table_free() once the TLB has forgotten them.
  */
 struct page *pte_tables_prune(struct mm_struct *mm, unsigned long addr, unsigned long floor,
 			      unsigned long ceiling);

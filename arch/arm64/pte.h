@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The descriptors of VMSAv8-64 stage 1 and the words in which the core speaks of them. This file alone
- * knows bits; section numbers are of the Arm ARM (DDI 0487).
+ * The descriptors of VMSAv8-64 stage 1 and the words in which the core speaks of them. This file
+ * alone knows bits; section numbers are of the Arm ARM (DDI 0487).
  *
  * An entry is in one of these states:
  *	none		0
  *	valid		the hardware uses it
- *	PROT_NONE	not valid, SW_PROT_NONE set: keeps frame and attributes of a page that nobody may touch
+ *	PROT_NONE	not valid, SW_PROT_NONE set: keeps frame and attributes of a page that
+ *			nobody may touch
  *	marker		not valid, nothing mapped: see the end of the file
  * "Present" is valid or PROT_NONE.
  *
  * Dirty state is in software: a page that may be written (PTE_DBM) but is clean is read-only to the
- * hardware (AP[2]), and the first write faults. FEAT_HAFDBS, where used, would clear AP[2] by itself,
- * so pte_dirty() already understands that state.
+ * hardware (AP[2]), and the first write faults. FEAT_HAFDBS, where used, would clear AP[2] by
+ * itself, so pte_dirty() already understands that state.
  */
 #ifndef ARM64_PTE_H
 #define ARM64_PTE_H
@@ -30,16 +31,16 @@
 #define PTE_USER	(1ull << 6)	     /* AP[1]: EL0 may access, D8.4.1 */
 #define PTE_RDONLY	(1ull << 7)	     /* AP[2]: no writes, D8.4.1 */
 #define PTE_SH_INNER	(3ull << 8)	     /* SH[9:8]: inner shareable, D8.6 */
-#define PTE_AF		(1ull << 10)	     /* access flag, D8.5.2; clear: the first access faults */
+#define PTE_AF		(1ull << 10)	     /* access flag, D8.5.2; clear: any access faults */
 #define PTE_NG		(1ull << 11)	     /* not global: belongs to an ASID, D8.16.3 */
 #define PTE_GP		(1ull << 50)	     /* guarded page (BTI), D8.4.7; not used yet */
-#define PTE_DBM		(1ull << 51)	     /* D8.5.3: hardware may make it writable; here: may be written */
+#define PTE_DBM		(1ull << 51)	     /* dirty bit modifier, D8.5.3; here: may be written */
 #define PTE_CONT	(1ull << 52)	     /* contiguous hint, D8.7.1; not used yet */
 #define PTE_PXN		(1ull << 53)	     /* no execution at EL1, D8.4.2 */
 #define PTE_UXN		(1ull << 54)	     /* no execution at EL0, D8.4.2 */
 /* D8.3.2: bits 58:55 are reserved for software. */
 #define PTE_SW_DIRTY	  (1ull << 55)
-#define PTE_SW_SPECIAL	  (1ull << 56) /* no struct page to count: the zero page, frames of a device */
+#define PTE_SW_SPECIAL	  (1ull << 56) /* not counted: the zero page, a device's frames */
 #define PTE_SW_SOFT_DIRTY (1ull << 57) /* written since clear_refs; not used yet */
 #define PTE_SW_PROT_NONE  (1ull << 58) /* present though not valid */
 #define PTE_ADDR_MASK	  (((1ull << 48) - 1) & PAGE_MASK)
@@ -49,7 +50,8 @@
 	(PTE_PAGE | PTE_ATTR_NORMAL | PTE_SH_INNER | PTE_AF | PTE_NG | PTE_PXN | PTE_RDONLY)
 /* pte_modify() takes these from the new protection and all else from the old entry. */
 #define PTE_PROT_BITS                                                                              \
-	(PTE_VALID | PTE_USER | PTE_RDONLY | PTE_GP | PTE_DBM | PTE_PXN | PTE_UXN | PTE_SW_PROT_NONE)
+	(PTE_VALID | PTE_USER | PTE_RDONLY | PTE_GP | PTE_DBM | PTE_PXN | PTE_UXN |                \
+	 PTE_SW_PROT_NONE)
 
 static inline pte_t pte_make(phys_addr_t pa, pgprot_t prot)
 {
