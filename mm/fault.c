@@ -3,7 +3,7 @@
  * Page faults: from an address that the MMU refused to the entry that lets it through, or to the
  * signal.
  *
- *   mmk_handle_fault    the VMA and its permissions, stack growth, signals    (mmap_lock for reading)
+ *   mmk_handle_fault    the VMA and its permissions, stack growth, signals  (mmap_lock for reading)
  *   handle_mm_fault     the stages, see fault.h, and their only retry loop
  *
  * Only mmap_lock is held across the stages; the table's lock just while an entry is compared and

@@ -8,8 +8,8 @@
  *    guards nr_used.
  *  - Tables appear under mm->page_table_lock; the walk that finds them takes no lock.
  *  - Tables go only in pte_tables_prune(), called with mmap_lock held for writing, so that no
- *    fault is on its way. Walkers who come from a file instead (rmap.c) hold page_table_lock from the descent
- *    until they have the ptl; prune takes both.
+ *    fault is on its way. Walkers who come from a file instead (rmap.c) hold page_table_lock from
+ *    the descent until they have the ptl; prune takes both.
  *
  * After a store that makes an invalid entry valid, DSB ISHST lets the walkers see it (Arm ARM
  * D8.2.7); no ISB, as the exception return that follows is one. A valid entry that gets another
