@@ -267,6 +267,7 @@ static u64 phdr_address(const struct image *im)
 static int open_interpreter(struct exec *e, const struct image *im, struct file **out)
 {
 	const struct elf64_phdr *ph = find_phdr(im, PT_INTERP);
+	struct file *file;
 	char *path;
 	int err;
 
@@ -282,7 +283,9 @@ static int open_interpreter(struct exec *e, const struct image *im, struct file 
 	if (!err && path[ph->filesz - 1])
 		err = -ENOEXEC;
 	if (!err)
-		err = file_open_exec(AT_FDCWD, path, 0, out);
+		err = file_open_exec(AT_FDCWD, path, 0, &file);
+	if (!err)
+		*out = file;
 	kfree(path);
 	return err;
 }

@@ -23,15 +23,7 @@
 
 struct file *exe_get(struct file *exe)
 {
-	struct mmk_mapping *m;
-
-	if (!exe)
-		return NULL;
-	m = file_to_mmk(exe)->f_mapping;
-	/* It is denied already, so this one cannot be refused. */
-	if (m)
-		(void)mmk_mapping_deny_write(m);
-	return file_get(exe);
+	return exe ? file_get_exec(exe) : NULL;
 }
 
 void exe_put(struct file *exe)
@@ -423,13 +415,16 @@ static bool fd_is_cloexec(int fd)
 /* Takes path over. */
 static int open_program(struct exec *e, int dfd, char *path, u32 flags)
 {
+	struct file *file;
 	int err;
 
 	if (!*path && !(flags & AT_EMPTY_PATH)) {
 		e->filename = path;
 		return -ENOENT;
 	}
-	err = file_open_exec(dfd, path, flags, &e->file);
+	err = file_open_exec(dfd, path, flags, &file);
+	if (!err)
+		e->file = file;
 	if (err || dfd == AT_FDCWD || *path == '/') {
 		e->filename = path;
 		return err;

@@ -6,10 +6,12 @@
 #include "kernel/sched/timer.h"
 
 #include "kernel/clock.h"
+#include "kernel/percpu.h"
 #include "kernel/sched/sched.h"
 
 static struct spinlock timer_lock = SPINLOCK_INIT;
 static LIST_HEAD(timers);
+static struct timer *running; /* whose function is being called */
 
 /* timer_lock. True when the new one is the first. */
 static bool insert(struct timer *t)
@@ -62,6 +64,7 @@ u64 timers_next(void)
 	return next;
 }
 
+/* The function of the one before has returned; the next that is due, or NULL. */
 static struct timer *pop_due(u64 now)
 {
 	unsigned long flags = spin_lock_irqsave(&timer_lock);
@@ -71,6 +74,7 @@ static struct timer *pop_due(u64 now)
 		list_del_init(&t->node);
 	else
 		t = NULL;
+	WRITE_ONCE(running, t);
 	spin_unlock_irqrestore(&timer_lock, flags);
 	return t;
 }
@@ -81,4 +85,11 @@ void timers_run(u64 now)
 
 	while ((t = pop_due(now)))
 		t->fn(t);
+}
+
+void timer_stop_sync(struct timer *t)
+{
+	timer_stop(t);
+	while (READ_ONCE(running) == t)
+		cpu_relax();
 }

@@ -23,5 +23,7 @@ static inline void timer_init(struct timer *t, void (*fn)(struct timer *t))
 void timer_start(struct timer *t, u64 deadline);
 /* True when it was pending. It may be running on another CPU all the same. */
 bool timer_stop(struct timer *t);
+/* The same, and waits for that. Not with a lock held that its function takes. */
+void timer_stop_sync(struct timer *t);
 
 #endif

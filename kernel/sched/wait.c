@@ -131,7 +131,7 @@ u64 schedule_deadline(u64 deadline)
 	timer_init(&s.timer, sleeper_wake);
 	timer_start(&s.timer, deadline);
 	schedule();
-	timer_stop(&s.timer);
+	timer_stop_sync(&s.timer);
 	now = clock_ns();
 	return now >= deadline ? 0 : deadline - now;
 }
