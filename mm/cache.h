@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files below the page cache say to each other: slab, radix tree, cache, writeback, reclaim.
+ * What the files below the page cache say to each other: slab, radix tree, cache, writeback,
+ * reclaim.
  */
 #ifndef MM_CACHE_H
 #define MM_CACHE_H
@@ -17,7 +18,7 @@ void slab_reap(struct mmk_system *sys);
 struct radix_node {
 	uint64_t dirty; /* slots that are, or lead to, dirty pages */
 	struct radix_node *parent;
-	uint8_t shift;	/* bits of the index below this level; 0: slots are pages */
+	uint8_t shift;  /* bits of the index below this level; 0: slots are pages */
 	uint8_t offset; /* its slot in the parent */
 	uint16_t count; /* slots in use */
 	void *slots[RADIX_SLOTS];
@@ -42,10 +43,10 @@ void mapping_set_size(struct address_space *m, uint64_t size);
 struct page *filemap_find(struct address_space *m, uint64_t index);
 /* The next cached page of [first, last] with a reference, its index in *at; NULL: none. */
 struct page *filemap_next(struct address_space *m, uint64_t first, uint64_t last, bool dirty,
-			  uint64_t *at);
+                          uint64_t *at);
 /* filemap_next, locked and certainly still of m. */
 struct page *filemap_next_locked(struct address_space *m, uint64_t first, uint64_t last,
-				 uint64_t *at);
+                                 uint64_t *at);
 /* Take a locked page out of the cache, and drop the cache's reference. */
 void filemap_remove(struct address_space *m, struct page *page);
 /* The same where nobody else has it and it is clean; the caller has one reference. */
@@ -62,7 +63,7 @@ void writeback_page(struct address_space *m, struct page *page);
 
 /* ---- reclaim.c ---- */
 #define RECLAIM_BATCH 32
-/* Drop up to `want` cached pages, looking at no more than `scan` frames. Returns how many. Sleeps. */
+/* Drop up to `want` cached pages, looking at no more than `scan` frames. How many. Sleeps. */
 uint64_t reclaim_frames(struct mmk_system *sys, uint64_t want, uint64_t scan);
 /* Drop every clean, unmapped page of a file with a home. */
 void drop_clean_pages(struct mmk_system *sys);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page cache: (file, index) -> page. read(2), write(2) and faults all come here, so that they see
- * the same bytes.
+ * The page cache: (file, index) -> page. read(2), write(2) and faults all come here, so that they
+ * see the same bytes.
  *
- * The radix tree holds one reference on each page. A page enters the tree locked and not up to date;
- * whoever finds it so waits for its lock and looks again. What may change it:
+ * The radix tree holds one reference on each page. A page enters the tree locked and not up to
+ * date; whoever finds it so waits for its lock and looks again. What may change it:
  *
  *   fill      under its lock, from ops->read or with zeros; then PG_UPTODATE, for good
  *   removal   under its lock and i_pages_lock: page->mapping becomes NULL (truncate.c, reclaim.c);
@@ -19,7 +19,7 @@
 #include "mm/internal.h"
 #include "mm/cache.h"
 
-#define RANDOM_BATCH 8	/* pages read at once where nothing says that somebody reads along */
+#define RANDOM_BATCH  8 /* pages read at once where nothing says that somebody reads along */
 #define SIZE_MAX_FILE ((uint64_t)INT64_MAX)
 
 uint64_t mapping_size(const struct address_space *m)
@@ -40,7 +40,7 @@ uint64_t mapping_pages(const struct address_space *m)
 }
 
 void mmk_mapping_init(struct mmk_system *sys, struct mmk_mapping *m,
-		      const struct mmk_mapping_ops *ops, void *host, uint64_t size)
+                      const struct mmk_mapping_ops *ops, void *host, uint64_t size)
 {
 	__builtin_memset(m, 0, sizeof(*m));
 	m->sys = sys;
@@ -65,7 +65,7 @@ struct page *filemap_find(struct address_space *m, uint64_t index)
 }
 
 struct page *filemap_next(struct address_space *m, uint64_t first, uint64_t last, bool dirty,
-			  uint64_t *at)
+                          uint64_t *at)
 {
 	struct page *page;
 
@@ -78,7 +78,7 @@ struct page *filemap_next(struct address_space *m, uint64_t first, uint64_t last
 }
 
 struct page *filemap_next_locked(struct address_space *m, uint64_t first, uint64_t last,
-				 uint64_t *at)
+                                 uint64_t *at)
 {
 	struct page *page;
 
@@ -308,7 +308,7 @@ static int fill_run(struct address_space *m, struct run *run)
 			uint64_t off = got > begin ? got - begin : 0;
 
 			__builtin_memset((char *)page_address(m->sys, page) + off, 0,
-					 PAGE_SIZE - off);
+			                 PAGE_SIZE - off);
 		}
 		page_set(page, PG_UPTODATE);
 		stat_inc(m->sys, pages_read);
@@ -378,7 +378,7 @@ static int fill_hole(struct address_space *m, struct page *page)
 
 /* A page that was not there. 0; -EEXIST: it is there now; -ENOENT: a hole; or an error. */
 static int fill_new(struct address_space *m, uint64_t index, bool create, struct page **out,
-		    bool *major)
+                    bool *major)
 {
 	struct run run = {.first = index, .n = 1};
 	int err;
@@ -415,7 +415,7 @@ static bool wait_uptodate(struct address_space *m, struct page *page)
 
 /* filemap_get_page without the question of i_size. */
 static int get_any_page(struct address_space *m, uint64_t index, bool create, struct page **out,
-			bool *major)
+                        bool *major)
 {
 	struct page *page;
 	int err;
@@ -436,7 +436,7 @@ static int get_any_page(struct address_space *m, uint64_t index, bool create, st
 }
 
 int filemap_get_page(struct address_space *m, uint64_t index, bool create, struct page **out,
-		     bool *major)
+                     bool *major)
 {
 	struct page *page;
 	int err;
@@ -487,7 +487,7 @@ int64_t mmk_mapping_read(struct mmk_mapping *m, uint64_t pos, void *buf, size_t 
 			__builtin_memset((char *)buf + done, 0, n);
 		} else {
 			__builtin_memcpy((char *)buf + done,
-					 (char *)page_address(m->sys, page) + off, n);
+			                 (char *)page_address(m->sys, page) + off, n);
 			put_page(m->sys, page);
 		}
 		done += n;
@@ -530,7 +530,7 @@ static bool covers_page(const struct address_space *m, uint64_t pos, size_t n)
 
 /* A page that is not cached: made without a read where that does. */
 static int write_begin_new(struct address_space *m, uint64_t pos, size_t n, struct page **out,
-			   bool *locked)
+                           bool *locked)
 {
 	bool major;
 	int err;
@@ -544,7 +544,7 @@ static int write_begin_new(struct address_space *m, uint64_t pos, size_t n, stru
 	return err;
 }
 
-/* The page for n bytes at pos, locked, with a reference, up to date but for what will be written. */
+/* The page for n bytes at pos, locked, referenced, up to date but for what will be written. */
 static int write_begin(struct address_space *m, uint64_t pos, size_t n, struct page **out)
 {
 	bool locked;
@@ -615,7 +615,7 @@ int64_t mmk_mapping_write(struct mmk_mapping *m, uint64_t pos, const void *buf, 
 /* ---- pages for the embedder ---- */
 
 int mmk_mapping_pin(struct mmk_mapping *m, uint64_t index, bool create, struct mmk_page **page,
-		    void **kva)
+                    void **kva)
 {
 	bool major;
 	int err;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * i_mmap: which VMAs map which pages of a file. A red-black tree by first page index, where each node
- * knows the highest last index of its subtree: a query leaves out subtrees that end too early, and
- * stops at the first node that begins too late.
+ * i_mmap: which VMAs map which pages of a file. A red-black tree by first page index, where each
+ * node knows the highest last index of its subtree: a query leaves out subtrees that end too early,
+ * and stops at the first node that begins too late.
  *
  * => every function is called with i_mmap_lock held.
  * The key is vm_pgoff and the length: a VMA is erased before and inserted after these change.
@@ -84,7 +84,7 @@ static struct vm_area_struct *itv_lowest(const struct rb_node *rb, uint64_t firs
 }
 
 struct vm_area_struct *itv_next(void *const *root, struct vm_area_struct *prev, uint64_t first,
-				uint64_t last)
+                                uint64_t last)
 {
 	const struct rb_node *rb, *up;
 

@@ -38,9 +38,8 @@ bool down_read_trylock(struct rwsem *sem)
 	uint32_t s = atomic_load_explicit(&sem->state, memory_order_relaxed);
 
 	while (!(s & ~RWSEM_READERS))
-		if (atomic_compare_exchange_weak_explicit(&sem->state, &s, s + 1,
-							  memory_order_acquire,
-							  memory_order_relaxed))
+		if (atomic_compare_exchange_weak_explicit(
+		        &sem->state, &s, s + 1, memory_order_acquire, memory_order_relaxed))
 			return true;
 	return false;
 }
@@ -63,9 +62,8 @@ bool down_write_trylock(struct rwsem *sem)
 	uint32_t s = atomic_load_explicit(&sem->state, memory_order_relaxed);
 
 	while (!(s & ~RWSEM_WAITING))
-		if (atomic_compare_exchange_weak_explicit(&sem->state, &s, RWSEM_WRITER,
-							  memory_order_acquire,
-							  memory_order_relaxed))
+		if (atomic_compare_exchange_weak_explicit(
+		        &sem->state, &s, RWSEM_WRITER, memory_order_acquire, memory_order_relaxed))
 			return true;
 	return false;
 }

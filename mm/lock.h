@@ -2,13 +2,13 @@
 /*
  * The locks of the core, all of one 32-bit word so that they fit into the structures they guard.
  *
- *   spinlock_t    C11 atomics; the waiter asks port->relax between looks. Never held while sleeping.
- *   struct rwsem  many readers or one writer, sleeps through port->wait (a futex). A waiting writer
- *                 keeps new readers out, so no thread may take it twice for reading.
- *   page lock     the PG_LOCKED bit of struct page.flags, sleeps; lock_page() and friends in page.c.
+ * - spinlock_t: C11 atomics; the waiter asks port->relax between looks. Never held while sleeping.
+ * - struct rwsem: many readers or one writer, sleeps through port->wait (a futex). A waiting writer
+ *   keeps new readers out, so no thread may take it twice for reading.
+ * - the page lock: the PG_LOCKED bit of struct page.flags, sleeps; lock_page() in page.c.
  *
- * Sleeping never loses a wake-up: the waiter names the value that it saw, and whoever gives the lock
- * back changes that value before it looks for waiters.
+ * Sleeping never loses a wake-up: the waiter names the value that it saw, and whoever gives the
+ * lock back changes that value before it looks for waiters.
  */
 #ifndef MM_LOCK_H
 #define MM_LOCK_H
@@ -30,7 +30,7 @@ static inline bool spin_trylock(spinlock_t *lock)
 	uint32_t free = 0;
 
 	return atomic_compare_exchange_strong_explicit(&lock->v, &free, 1, memory_order_acquire,
-						       memory_order_relaxed);
+	                                               memory_order_relaxed);
 }
 
 static inline void spin_lock(const struct mmk_system *sys, spinlock_t *lock)
@@ -124,7 +124,7 @@ static inline void mmap_write_downgrade(struct mm_struct *mm)
 	downgrade_write(mm->sys, &mm->mmap_lock);
 }
 
-#define mmap_assert_locked(mm)	     MMK_BUG_ON((mm)->sys, !rwsem_is_locked(&(mm)->mmap_lock))
+#define mmap_assert_locked(mm)       MMK_BUG_ON((mm)->sys, !rwsem_is_locked(&(mm)->mmap_lock))
 #define mmap_assert_write_locked(mm) MMK_BUG_ON((mm)->sys, !rwsem_is_write_locked(&(mm)->mmap_lock))
 
 /* ---- the two spinlocks of a mapping (plain words there: the embedder sees that structure) ---- */

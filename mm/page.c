@@ -4,7 +4,8 @@
  *
  * A frame belongs to whoever holds a reference; the last one that goes gives it back to the buddy
  * allocator. The page lock is the PG_LOCKED bit; PG_WAITERS beside it says that somebody sleeps for
- * it, in the same word, so that giving the lock back is one atomic operation and no wake-up is lost.
+ * it, in the same word, so that giving the lock back is one atomic operation and no wake-up is
+ * lost.
  */
 #include "mm/internal.h"
 
@@ -18,9 +19,8 @@ bool get_page_unless_zero(struct page *page)
 	uint32_t n = atomic_load_explicit(&page->refcount, memory_order_relaxed);
 
 	while (n)
-		if (atomic_compare_exchange_weak_explicit(&page->refcount, &n, n + 1,
-							  memory_order_acquire,
-							  memory_order_relaxed))
+		if (atomic_compare_exchange_weak_explicit(
+		        &page->refcount, &n, n + 1, memory_order_acquire, memory_order_relaxed))
 			return true;
 	return false;
 }
@@ -37,7 +37,7 @@ void put_page(struct mmk_system *sys, struct page *page)
 bool trylock_page(struct page *page)
 {
 	return !(atomic_fetch_or_explicit(&page->flags, PG_LOCKED, memory_order_acquire) &
-		 PG_LOCKED);
+	         PG_LOCKED);
 }
 
 void lock_page(struct mmk_system *sys, struct page *page)

@@ -2,11 +2,11 @@
 /*
  * The buddy allocator: frames in blocks of 2^order, naturally aligned by physical address.
  *
- * A free block is described by the struct page of its first frame (order, PAGE_FREE) and lies in the
- * list of its order. Two buddies differ in one bit of the frame number; a freed block swallows its
- * buddy as long as that is free and of the same order. The word of any other frame of a free block is
- * stale: nobody looks at it until a split makes it a block's first frame, which writes it anew. So
- * making the allocator touches a few words per largest block and not the whole RAM.
+ * A free block is described by the struct page of its first frame (order, PAGE_FREE) and lies in
+ * the list of its order. Two buddies differ in one bit of the frame number; a freed block swallows
+ * its buddy as long as that is free and of the same order. The word of any other frame of a free
+ * block is stale: nobody looks at it until a split makes it a block's first frame, which writes it
+ * anew. So making the allocator touches a few words per largest block and not the whole RAM.
  */
 #include "mm/internal.h"
 #include "mm/cache.h"
@@ -40,7 +40,7 @@ static void free_list_del(struct free_area *area, struct page *page)
 static void set_free_block(struct mmk_system *sys, struct page *page, unsigned order)
 {
 	atomic_store_explicit(&page->flags, order | PAGE_FREE << PG_KIND_SHIFT,
-			      memory_order_relaxed);
+	                      memory_order_relaxed);
 	free_list_add(&sys->free_area[order], page);
 }
 
@@ -74,7 +74,7 @@ static void mark_tail(struct page *page, unsigned order, enum page_kind kind)
 {
 	for (unsigned long i = 1; i < 1ul << order; i++) {
 		atomic_store_explicit(&page[i].flags, PG_ORDER_MASK | kind << PG_KIND_SHIFT,
-				      memory_order_relaxed);
+		                      memory_order_relaxed);
 		atomic_store_explicit(&page[i].refcount, 0, memory_order_relaxed);
 	}
 }
@@ -167,7 +167,7 @@ static void give_block(struct mmk_system *sys, struct page *page, unsigned order
 	set_free_block(sys, sys->mem_map + (pfn - base), order);
 }
 
-/* refcount 0: the caller was the last. 1: so it is. More: a scan holds it for a moment and frees it. */
+/* refcount 0: the caller was the last. 1: so it is. More: a scan holds it, and frees it then. */
 void free_pages(struct mmk_system *sys, struct page *page)
 {
 	uint32_t flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
@@ -252,7 +252,7 @@ static void free_run(struct mmk_system *sys, uint64_t i, uint64_t end)
 
 /* Where the run of free frames that begins at frame i ends: asks the ranges, not each frame. */
 static uint64_t run_end(const struct mmk_system *sys, const struct mmk_config *c, uint64_t i,
-			uint64_t meta_start)
+                        uint64_t meta_start)
 {
 	uint64_t at = sys->phys_base + (i << PAGE_SHIFT), end = sys->phys_base + sys->ram_size;
 

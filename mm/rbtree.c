@@ -4,8 +4,9 @@
  *
  * The rules: the root is black; a red node has no red child; every way from a node down to a leaf
  * meets the same number of black nodes. The colour is the low bit of the parent word (1: black).
- * A node's value is kept right by recomputing it wherever its children change: a rotation recomputes
- * the two nodes it turns (their union is the same as before), a link or unlink the way up to the root.
+ * A node's value is kept right by recomputing it wherever its children change: a rotation
+ * recomputes the two nodes it turns (their union is the same as before), a link or unlink the way
+ * up to the root.
  */
 #include "mm/internal.h"
 
@@ -43,7 +44,7 @@ static void copy_color(struct rb_node *to, const struct rb_node *from)
 
 /* Whoever pointed to `from` points to `to`. */
 static void change_child(struct rb_root *root, struct rb_node *parent, struct rb_node *from,
-			 struct rb_node *to)
+                         struct rb_node *to)
 {
 	if (!parent)
 		root->node = to;
@@ -84,7 +85,7 @@ static void rotate(struct rb_root *root, struct rb_node *n, bool left, rb_augmen
 }
 
 void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
-	       struct rb_node **link, rb_augment_fn *aug)
+               struct rb_node **link, rb_augment_fn *aug)
 {
 	node->parent_color = (uintptr_t)parent; /* red */
 	node->left = node->right = NULL;
@@ -117,7 +118,7 @@ void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *paren
 
 /* The subtree at n (may be NULL) below parent lacks one black node. */
 static void erase_fixup(struct rb_root *root, struct rb_node *n, struct rb_node *parent,
-			rb_augment_fn *aug)
+                        rb_augment_fn *aug)
 {
 	while (parent && is_black(n)) {
 		bool left = parent->left == n;
@@ -157,7 +158,7 @@ static void erase_fixup(struct rb_root *root, struct rb_node *n, struct rb_node 
 
 /* The successor, which has no left child, takes the place of a node with two children. */
 static struct rb_node *put_in_place(struct rb_root *root, struct rb_node *node,
-				    struct rb_node *succ, struct rb_node **child)
+                                    struct rb_node *succ, struct rb_node **child)
 {
 	struct rb_node *parent = parent_of(succ);
 

@@ -2,13 +2,14 @@
 /*
  * Frames back from the page cache when they run short.
  *
- * A hand goes round the frame table, as a clock's. A page of a file with a home that was used since the
- * hand last came by is spared once; else it is written back if dirty, unmapped if mapped, and dropped.
- * No lists are kept for this, so the fast paths pay nothing but one bit.
+ * A hand goes round the frame table, as a clock's. A page of a file with a home that was used since
+ * the hand last came by is spared once; else it is written back if dirty, unmapped if mapped, and
+ * dropped. No lists are kept for this, so the fast paths pay nothing but one bit.
  *
- * Anything may happen to a frame while the hand looks at it: only a frame with a reference of ours is
- * what it seems, and only with its lock held is its mapping sure to live (mmk_mapping_destroy waits for
- * the lock of every page that it finds). No lock is waited for, so this runs wherever sleeping is allowed.
+ * Anything may happen to a frame while the hand looks at it: only a frame with a reference of ours
+ * is what it seems, and only with its lock held is its mapping sure to live (mmk_mapping_destroy
+ * waits for the lock of every page that it finds). No lock is waited for, so this runs wherever
+ * sleeping is allowed.
  */
 #include "mm/internal.h"
 #include "mm/cache.h"
@@ -18,8 +19,8 @@ static bool looks_droppable(struct page *page)
 {
 	uint32_t flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
 
-	return (flags >> PG_KIND_SHIFT & 0xff) == PAGE_CACHE &&
-	       !(flags & (PG_SHMEM | PG_LOCKED)) && flags & PG_UPTODATE;
+	return (flags >> PG_KIND_SHIFT & 0xff) == PAGE_CACHE && !(flags & (PG_SHMEM | PG_LOCKED)) &&
+	       flags & PG_UPTODATE;
 }
 
 /* Is the page part of a VMA that is to stay in memory (mlock)? */
@@ -74,8 +75,8 @@ uint64_t reclaim_frames(struct mmk_system *sys, uint64_t want, uint64_t scan)
 	uint64_t dropped = 0;
 
 	while (scan-- && dropped < want) {
-		uint64_t hand = atomic_fetch_add_explicit(&sys->clock_hand, 1,
-							  memory_order_relaxed);
+		uint64_t hand =
+		    atomic_fetch_add_explicit(&sys->clock_hand, 1, memory_order_relaxed);
 
 		struct page *page = sys->mem_map + hand % sys->nr_frames;
 

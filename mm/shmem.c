@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that several programs share without a file of the embedder's: MAP_SHARED | MAP_ANONYMOUS and
- * shared mappings of /dev/zero. Each is a file of the core's own - a homeless mapping with a count of
- * references - so that the rest of the core treats it as any other file.
+ * Memory that several programs share without a file of the embedder's: MAP_SHARED | MAP_ANONYMOUS
+ * and shared mappings of /dev/zero. Each is a file of the core's own - a homeless mapping with a
+ * count of references - so that the rest of the core treats it as any other file.
  *
  * A VMA's file is the embedder's or such a one; get_vma_file and put_vma_file know which.
  */
@@ -14,6 +14,7 @@ struct shmem_object {
 	struct address_space mapping;
 	struct mmk_system *sys;
 	_Atomic uint32_t refs;
+	int64_t charged; /* pages of sys->committed that go with it */
 };
 
 const struct mmk_file_ops shmem_file_ops = {.mmap = mmk_generic_file_mmap};
@@ -46,6 +47,22 @@ static struct shmem_object *object_of(struct file *file)
 	return container_of(file, struct shmem_object, file);
 }
 
+void shmem_set_charge(struct file *file, int64_t pages)
+{
+	struct shmem_object *o = object_of(file);
+
+	o->charged = pages;
+	atomic_fetch_add_explicit(&o->sys->committed_shmem, pages, memory_order_relaxed);
+}
+
+static void shmem_uncharge(struct shmem_object *o)
+{
+	if (!o->charged)
+		return;
+	atomic_fetch_sub_explicit(&o->sys->committed_shmem, o->charged, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&o->sys->committed, o->charged, memory_order_relaxed);
+}
+
 void get_vma_file(struct mmk_system *sys, struct file *file)
 {
 	if (file->f_op == &shmem_file_ops)
@@ -65,6 +82,7 @@ void put_vma_file(struct mmk_system *sys, struct file *file)
 	o = object_of(file);
 	if (atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	shmem_uncharge(o);
 	mmk_mapping_destroy(&o->mapping);
 	mmk_kfree(sys, o);
 }
@@ -78,8 +96,8 @@ int mmk_generic_file_mmap(struct mmk_file *file, struct mmk_mmap_request *req)
 }
 
 /*
- * Private: the file stays (maps shows /dev/zero), the memory is anonymous. Shared: a new object, whose
- * one reference goes to the VMA in place of that on the file.
+ * Private: the file stays (maps shows /dev/zero), the memory is anonymous. Shared: a new object,
+ * whose one reference goes to the VMA in place of that on the file.
  */
 int mmk_zero_mmap(struct mmk_file *file, struct mmk_mmap_request *req)
 {

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Objects smaller than a page. A cache cuts frames into objects of one size; a frame's struct page
- * holds the number of objects in use and the first free one, each free object the offset of the next.
- * Frames with room are in the cache's list; full ones are found again by their objects' addresses.
+ * holds the number of objects in use and the first free one, each free object the offset of the
+ * next. Frames with room are in the cache's list; full ones are found again by their objects'
+ * addresses.
  *
  * mmk_kmalloc rounds up to a power of two; from half a page on it takes whole frames.
  */
 #include "mm/internal.h"
 #include "mm/cache.h"
 
-#define SLAB_UNIT	     16u /* objects are multiples of it; so are offsets */
-#define SLAB_END	     0xffffu
+#define SLAB_UNIT    16u /* objects are multiples of it; so are offsets */
+#define SLAB_END     0xffffu
 #define KMALLOC_MIN  4u /* log2 of the smallest */
 #define KMALLOC_NUM  (PAGE_SHIFT - 1 - KMALLOC_MIN + 1)
 #define KMALLOC_MAX  (128ul << 10)
@@ -22,7 +23,7 @@ _Static_assert(PAGE_SIZE / SLAB_UNIT < SLAB_END, "offsets of free objects have 1
 static struct slab_cache *cache_of(struct mmk_system *sys, unsigned id)
 {
 	struct slab_cache *const other[] = {&sys->vma_cache, &sys->anon_vma_cache, &sys->mm_cache,
-					    &sys->radix_cache};
+	                                    &sys->radix_cache};
 
 	return id < OTHER_CACHES ? &sys->kmalloc_caches[id] : other[id - OTHER_CACHES];
 }
@@ -82,7 +83,7 @@ static struct page *grow(struct slab_cache *cache)
 	base = page_address(cache->sys, page);
 	for (unsigned i = 0; i < cache->per_slab; i++)
 		*(uint16_t *)(base + (size_t)i * cache->size) =
-			(uint16_t)(i + 1 < cache->per_slab ? (i + 1) * units : SLAB_END);
+		    (uint16_t)(i + 1 < cache->per_slab ? (i + 1) * units : SLAB_END);
 	page->slab_free = 0;
 	page->slab_cache = (uint16_t)cache->id;
 	partial_add(cache, page);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The system: made in the RAM that it manages, its knobs, its figures; and the pairs that keep writers
- * and executions of one file apart.
+ * The system: made in the RAM that it manages, its knobs, its figures; and the pairs that keep
+ * writers and executions of one file apart.
  */
 #include "mm/internal.h"
 #include "mm/cache.h"
@@ -103,23 +103,23 @@ struct knob {
 	uint16_t offset, size;
 	uint64_t min, max;
 };
+#define FIELD_SIZE(field) sizeof(((struct mmk_system *)0)->field)
 #define KNOB(field, lo, hi)                                                                        \
 	{                                                                                          \
-		#field, offsetof(struct mmk_system, field),                                        \
-			sizeof(((struct mmk_system *)0)->field), lo, hi                            \
+#field, offsetof(struct mmk_system, field), FIELD_SIZE(field), lo, hi              \
 	}
 static const struct knob knobs[] = {
-	KNOB(overcommit_memory, 0, 2),
-	KNOB(overcommit_ratio, 0, INT32_MAX),
-	KNOB(overcommit_kbytes, 0, UINT64_MAX),
-	KNOB(max_map_count, 0, INT32_MAX),
-	KNOB(mmap_min_addr, 0, UINT64_MAX),
-	KNOB(mmap_rnd_bits, 18, 33),
-	KNOB(legacy_va_layout, 0, INT32_MAX),
-	KNOB(admin_reserve_kbytes, 0, UINT64_MAX),
-	KNOB(user_reserve_kbytes, 0, UINT64_MAX),
-	KNOB(stack_guard_gap, 0, 1u << 20),
-	KNOB(fault_around_bytes, 0, 1u << 21),
+    KNOB(overcommit_memory, 0, 2),
+    KNOB(overcommit_ratio, 0, INT32_MAX),
+    KNOB(overcommit_kbytes, 0, UINT64_MAX),
+    KNOB(max_map_count, 0, INT32_MAX),
+    KNOB(mmap_min_addr, 0, UINT64_MAX),
+    KNOB(mmap_rnd_bits, 18, 33),
+    KNOB(legacy_va_layout, 0, INT32_MAX),
+    KNOB(admin_reserve_kbytes, 0, UINT64_MAX),
+    KNOB(user_reserve_kbytes, 0, UINT64_MAX),
+    KNOB(stack_guard_gap, 0, 1u << 20),
+    KNOB(fault_around_bytes, 0, 1u << 21),
 };
 
 static bool same_name(const char *a, const char *b)
@@ -235,7 +235,7 @@ static int writecount_add(struct mmk_mapping *m, int32_t by)
 		if ((by > 0 && n < 0) || (by < 0 && n > 0))
 			return -MMK_ETXTBSY;
 	} while (!__atomic_compare_exchange_n(&m->i_writecount, &n, n + by, true, __ATOMIC_ACQ_REL,
-					      __ATOMIC_RELAXED));
+	                                      __ATOMIC_RELAXED));
 	return 0;
 }
 

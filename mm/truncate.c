@@ -2,12 +2,14 @@
 /*
  * Taking pages out of a file: truncation, hole punching, drop_caches, the end of an inode.
  *
- * Truncation against faults. The new i_size is there first; then mapped pages are taken away, in one
- * sweep over the VMAs; then each page leaves the cache. A fault that had its page before may map it, or
- * a private copy of it, until page->mapping is NULL: it looks at that under the lock of the table. So a
- * second sweep, after the last page has gone, finds whatever the first could not see.
+ * Truncation against faults. The new i_size is there first; then mapped pages are taken away, in
+ * one sweep over the VMAs; then each page leaves the cache. A fault that had its page before may
+ * map it, or a private copy of it, until page->mapping is NULL: it looks at that under the lock of
+ * the table. So a second sweep, after the last page has gone, finds whatever the first could not
+ * see.
  *
- * A home that shrinks is to be shrunk after this returned: pages in flight to it are waited for here.
+ * A home that shrinks is to be shrunk after this returned: pages in flight to it are waited for
+ * here.
  */
 #include "mm/internal.h"
 #include "mm/cache.h"

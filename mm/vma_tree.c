@@ -2,9 +2,9 @@
 /*
  * The index of an address space: disjoint ranges in a red-black tree, and the holes between them.
  *
- * Each range knows the hole before it (`hole`) and the largest one of its subtree (`gap`), so a search
- * for room skips whole subtrees. Inserting, erasing or resizing changes at most two holes: the range's
- * own and its successor's.
+ * Each range knows the hole before it (`hole`) and the largest one of its subtree (`gap`), so a
+ * search for room skips whole subtrees. Inserting, erasing or resizing changes at most two holes:
+ * the range's own and its successor's.
  */
 #include "mm/internal.h"
 
@@ -102,7 +102,8 @@ void range_erase(struct range_tree *t, struct range_node *n)
 		rb_propagate(&next->rb, range_augment);
 }
 
-void range_resize(struct range_tree *t, struct range_node *n, unsigned long start, unsigned long end)
+void range_resize(struct range_tree *t, struct range_node *n, unsigned long start,
+                  unsigned long end)
 {
 	struct range_node *next = end != n->end ? range_next(n) : NULL;
 
@@ -182,7 +183,7 @@ static struct range_node *prev_with_hole(struct range_node *n, unsigned long len
 }
 
 static unsigned long find_lowest(const struct range_tree *t, unsigned long len, unsigned long low,
-				 unsigned long high)
+                                 unsigned long high)
 {
 	struct range_node *n = range_find(t, low);
 	unsigned long at = low;
@@ -198,7 +199,7 @@ static unsigned long find_lowest(const struct range_tree *t, unsigned long len, 
 
 /* The highest place in [start, end) of a hole, cut to [low, high). */
 static unsigned long fit_top(unsigned long start, unsigned long end, unsigned long len,
-			     unsigned long low, unsigned long high)
+                             unsigned long low, unsigned long high)
 {
 	if (start < low)
 		start = low;
@@ -208,7 +209,7 @@ static unsigned long fit_top(unsigned long start, unsigned long end, unsigned lo
 }
 
 static unsigned long find_highest(const struct range_tree *t, unsigned long len, unsigned long low,
-				  unsigned long high)
+                                  unsigned long high)
 {
 	struct range_node *n = range_find(t, high - 1), *last = NULL;
 	unsigned long at;
@@ -230,7 +231,7 @@ static unsigned long find_highest(const struct range_tree *t, unsigned long len,
 }
 
 unsigned long range_find_gap(const struct range_tree *t, unsigned long len, unsigned long low,
-			     unsigned long high, bool top_down)
+                             unsigned long high, bool top_down)
 {
 	if (!len || low >= high || len > high - low)
 		return NO_ROOM;

@@ -2,10 +2,10 @@
 /*
  * Dirty pages to their home.
  *
- * A run of dirty pages is locked in ascending order (the first waits, the rest only if they are free),
- * made clean - which takes the right to write from every PTE, so that the next store is seen - and
- * written with as many calls of ops->write as it takes. Pages stay locked meanwhile, so that nobody
- * writes, truncates or drops them, and no two transfers of one page run at once.
+ * A run of dirty pages is locked in ascending order (the first waits, the rest only if they are
+ * free), made clean - which takes the right to write from every PTE, so that the next store is seen
+ * - and written with as many calls of ops->write as it takes. Pages stay locked meanwhile, so that
+ * nobody writes, truncates or drops them, and no two transfers of one page run at once.
  *
  * Where the write fails the pages from there on are dirty again and stay; the error waits in wb_err
  * for the next one who asks, and is told once.
@@ -26,7 +26,7 @@ static void note_error(struct address_space *m, int err)
 	int32_t none = 0;
 
 	__atomic_compare_exchange_n(&m->wb_err, &none, err, false, __ATOMIC_RELAXED,
-				    __ATOMIC_RELAXED);
+	                            __ATOMIC_RELAXED);
 }
 
 /* Bytes of the run within the file; zeroes the rest of the page in which the file ends. */
@@ -39,14 +39,14 @@ static uint64_t bytes_to_write(struct address_space *m, const struct wb_run *run
 		return all;
 	if (n & ~PAGE_MASK)
 		__builtin_memset((char *)page_address(m->sys, run->pages[n >> PAGE_SHIFT]) +
-					 (n & ~PAGE_MASK),
-				 0, PAGE_SIZE - (n & ~PAGE_MASK));
+		                     (n & ~PAGE_MASK),
+		                 0, PAGE_SIZE - (n & ~PAGE_MASK));
 	return n;
 }
 
 /* One call of ops->write for bytes [done, want) of the run. */
 static int64_t write_once(struct address_space *m, const struct wb_run *run, uint64_t done,
-			  uint64_t want)
+                          uint64_t want)
 {
 	struct mmk_iovec iov[IO_BATCH];
 	unsigned n = 0;

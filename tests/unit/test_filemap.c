@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page cache over a home of the test's own: bytes in an array, with short transfers, errors and a count
- * of calls. Reading, writing, writeback, truncation, holes, reclaim; no address space is involved.
+ * The page cache over a home of the test's own: bytes in an array, with short transfers, errors and
+ * a count of calls. Reading, writing, writeback, truncation, holes, reclaim; no address space is
+ * involved.
  */
 #include "mm/internal.h"
 #include "mm/cache.h"
@@ -12,15 +13,15 @@
 struct home {
 	struct address_space m;
 	unsigned char *bytes;
-	uint64_t size; /* of the home: what was written, or there at first */
+	uint64_t size;  /* of the home: what was written, or there at first */
 	uint64_t chunk; /* a call moves at most this many bytes */
 	unsigned reads, writes, syncs, mkwrites;
 	int read_err, write_err, mkwrite_err;
 	uint64_t write_err_from; /* bytes from here on fail */
 };
 
-static int64_t move(struct home *h, uint64_t pos, const struct mmk_iovec *iov, unsigned n, uint64_t limit,
-		    bool write)
+static int64_t move(struct home *h, uint64_t pos, const struct mmk_iovec *iov, unsigned n,
+                    uint64_t limit, bool write)
 {
 	uint64_t done = 0;
 
@@ -38,7 +39,8 @@ static int64_t move(struct home *h, uint64_t pos, const struct mmk_iovec *iov, u
 	return (int64_t)done;
 }
 
-static int64_t home_read(struct address_space *m, uint64_t pos, const struct mmk_iovec *iov, unsigned n)
+static int64_t home_read(struct address_space *m, uint64_t pos, const struct mmk_iovec *iov,
+                         unsigned n)
 {
 	struct home *h = m->host;
 
@@ -46,7 +48,8 @@ static int64_t home_read(struct address_space *m, uint64_t pos, const struct mmk
 	return h->read_err ? h->read_err : move(h, pos, iov, n, h->size, false);
 }
 
-static int64_t home_write(struct address_space *m, uint64_t pos, const struct mmk_iovec *iov, unsigned n)
+static int64_t home_write(struct address_space *m, uint64_t pos, const struct mmk_iovec *iov,
+                          unsigned n)
 {
 	struct home *h = m->host;
 	uint64_t limit = h->write_err ? h->write_err_from : HOME_MAX;
@@ -69,7 +72,8 @@ static int home_sync(struct address_space *m)
 	return 0;
 }
 
-static const struct mmk_mapping_ops home_ops = {.read = home_read, .write = home_write, .sync = home_sync};
+static const struct mmk_mapping_ops home_ops = {
+    .read = home_read, .write = home_write, .sync = home_sync};
 
 static int tmp_mkwrite(struct address_space *m, uint64_t index)
 {
@@ -469,7 +473,8 @@ static void every_failing_allocation_leaves_the_cache_whole(void **state)
 		if (wrote > 0)
 			assert_int_equal(byte_at(h, 100), 'f');
 		if (wrote > 0 && (uint64_t)wrote < sizeof(buf))
-			assert_int_equal(byte_at(h, 100 + (uint64_t)wrote), file_byte(100 + (uint64_t)wrote));
+			assert_int_equal(byte_at(h, 100 + (uint64_t)wrote),
+			                 file_byte(100 + (uint64_t)wrote));
 		end_home(h);
 		if (wrote == sizeof(buf))
 			break;
@@ -516,25 +521,25 @@ static void a_shared_object_lives_as_long_as_its_references(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(reading_gives_the_homes_bytes_whatever_the_chunks),
-		WORLD_TEST(reading_along_takes_few_calls),
-		WORLD_TEST(the_tail_of_the_last_page_is_zero),
-		WORLD_TEST(a_failed_read_is_tried_again),
-		WORLD_TEST(writes_are_seen_at_once_and_reach_the_home_by_sync),
-		WORLD_TEST(whole_pages_are_written_without_reading_them),
-		WORLD_TEST(what_lies_behind_the_end_never_reaches_the_file),
-		WORLD_TEST(a_failed_write_keeps_the_page_and_is_told_once),
-		WORLD_TEST(sync_of_a_range_writes_that_range),
-		WORLD_TEST(too_large_a_file_is_efbig),
-		WORLD_TEST(truncation_takes_pages_and_zeroes_the_tail),
-		WORLD_TEST(punched_bytes_read_zero),
-		WORLD_TEST(holes_of_a_homeless_file_take_no_frames),
-		WORLD_TEST(peeking_finds_what_is_cached),
-		WORLD_TEST(clean_pages_are_dropped_on_demand),
-		WORLD_TEST(when_frames_run_out_dirty_pages_are_written_and_dropped),
-		WORLD_TEST(every_failing_allocation_leaves_the_cache_whole),
-		WORLD_TEST(writers_and_executions_exclude_each_other),
-		WORLD_TEST(a_shared_object_lives_as_long_as_its_references),
+	    WORLD_TEST(reading_gives_the_homes_bytes_whatever_the_chunks),
+	    WORLD_TEST(reading_along_takes_few_calls),
+	    WORLD_TEST(the_tail_of_the_last_page_is_zero),
+	    WORLD_TEST(a_failed_read_is_tried_again),
+	    WORLD_TEST(writes_are_seen_at_once_and_reach_the_home_by_sync),
+	    WORLD_TEST(whole_pages_are_written_without_reading_them),
+	    WORLD_TEST(what_lies_behind_the_end_never_reaches_the_file),
+	    WORLD_TEST(a_failed_write_keeps_the_page_and_is_told_once),
+	    WORLD_TEST(sync_of_a_range_writes_that_range),
+	    WORLD_TEST(too_large_a_file_is_efbig),
+	    WORLD_TEST(truncation_takes_pages_and_zeroes_the_tail),
+	    WORLD_TEST(punched_bytes_read_zero),
+	    WORLD_TEST(holes_of_a_homeless_file_take_no_frames),
+	    WORLD_TEST(peeking_finds_what_is_cached),
+	    WORLD_TEST(clean_pages_are_dropped_on_demand),
+	    WORLD_TEST(when_frames_run_out_dirty_pages_are_written_and_dropped),
+	    WORLD_TEST(every_failing_allocation_leaves_the_cache_whole),
+	    WORLD_TEST(writers_and_executions_exclude_each_other),
+	    WORLD_TEST(a_shared_object_lives_as_long_as_its_references),
 	};
 
 	return cmocka_run_group_tests_name("filemap", tests, NULL, NULL);

@@ -181,9 +181,10 @@ static void objects_of_several_threads_stay_apart(void **state)
 /* ---- the page cache ---- */
 
 #define FILE_PAGES 64
-#define RECORD	   64 /* bytes; each is written whole with one value, within one page */
+#define RECORD     64 /* bytes; each is written whole with one value, within one page */
 
-static int64_t move(struct address_space *m, uint64_t pos, const struct mmk_iovec *iov, unsigned n, bool out)
+static int64_t move(struct address_space *m, uint64_t pos, const struct mmk_iovec *iov, unsigned n,
+                    bool out)
 {
 	unsigned char *home = ((struct crowd *)m->host)->home;
 	int64_t done = 0;
@@ -196,12 +197,14 @@ static int64_t move(struct address_space *m, uint64_t pos, const struct mmk_iove
 	return done;
 }
 
-static int64_t home_read(struct address_space *m, uint64_t pos, const struct mmk_iovec *iov, unsigned n)
+static int64_t home_read(struct address_space *m, uint64_t pos, const struct mmk_iovec *iov,
+                         unsigned n)
 {
 	return move(m, pos, iov, n, false);
 }
 
-static int64_t home_write(struct address_space *m, uint64_t pos, const struct mmk_iovec *iov, unsigned n)
+static int64_t home_write(struct address_space *m, uint64_t pos, const struct mmk_iovec *iov,
+                          unsigned n)
 {
 	return move(m, pos, iov, n, true);
 }
@@ -271,7 +274,8 @@ static void the_cache_keeps_every_write(void **state)
 	pthread_mutex_init(&c.inode_lock, NULL);
 	mmk_mapping_init(c.w->sys, &c.m, &crowd_ops, &c, FILE_PAGES * PAGE_SIZE);
 	run_crowd(&c, cache_member);
-	assert_int_equal(mmk_mapping_read(&c.m, 0, seen, FILE_PAGES * PAGE_SIZE), FILE_PAGES * PAGE_SIZE);
+	assert_int_equal(mmk_mapping_read(&c.m, 0, seen, FILE_PAGES * PAGE_SIZE),
+	                 FILE_PAGES * PAGE_SIZE);
 	assert_int_equal(mmk_mapping_sync(&c.m, 0, ~0ull, false), 0);
 	assert_int_equal(c.m.nrdirty, 0);
 	assert_memory_equal(seen, c.home, FILE_PAGES * PAGE_SIZE);
@@ -286,10 +290,10 @@ static void the_cache_keeps_every_write(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(locks_exclude_and_nobody_sleeps_for_ever),
-		WORLD_TEST(a_killed_writer_lets_readers_in_again),
-		WORLD_TEST(objects_of_several_threads_stay_apart),
-		WORLD_TEST(the_cache_keeps_every_write),
+	    WORLD_TEST(locks_exclude_and_nobody_sleeps_for_ever),
+	    WORLD_TEST(a_killed_writer_lets_readers_in_again),
+	    WORLD_TEST(objects_of_several_threads_stay_apart),
+	    WORLD_TEST(the_cache_keeps_every_write),
 	};
 
 	return cmocka_run_group_tests_name("locks", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames and objects: the buddy allocator's promises, slabs, kmalloc, what a system's RAM is made of. */
+/* Frames and objects: the buddy allocator's promises, slabs, kmalloc, what a system's RAM is made
+ * of. */
 #include "mm/internal.h"
 #include "mm/cache.h"
 #include "harness.h"
@@ -14,7 +15,8 @@ static uint64_t rnd(uint64_t below)
 	return (seed >> 11) % below;
 }
 
-/* Every free block lies in the list of its order, aligned; merged as far as it goes; the sum is nr_free. */
+/* Every free block lies in the list of its order, aligned; merged as far as it goes; the sum is
+ * nr_free. */
 static void check_buddy(struct mmk_system *sys)
 {
 	uint64_t base = sys->phys_base >> PAGE_SHIFT, sum = 0;
@@ -23,14 +25,15 @@ static void check_buddy(struct mmk_system *sys)
 		uint64_t n = 0;
 
 		for (struct page *p = sys->free_area[order].head; p; p = p->next, n++) {
-			uint64_t pfn = base + (uint64_t)(p - sys->mem_map), other = (pfn ^ 1ull << order) - base;
+			uint64_t pfn = base + (uint64_t)(p - sys->mem_map),
+			         other = (pfn ^ 1ull << order) - base;
 
 			assert_int_equal(page_kind(p), PAGE_FREE);
 			assert_int_equal(p->flags & PG_ORDER_MASK, order);
 			assert_int_equal(pfn & ((1ull << order) - 1), 0);
 			if (order < MAX_ORDER - 1 && other < sys->nr_frames)
 				assert_false(page_kind(sys->mem_map + other) == PAGE_FREE &&
-					     (sys->mem_map[other].flags & PG_ORDER_MASK) == order);
+				             (sys->mem_map[other].flags & PG_ORDER_MASK) == order);
 		}
 		assert_int_equal(n, sys->free_area[order].count);
 		sum += n << order;
@@ -56,7 +59,8 @@ static void blocks_never_overlap_and_merge_again(void **state)
 			block[i] = alloc_pages(w->sys, orders[i], PAGE_KERNEL);
 			if (!block[i])
 				continue;
-			assert_int_equal(page_to_phys(w->sys, block[i]) & ((PAGE_SIZE << orders[i]) - 1), 0);
+			assert_int_equal(
+			    page_to_phys(w->sys, block[i]) & ((PAGE_SIZE << orders[i]) - 1), 0);
 		}
 		n = 1u << orders[i];
 		for (unsigned k = 0; k < n; k++) {
@@ -205,12 +209,18 @@ static void reserved_ranges_are_left_alone(void **state)
 	size_t size = 1 << 20, off = 3 * PAGE_SIZE;
 	unsigned char *ram = aligned_alloc(PAGE_SIZE, size);
 	struct mmk_range reserved[] = {
-		{0x80000000 + off, 0x80000000 + off + 2 * PAGE_SIZE + 1},
-		{0x80000000 + size - 100, 0x80000000 + size + PAGE_SIZE},
+	    {0x80000000 + off, 0x80000000 + off + 2 * PAGE_SIZE + 1},
+	    {0x80000000 + size - 100, 0x80000000 + size + PAGE_SIZE},
 	};
-	struct mmk_config c = {.port = hosted_port(w->h), .ctx = w->h, .ram_phys = 0x80000000,
-			       .ram_size = size, .ram_virt = ram, .reserved = reserved,
-			       .nr_reserved = 2, .nr_cpus = 1, .asid_bits = 8};
+	struct mmk_config c = {.port = hosted_port(w->h),
+	                       .ctx = w->h,
+	                       .ram_phys = 0x80000000,
+	                       .ram_size = size,
+	                       .ram_virt = ram,
+	                       .reserved = reserved,
+	                       .nr_reserved = 2,
+	                       .nr_cpus = 1,
+	                       .asid_bits = 8};
 	struct mmk_system *sys;
 	struct mmk_stats s;
 	uint64_t n = 0;
@@ -235,9 +245,13 @@ static void unusable_configurations_are_refused(void **state)
 {
 	struct world *w = *state;
 	unsigned char *ram = aligned_alloc(PAGE_SIZE, 16 * PAGE_SIZE);
-	const struct mmk_config good = {.port = hosted_port(w->h), .ctx = w->h, .ram_phys = 0x80000000,
-					.ram_size = 16 * PAGE_SIZE, .ram_virt = ram, .nr_cpus = 1,
-					.asid_bits = 16};
+	const struct mmk_config good = {.port = hosted_port(w->h),
+	                                .ctx = w->h,
+	                                .ram_phys = 0x80000000,
+	                                .ram_size = 16 * PAGE_SIZE,
+	                                .ram_virt = ram,
+	                                .nr_cpus = 1,
+	                                .asid_bits = 16};
 	struct mmk_config c;
 	struct mmk_system *sys;
 
@@ -282,16 +296,16 @@ static void sysctls_are_read_set_and_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(blocks_never_overlap_and_merge_again),
-		WORLD_TEST(all_frames_can_be_had_one_by_one),
-		WORLD_TEST(a_reference_keeps_a_freed_block),
-		WORLD_TEST(allocations_fail_on_purpose),
-		WORLD_TEST(kmalloc_of_every_size_is_aligned_and_apart),
-		WORLD_TEST(kzalloc_and_frames_are_zero_where_asked),
-		WORLD_TEST(slabs_go_back_when_the_system_ends),
-		WORLD_TEST(reserved_ranges_are_left_alone),
-		WORLD_TEST(unusable_configurations_are_refused),
-		WORLD_TEST(sysctls_are_read_set_and_bounded),
+	    WORLD_TEST(blocks_never_overlap_and_merge_again),
+	    WORLD_TEST(all_frames_can_be_had_one_by_one),
+	    WORLD_TEST(a_reference_keeps_a_freed_block),
+	    WORLD_TEST(allocations_fail_on_purpose),
+	    WORLD_TEST(kmalloc_of_every_size_is_aligned_and_apart),
+	    WORLD_TEST(kzalloc_and_frames_are_zero_where_asked),
+	    WORLD_TEST(slabs_go_back_when_the_system_ends),
+	    WORLD_TEST(reserved_ranges_are_left_alone),
+	    WORLD_TEST(unusable_configurations_are_refused),
+	    WORLD_TEST(sysctls_are_read_set_and_bounded),
 	};
 
 	return cmocka_run_group_tests_name("page_alloc", tests, NULL, NULL);

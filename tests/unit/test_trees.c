@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The trees of the core against arrays that do the same in the dullest way: ranges and their holes, intervals
- * of a file's VMAs, the radix tree of pages. All random, from a seed that a failure prints.
+ * The trees of the core against arrays that do the same in the dullest way: ranges and their holes,
+ * intervals of a file's VMAs, the radix tree of pages. All random, from a seed that a failure
+ * prints.
  */
 #include "mm/internal.h"
 #include "mm/cache.h"
@@ -46,16 +47,17 @@ static void check_root(const struct rb_root *root)
 
 /* ---- ranges: SLOTS units of address space, each one free or of one range ---- */
 
-#define SLOTS	   64
+#define SLOTS      64
 #define UNIT_BYTES 4096ul
 
 struct model {
 	struct range_tree tree;
 	struct range_node nodes[SLOTS]; /* node i: the range that begins at slot i */
-	int owner[SLOTS];		/* first slot of the range, -1: free */
+	int owner[SLOTS];               /* first slot of the range, -1: free */
 };
 
-static unsigned long model_gap(const struct model *md, unsigned n, unsigned low, unsigned high, bool top)
+static unsigned long model_gap(const struct model *md, unsigned n, unsigned low, unsigned high,
+                               bool top)
 {
 	for (unsigned k = 0; k + n <= high - low; k++) {
 		unsigned at = top ? high - n - k : low + k, i;
@@ -143,8 +145,8 @@ static void ranges_and_gaps_match_an_array(void **state)
 		model_check(md);
 		for (int top = 0; top < 2; top++)
 			assert_int_equal(range_find_gap(&md->tree, n * UNIT_BYTES, low * UNIT_BYTES,
-							high * UNIT_BYTES, top),
-					 model_gap(md, n, low, high, top));
+			                                high * UNIT_BYTES, top),
+			                 model_gap(md, n, low, high, top));
 	}
 	free(md);
 }
@@ -175,7 +177,8 @@ static void intervals_match_a_list(void **state)
 		}
 		in[i] = !in[i];
 		for (i = 0; i < NR_VMAS; i++)
-			expected += in[i] && vmas[i].vm_pgoff <= last && vmas[i].i_mmap.last >= first;
+			expected +=
+			    in[i] && vmas[i].vm_pgoff <= last && vmas[i].i_mmap.last >= first;
 		while ((v = itv_next(&root, v, first, last))) {
 			assert_true(v->vm_pgoff <= last && v->i_mmap.last >= first);
 			assert_true(v->vm_pgoff >= at);
@@ -219,7 +222,8 @@ static struct page *key_page(const struct key *k)
 	return (struct page *)(uintptr_t)k;
 }
 
-static const struct key *model_next(const struct key *keys, uint64_t first, uint64_t last, bool dirty)
+static const struct key *model_next(const struct key *keys, uint64_t first, uint64_t last,
+                                    bool dirty)
 {
 	const struct key *best = NULL;
 
@@ -241,7 +245,7 @@ static void radix_step(struct mmk_system *sys, void **root, struct key *keys)
 		for (int i = 0; i < NR_KEYS; i++)
 			taken |= keys[i].in && keys[i].index == k->index;
 		assert_int_equal(radix_insert(sys, root, k->index, key_page(k)),
-				 taken ? -MMK_EEXIST : 0);
+		                 taken ? -MMK_EEXIST : 0);
 		k->in = !taken;
 		k->dirty = false;
 	} else if (rnd(2)) {
@@ -267,7 +271,7 @@ static void radix_compare(void *root, const struct key *keys)
 	for (int dirty = 0; dirty < 2; dirty++) {
 		expected = model_next(keys, first, last, dirty);
 		assert_ptr_equal(radix_next(root, first, last, dirty, &at),
-				 expected ? key_page(expected) : NULL);
+		                 expected ? key_page(expected) : NULL);
 		if (expected)
 			assert_int_equal(at, expected->index);
 	}
@@ -323,10 +327,10 @@ static void radix_insert_without_memory_leaves_the_tree_as_it_was(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ranges_and_gaps_match_an_array),
-		cmocka_unit_test(intervals_match_a_list),
-		WORLD_TEST(radix_tree_matches_a_list),
-		WORLD_TEST(radix_insert_without_memory_leaves_the_tree_as_it_was),
+	    cmocka_unit_test(ranges_and_gaps_match_an_array),
+	    cmocka_unit_test(intervals_match_a_list),
+	    WORLD_TEST(radix_tree_matches_a_list),
+	    WORLD_TEST(radix_insert_without_memory_leaves_the_tree_as_it_was),
 	};
 
 	return cmocka_run_group_tests_name("trees", tests, NULL, NULL);
