@@ -98,6 +98,8 @@ bool page_mkclean(struct address_space *m, struct page *page);
 /* shmem.c: an anonymous shared object: a file whose reference the caller owns; its fput frees it (internal files: f_op == &shmem_file_ops). */
 struct file *shmem_zero_file(struct mmk_system *sys, uint64_t size, uint64_t vm_flags);
 extern const struct mmk_file_ops shmem_file_ops;
+/* `pages` have been committed for the object: they are given back at its end. */
+void shmem_set_charge(struct file *file, int64_t pages);
 /* What mmk_generic_file_mmap gives a VMA: fault is NULL, the pages come from vm_file->f_mapping. (vm_ops NULL: anonymous memory.) */
 extern const struct vm_operations_struct generic_file_vm_ops;
 /* References to files, the embedder's or the core's own (shmem_zero_file). */

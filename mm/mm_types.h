@@ -127,6 +127,7 @@ struct mm_struct {
 	_Atomic uint64_t hiwater_rss, min_flt, maj_flt;
 	uint64_t hiwater_vm;	  /* [W] */
 	struct mmk_mm_bounds bounds; /* [W] */
+	struct mm_struct *next_mm, **prev_mm; /* sys->mms, under mms_lock */
 };
 
 /* ---- the system ---- */
@@ -180,6 +181,10 @@ struct mmk_system {
 	uint64_t admin_reserve_kbytes, user_reserve_kbytes;
 	uint64_t stack_guard_gap; /* pages */
 	_Atomic int64_t committed; /* pages */
+	_Atomic int64_t committed_shmem; /* those of them that belong to shared memory objects */
+
+	spinlock_t mms_lock;
+	struct mm_struct *mms; /* all there are, for mmk_check() */
 
 	_Atomic int64_t nr_kind[8]; /* frames by enum page_kind; shmem apart */
 	_Atomic int64_t nr_shmem, nr_dirty;

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork's half of the memory system: a copy of every VMA, then of its page-table entries, private ones
+ * write-protected on both sides. When memory runs out the half-made child is taken down like any other mm, so
+ * each VMA enters it only when its charge and references are complete.
+ */
+#include "mm/internal.h"
+#include "mm/vma.h"
+#include "arch/arm64/pgtable.h"
+
+/* The parent's mmap_lock is held for writing. */
+static struct mm_struct *mm_dup_empty(struct mm_struct *old)
+{
+	struct mm_struct *mm = mmk_mm_create(old->sys);
+
+	if (!mm)
+		return NULL;
+	mm->mmap_legacy = old->mmap_legacy;
+	mm->mmap_base = old->mmap_base;
+	mm->stack_guard_gap = old->stack_guard_gap;
+	mm->bounds = old->bounds;
+	/* def_flags: mlockall(MCL_FUTURE) is not inherited. */
+	return mm;
+}
+
+/* The child's VMA without its place in the child. 0 or -ENOMEM, refused. */
+static int dup_vma(struct mmk_task *task, struct mm_struct *mm, const struct vm_area_struct *vma,
+		   struct vm_area_struct **out)
+{
+	struct vm_area_struct *copy;
+	int err = 0;
+
+	if (vma->vm_flags & MMK_VM_ACCOUNT)
+		err = vm_charge(task, task->mm, vma_pages(vma));
+	if (err)
+		return err;
+	copy = vma_alloc(mm);
+	if (!copy)
+		goto no_copy;
+	vma_copy(copy, vma);
+	copy->vm_flags &= ~VM_LOCKED_MASK;
+	if (copy->vm_flags & MMK_VM_WIPEONFORK)
+		vma_drop_anon_vma(copy);
+	else if (anon_vma_fork(copy))
+		goto no_anon_vma;
+	*out = copy;
+	return 0;
+
+no_anon_vma:
+	vma_drop_anon_vma(copy);
+	if (copy->vm_file)
+		put_vma_file(mm->sys, copy->vm_file);
+	vma_free(copy);
+no_copy:
+	if (vma->vm_flags & MMK_VM_ACCOUNT)
+		vm_uncharge(mm->sys, vma_pages(vma));
+	return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
+}
+
+static int dup_vmas(struct mmk_task *task, struct mm_struct *mm)
+{
+	struct vm_area_struct *vma, *copy = NULL;
+	int err;
+
+	vma_for_each(vma, task->mm) {
+		if (vma->vm_flags & MMK_VM_DONTCOPY)
+			continue;
+		err = dup_vma(task, mm, vma, &copy);
+		if (err)
+			return err;
+		vma_link(mm, copy);
+		vm_stat_account(mm, copy->vm_flags, vma_pages(copy));
+		if (copy->vm_ops && copy->vm_ops->open)
+			copy->vm_ops->open(copy);
+		if (copy->vm_flags & MMK_VM_WIPEONFORK)
+			continue;
+		if (copy_page_range(copy, vma))
+			return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_TABLES, 0, 0);
+	}
+	return 0;
+}
+
+int mmk_mm_dup(struct mmk_task *task, struct mmk_mm **out)
+{
+	struct mm_struct *old = task->mm, *mm;
+	int err;
+
+	reason_clear(task);
+	err = mmap_lock_or_refuse(task, old);
+	if (err)
+		return err;
+	mm = mm_dup_empty(old);
+	if (mm)
+		err = dup_vmas(task, mm);
+	else
+		err = refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_TABLES, 0, 0);
+	/* Whatever was write-protected so far must be so for the parent's CPUs too. */
+	flush_tlb_mm(old);
+	mmap_write_unlock(old);
+	if (!err)
+		*out = mm;
+	else if (mm)
+		mmk_mm_put(mm);
+	return err;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mincore: one byte a page, gathered in pieces under mmap_lock and copied to the program without it,
+ * since that copy may fault.
+ */
+#include "mm/internal.h"
+#include "mm/vma.h"
+
+#define MINCORE_PAGES 256
+
+/* Fill vec for at most MINCORE_PAGES pages from addr, within one VMA. Returns how many, or -ENOMEM. */
+static long mincore_piece(struct mmk_task *task, unsigned long addr, unsigned long end,
+			  unsigned char *vec)
+{
+	struct mm_struct *mm = task->mm;
+	struct vm_area_struct *vma;
+	long pages = -MMK_ENOMEM;
+
+	mmap_read_lock(mm);
+	vma = find_vma(mm, addr);
+	if (vma && vma->vm_start <= addr) {
+		if (end > vma->vm_end)
+			end = vma->vm_end;
+		if (end - addr > MINCORE_PAGES * PAGE_SIZE)
+			end = addr + MINCORE_PAGES * PAGE_SIZE;
+		mincore_range(vma, addr, end, vec);
+		pages = (end - addr) >> PAGE_SHIFT;
+	}
+	mmap_read_unlock(mm);
+	if (pages < 0)
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_NOT_MAPPED, addr, 0);
+	return pages;
+}
+
+long do_mincore(struct mmk_task *task, unsigned long start, unsigned long len, unsigned long vec)
+{
+	const struct mmk_system *sys = task->mm->sys;
+	unsigned char piece[MINCORE_PAGES];
+	unsigned long end;
+
+	if (start & ~PAGE_MASK)
+		return refuse(task, -MMK_EINVAL, MMK_REASON_ADDR_UNALIGNED, start, 0);
+	if (start > TASK_SIZE || len > TASK_SIZE - start)
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_BEYOND_TASK_SIZE, start, len);
+	end = start + PAGE_ALIGN(len);
+	if (untagged_addr(vec) > TASK_SIZE ||
+	    (end - start) >> PAGE_SHIFT > TASK_SIZE - untagged_addr(vec))
+		return refuse(task, -MMK_EFAULT, MMK_REASON_VEC, vec, 0);
+	while (start < end) {
+		long pages = mincore_piece(task, start, end, piece);
+
+		if (pages < 0)
+			return pages;
+		if (sys->port->copy_to_user(sys->ctx, task, vec, piece, pages))
+			return refuse(task, -MMK_EFAULT, MMK_REASON_VEC, vec, 0);
+		vec += pages;
+		start += pages << PAGE_SHIFT;
+	}
+	return 0;
+}

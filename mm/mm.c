@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of an address space: made empty, given a stack and what else the kernel itself maps, taken down
+ * when its last user goes.
+ */
+#include "mm/internal.h"
+#include "mm/vma.h"
+
+/* ---- making and ending ---- */
+
+static void mm_register(struct mm_struct *mm)
+{
+	struct mmk_system *sys = mm->sys;
+
+	spin_lock(sys, &sys->mms_lock);
+	mm->next_mm = sys->mms;
+	mm->prev_mm = &sys->mms;
+	if (mm->next_mm)
+		mm->next_mm->prev_mm = &mm->next_mm;
+	sys->mms = mm;
+	spin_unlock(&sys->mms_lock);
+}
+
+static void mm_unregister(struct mm_struct *mm)
+{
+	struct mmk_system *sys = mm->sys;
+
+	spin_lock(sys, &sys->mms_lock);
+	*mm->prev_mm = mm->next_mm;
+	if (mm->next_mm)
+		mm->next_mm->prev_mm = mm->prev_mm;
+	spin_unlock(&sys->mms_lock);
+}
+
+struct mmk_mm *mmk_mm_create(struct mmk_system *sys)
+{
+	struct mm_struct *mm = slab_alloc(&sys->mm_cache);
+
+	if (!mm)
+		return NULL;
+	__builtin_memset(mm, 0, sizeof(*mm));
+	mm->sys = sys;
+	atomic_init(&mm->users, 1);
+	rwsem_init(&mm->mmap_lock);
+	spin_lock_init(&mm->page_table_lock);
+	mm->task_size = TASK_SIZE;
+	mm->mmap_base = TASK_SIZE - (128ul << 20);
+	mm->stack_guard_gap = sys->stack_guard_gap << PAGE_SHIFT;
+	if (mm_pgd_alloc(mm)) {
+		slab_free(&sys->mm_cache, mm);
+		return NULL;
+	}
+	mm_register(mm);
+	return mm;
+}
+
+struct mmk_mm *mmk_mm_get(struct mmk_mm *mm)
+{
+	atomic_fetch_add_explicit(&mm->users, 1, memory_order_relaxed);
+	return mm;
+}
+
+/* Nobody uses the mm any more: everything in it goes. */
+void exit_mmap(struct mm_struct *mm)
+{
+	struct vm_area_struct *vma;
+	int64_t accounted = 0;
+
+	mmap_write_lock(mm);
+	vma = vma_first(mm);
+	if (vma)
+		unmap_page_range(mm, vma->vm_start, vma_last(mm)->vm_end, 0, TASK_SIZE);
+	while ((vma = vma_first(mm))) {
+		if (vma->vm_flags & MMK_VM_ACCOUNT)
+			accounted += vma_pages(vma);
+		vma_remove(vma);
+	}
+	vm_uncharge(mm->sys, accounted);
+	mmap_write_unlock(mm);
+}
+
+void mmk_mm_put(struct mmk_mm *mm)
+{
+	struct mmk_system *sys = mm->sys;
+
+	if (atomic_fetch_sub_explicit(&mm->users, 1, memory_order_acq_rel) != 1)
+		return;
+	mm_unregister(mm);
+	exit_mmap(mm);
+	mm_pgd_free(mm);
+	slab_free(&sys->mm_cache, mm);
+}
+
+/* ---- boundaries ---- */
+
+void mmk_mm_set_bounds(struct mmk_mm *mm, const struct mmk_mm_bounds *b)
+{
+	mmap_write_lock(mm);
+	mm->bounds = *b;
+	mmap_write_unlock(mm);
+}
+
+void mmk_mm_get_bounds(struct mmk_mm *mm, struct mmk_mm_bounds *b)
+{
+	mmap_read_lock(mm);
+	*b = mm->bounds;
+	mmap_read_unlock(mm);
+}
+
+void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s)
+{
+	mmap_read_lock(mm);
+	*s = (struct mmk_mm_stats){
+		.total_vm = mm->total_vm,
+		.locked_vm = mm->locked_vm,
+		.pinned_vm = mm->pinned_vm,
+		.data_vm = mm->data_vm,
+		.exec_vm = mm->exec_vm,
+		.stack_vm = mm->stack_vm,
+		.rss_anon = mm->rss_anon,
+		.rss_file = mm->rss_file,
+		.rss_shmem = mm->rss_shmem,
+		.hiwater_rss = mm->hiwater_rss,
+		.hiwater_vm = mm->hiwater_vm,
+		.pgtables_bytes = mm->pgtables << PAGE_SHIFT,
+		.map_count = mm->map_count,
+		.min_flt = mm->min_flt,
+		.maj_flt = mm->maj_flt,
+	};
+	mmap_read_unlock(mm);
+	if (s->hiwater_rss < s->rss_anon + s->rss_file + s->rss_shmem)
+		s->hiwater_rss = s->rss_anon + s->rss_file + s->rss_shmem;
+}
+
+/* ---- what the kernel maps for a program ---- */
+
+static int setup_stack_locked(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
+			      unsigned long top, bool exec_stack)
+{
+	struct vm_area_struct *vma = find_vma(mm, start);
+	int err;
+
+	if (vma && vma->vm_start < top)
+		return refuse(task, -MMK_EEXIST, MMK_REASON_NOREPLACE, start, vma->vm_start);
+	vma = vma_alloc(mm);
+	if (!vma)
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
+	vma->vm_start = start;
+	vma->vm_end = top;
+	vma->vm_pgoff = start >> PAGE_SHIFT;
+	vma->vm_flags = MMK_VM_READ | MMK_VM_WRITE | VM_MAY_FLAGS | MMK_VM_GROWSDOWN |
+			MMK_VM_ACCOUNT | MMK_VM_SOFTDIRTY | mm->def_flags |
+			(exec_stack ? MMK_VM_EXEC : 0);
+	err = insert_vma(task, mm, vma);
+	if (err)
+		vma_free(vma);
+	return err;
+}
+
+int mmk_mm_setup_stack(struct mmk_task *task, struct mmk_mm *mm, unsigned long top, size_t size,
+		       bool exec_stack)
+{
+	int err;
+
+	reason_clear(task);
+	size = PAGE_ALIGN(size);
+	if ((top & ~PAGE_MASK) || top > TASK_SIZE || !size || size > top)
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_BEYOND_TASK_SIZE, top - size, size);
+	err = mmap_lock_or_refuse(task, mm);
+	if (err)
+		return err;
+	err = setup_stack_locked(task, mm, top - size, top, exec_stack);
+	mmap_write_unlock(mm);
+	return err;
+}
+
+/* One page of the embedder that programs share. As many VMAs as have it hold the record. */
+struct special {
+	struct mmk_vm_ops ops;
+	struct mmk_system *sys;
+	struct page *page;
+	_Atomic uint32_t refs;
+};
+
+static void special_open(struct mmk_vma *vma)
+{
+	struct special *s = vma->vm_private_data;
+
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+}
+
+static void special_put(struct special *s)
+{
+	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	put_page(s->sys, s->page);
+	mmk_kfree(s->sys, s);
+}
+
+static void special_close(struct mmk_vma *vma)
+{
+	special_put(vma->vm_private_data);
+}
+
+static int special_fault(struct mmk_vma *vma, uint64_t pgoff, struct mmk_page **page)
+{
+	struct special *s = vma->vm_private_data;
+
+	if (pgoff)
+		return -MMK_EFAULT;
+	get_page(s->page);
+	*page = s->page;
+	return 0;
+}
+
+static struct special *special_make(struct mmk_system *sys, void *kva, const char *name)
+{
+	struct special *s = mmk_kzalloc(sys, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->ops = (struct mmk_vm_ops){
+		.name = name, .open = special_open, .close = special_close, .fault = special_fault};
+	s->sys = sys;
+	s->page = phys_to_page(sys, virt_to_phys(sys, kva));
+	get_page(s->page);
+	atomic_init(&s->refs, 1);
+	return s;
+}
+
+/* The range is found or, if addr is given, must be free. */
+static long special_place(struct mmk_task *task, struct mm_struct *mm, unsigned long addr)
+{
+	const struct vm_area_struct *vma;
+	unsigned long place = get_unmapped_area(task, mm, NULL, addr, PAGE_SIZE, 0,
+						addr ? MMK_MAP_FIXED : 0);
+
+	if (IS_ERR_VALUE(place))
+		return place;
+	vma = find_vma(mm, place);
+	if (vma && vma->vm_start < place + PAGE_SIZE)
+		return refuse(task, -MMK_EEXIST, MMK_REASON_NOREPLACE, place, vma->vm_start);
+	return place;
+}
+
+static long special_install(struct mmk_task *task, struct mm_struct *mm, unsigned long addr,
+			    struct special *s)
+{
+	long place = special_place(task, mm, addr);
+	struct vm_area_struct *vma;
+	int err;
+
+	if (IS_ERR_VALUE(place))
+		return place;
+	vma = vma_alloc(mm);
+	if (!vma)
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
+	vma->vm_start = place;
+	vma->vm_end = place + PAGE_SIZE;
+	vma->vm_flags = MMK_VM_READ | MMK_VM_EXEC | VM_MAY_FLAGS | MMK_VM_DONTEXPAND |
+			MMK_VM_SOFTDIRTY;
+	vma->vm_ops = &s->ops;
+	vma->vm_private_data = s;
+	err = insert_vma(task, mm, vma);
+	if (err) {
+		vma_free(vma);
+		return err;
+	}
+	return place;
+}
+
+long mmk_install_special_mapping(struct mmk_task *task, struct mmk_mm *mm, unsigned long addr,
+				 void *kva, const char *name)
+{
+	struct special *s;
+	long ret;
+
+	reason_clear(task);
+	s = special_make(mm->sys, kva, name);
+	if (!s)
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
+	ret = mmap_lock_or_refuse(task, mm);
+	if (!ret) {
+		ret = special_install(task, mm, addr, s);
+		mmap_write_unlock(mm);
+	}
+	if (IS_ERR_VALUE(ret))
+		special_put(s);
+	return ret;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * munmap: emptying a range. In two halves, since mmap and mremap over something need them apart:
+ * unmap_prepare() looks and takes what the work can run short of, unmap_commit() cannot fail.
+ *
+ *	VMAs	  AAAA  BB  CCCCC
+ *	range	    [---------[
+ *	after	  AA           CC	first A shrinks, B goes, last C shrinks
+ *
+ * Only where one VMA sticks out on both sides is a new record needed, for its upper half.
+ */
+#include "mm/internal.h"
+#include "mm/vma.h"
+
+static unsigned long max_addr(unsigned long a, unsigned long b)
+{
+	return a > b ? a : b;
+}
+
+static unsigned long min_addr(unsigned long a, unsigned long b)
+{
+	return a < b ? a : b;
+}
+
+/* Fill the plan but for what must be allocated. Returns the last VMA that overlaps, or NULL. */
+static struct vm_area_struct *unmap_scan(struct unmap_plan *plan)
+{
+	struct vm_area_struct *vma = find_vma(plan->mm, plan->start), *last = NULL;
+
+	if (!vma || vma->vm_start >= plan->end) {
+		plan->next = vma;
+		plan->prev = vma ? vma_prev(vma) : vma_last(plan->mm);
+		return NULL;
+	}
+	plan->first = vma;
+	for (; vma && vma->vm_start < plan->end; vma = vma_next(vma)) {
+		uint64_t pages = (min_addr(vma->vm_end, plan->end) -
+				  max_addr(vma->vm_start, plan->start)) >> PAGE_SHIFT;
+
+		plan->nr_pages += pages;
+		if (vma->vm_flags & MMK_VM_ACCOUNT)
+			plan->nr_accounted += pages;
+		last = vma;
+	}
+	plan->prev = plan->first->vm_start < plan->start ? plan->first : vma_prev(plan->first);
+	plan->next = last->vm_end > plan->end ? last : vma;
+	return last;
+}
+
+int unmap_prepare(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
+		  unsigned long end, struct unmap_plan *plan)
+{
+	*plan = (struct unmap_plan){.mm = mm, .start = start, .end = end};
+	unmap_scan(plan);
+	if (!plan->first || plan->prev != plan->first || plan->next != plan->first)
+		return 0;
+	if (mm->map_count >= mm->sys->max_map_count)
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_SPLIT_MAP_COUNT, start,
+			      mm->sys->max_map_count);
+	plan->tail = vma_alloc(mm);
+	if (unlikely(!plan->tail))
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
+	return 0;
+}
+
+void unmap_prepared(struct mm_struct *mm, unsigned long start, unsigned long end,
+		    struct vm_area_struct *spare)
+{
+	struct unmap_plan plan = {.mm = mm, .start = start, .end = end};
+
+	unmap_scan(&plan);
+	if (plan.first && plan.prev == plan.first && plan.next == plan.first)
+		plan.tail = spare;
+	else if (spare)
+		vma_free(spare);
+	unmap_commit(&plan);
+}
+
+void unmap_abort(struct unmap_plan *plan)
+{
+	if (plan->tail)
+		vma_free(plan->tail);
+	plan->tail = NULL;
+}
+
+static void unmap_pages(const struct unmap_plan *plan)
+{
+	unsigned long floor = 0, ceiling = TASK_SIZE;
+
+	if (plan->prev)
+		floor = min_addr(plan->prev->vm_end, plan->start);
+	if (plan->next)
+		ceiling = max_addr(plan->next->vm_start, plan->end);
+	if (plan->keep_tables)
+		floor = ~0ul; /* no table lies above that */
+	unmap_page_range(plan->mm, max_addr(plan->start, plan->first->vm_start), plan->end, floor,
+			 ceiling);
+}
+
+/* `pages` of the VMA are going: out of the mm's figures. */
+static void unmap_account(struct vm_area_struct *vma, int64_t pages)
+{
+	struct mm_struct *mm = vma->vm_mm;
+
+	vm_stat_account(mm, vma->vm_flags, -pages);
+	if (vma->vm_flags & MMK_VM_LOCKED)
+		mm->locked_vm -= pages;
+}
+
+/* Take the part of one VMA that lies in the range out of it; returns the next VMA. */
+static struct vm_area_struct *unmap_vma(struct unmap_plan *plan, struct vm_area_struct *vma)
+{
+	unsigned long start = max_addr(vma->vm_start, plan->start);
+	unsigned long end = min_addr(vma->vm_end, plan->end);
+	struct vm_area_struct *next = vma_next(vma);
+
+	unmap_account(vma, (end - start) >> PAGE_SHIFT);
+	if (plan->tail) {
+		vma_split(vma, end, plan->tail);
+		plan->tail = NULL;
+	}
+	if (vma->vm_start < start)
+		vma_resize(vma, vma->vm_start, start);
+	else if (vma->vm_end > end)
+		vma_resize(vma, end, vma->vm_end);
+	else
+		vma_remove(vma);
+	return next;
+}
+
+void unmap_commit(struct unmap_plan *plan)
+{
+	struct vm_area_struct *vma = plan->first;
+	struct vm_area_struct *tail = plan->tail;
+
+	if (!vma)
+		return;
+	unmap_pages(plan);
+	if (plan->nr_accounted && !plan->keep_charge)
+		vm_uncharge(plan->mm->sys, plan->nr_accounted);
+	while (vma && vma->vm_start < plan->end)
+		vma = unmap_vma(plan, vma);
+	if (tail)
+		plan->next = tail;
+}
+
+int do_munmap(struct mmk_task *task, struct mm_struct *mm, unsigned long start, unsigned long len)
+{
+	struct unmap_plan plan;
+	int err;
+
+	if (unlikely(start & ~PAGE_MASK))
+		return refuse(task, -MMK_EINVAL, MMK_REASON_ADDR_UNALIGNED, start, 0);
+	if (unlikely(start > TASK_SIZE || len > TASK_SIZE - start))
+		return refuse(task, -MMK_EINVAL, MMK_REASON_BEYOND_TASK_SIZE, start, len);
+	if (unlikely(!len))
+		return refuse(task, -MMK_EINVAL, MMK_REASON_LENGTH_ZERO, 0, 0);
+	err = unmap_prepare(task, mm, start, start + PAGE_ALIGN(len), &plan);
+	if (!err)
+		unmap_commit(&plan);
+	return err;
+}
+
+long vm_munmap(struct mmk_task *task, unsigned long start, unsigned long len)
+{
+	struct mm_struct *mm = task->mm;
+	int err = mmap_lock_or_refuse(task, mm);
+
+	if (err)
+		return err;
+	err = do_munmap(task, mm, start, len);
+	mmap_write_unlock(mm);
+	return err;
+}

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * VMAs: finding, linking, splitting, merging; the anon_vma; the growing stack. No I/O and no page
+ * tables here.
+ *
+ * Who merges with whom. A range N meets its neighbours P and X, drawn as P|N|X:
+ *
+ *	new range (mmap, brk, mremap)		part of a VMA gets other flags (mprotect, mlock, madvise)
+ *	P|N|X -> PPP				P|V|X -> PPP	all of V, both sides agree
+ *	P|N . -> PP .				P|VV  -> PP|V	P grows over the lower part of V
+ *	. N|X -> . XX				VV|X  -> V|XX	X grows over the upper part of V
+ *						VVV   -> V|V|V	nobody agrees: split
+ *
+ * Neighbours agree when flags (but soft-dirty), file and page offsets do, and their anon_vmas: equal, or
+ * one has none and the other's is its own. A VMA that got its pages by fork is connected with its
+ * parent's through its anon_vma and does not merge with one that has none (anon_chained).
+ */
+#include "mm/internal.h"
+#include "mm/vma.h"
+
+/* ---- finding ---- */
+
+struct vm_area_struct *find_vma(const struct mm_struct *mm, unsigned long addr)
+{
+	return range_to_vma(range_find(&mm->vmas, addr));
+}
+
+struct vm_area_struct *vma_next(const struct vm_area_struct *vma)
+{
+	return range_to_vma(range_next(&vma->range));
+}
+
+struct vm_area_struct *vma_prev(const struct vm_area_struct *vma)
+{
+	return range_to_vma(range_prev(&vma->range));
+}
+
+struct vm_area_struct *vma_first(const struct mm_struct *mm)
+{
+	return range_to_vma(range_first(&mm->vmas));
+}
+
+struct vm_area_struct *vma_last(const struct mm_struct *mm)
+{
+	struct rb_node *rb = rb_last(&mm->vmas.root);
+
+	return rb ? range_to_vma(container_of(rb, struct range_node, rb)) : NULL;
+}
+
+/* ---- making and freeing ---- */
+
+struct vm_area_struct *vma_alloc(struct mm_struct *mm)
+{
+	struct vm_area_struct *vma = slab_alloc(&mm->sys->vma_cache);
+
+	if (unlikely(!vma))
+		return NULL;
+	*vma = (struct vm_area_struct){.vm_mm = mm};
+	stat_inc(mm->sys, vmas_made);
+	return vma;
+}
+
+void vma_free(struct vm_area_struct *vma)
+{
+	slab_free(&vma->vm_mm->sys->vma_cache, vma);
+}
+
+static struct anon_vma *anon_vma_get(struct anon_vma *av)
+{
+	if (av)
+		atomic_fetch_add_explicit(&av->refcount, 1, memory_order_relaxed);
+	return av;
+}
+
+static void anon_vma_put(struct mmk_system *sys, struct anon_vma *av)
+{
+	if (av && atomic_fetch_sub_explicit(&av->refcount, 1, memory_order_acq_rel) == 1)
+		slab_free(&sys->anon_vma_cache, av);
+}
+
+/* ---- the file's side: i_mmap and the counts of who maps how ---- */
+
+static struct address_space *vma_file_mapping(const struct vm_area_struct *vma)
+{
+	return vma->vm_file ? vma->vm_file->f_mapping : NULL;
+}
+
+static bool vma_is_shared_maywrite(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & (MMK_VM_SHARED | MMK_VM_MAYWRITE)) ==
+	       (MMK_VM_SHARED | MMK_VM_MAYWRITE);
+}
+
+static void vma_link_file(struct vm_area_struct *vma)
+{
+	struct address_space *m = vma_file_mapping(vma);
+
+	if (!m)
+		return;
+	i_mmap_lock(m);
+	if (vma_is_shared_maywrite(vma))
+		__atomic_fetch_add(&m->i_mmap_writable, 1, __ATOMIC_RELAXED);
+	if (vma->vm_flags & MMK_VM_DENYWRITE)
+		__atomic_fetch_sub(&m->i_writecount, 1, __ATOMIC_RELAXED);
+	itv_insert(&m->i_mmap, vma);
+	i_mmap_unlock(m);
+}
+
+static void vma_unlink_file(struct vm_area_struct *vma)
+{
+	struct address_space *m = vma_file_mapping(vma);
+
+	if (!m)
+		return;
+	i_mmap_lock(m);
+	itv_erase(&m->i_mmap, vma);
+	if (vma_is_shared_maywrite(vma))
+		__atomic_fetch_sub(&m->i_mmap_writable, 1, __ATOMIC_RELAXED);
+	if (vma->vm_flags & MMK_VM_DENYWRITE)
+		__atomic_fetch_add(&m->i_writecount, 1, __ATOMIC_RELAXED);
+	i_mmap_unlock(m);
+}
+
+void vma_link(struct mm_struct *mm, struct vm_area_struct *vma)
+{
+	range_insert(&mm->vmas, &vma->range);
+	mm->map_count++;
+	vma_link_file(vma);
+}
+
+void vma_remove(struct vm_area_struct *vma)
+{
+	struct mm_struct *mm = vma->vm_mm;
+
+	vma_unlink_file(vma);
+	range_erase(&mm->vmas, &vma->range);
+	mm->map_count--;
+	if (vma->vm_ops && vma->vm_ops->close)
+		vma->vm_ops->close(vma);
+	if (vma->vm_file)
+		put_vma_file(mm->sys, vma->vm_file);
+	anon_vma_put(mm->sys, vma->anon_vma);
+	vma_free(vma);
+}
+
+void vma_resize(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	struct address_space *m = vma_file_mapping(vma);
+
+	/* A walker of i_mmap sees the old place or the new one, never half of each. */
+	if (m) {
+		i_mmap_lock(m);
+		itv_erase(&m->i_mmap, vma);
+	}
+	vma->vm_pgoff += ((int64_t)start - (int64_t)vma->vm_start) >> PAGE_SHIFT;
+	range_resize(&vma->vm_mm->vmas, &vma->range, start, end);
+	if (m) {
+		itv_insert(&m->i_mmap, vma);
+		i_mmap_unlock(m);
+	}
+}
+
+void vma_copy(struct vm_area_struct *copy, const struct vm_area_struct *vma)
+{
+	copy->vm_start = vma->vm_start;
+	copy->vm_end = vma->vm_end;
+	copy->vm_flags = vma->vm_flags;
+	copy->vm_pgoff = vma->vm_pgoff;
+	copy->vm_file = vma->vm_file;
+	copy->vm_ops = vma->vm_ops;
+	copy->vm_private_data = vma->vm_private_data;
+	copy->anon_vma = anon_vma_get(vma->anon_vma);
+	copy->anon_chained = vma->anon_chained;
+	if (copy->vm_file)
+		get_vma_file(copy->vm_mm->sys, copy->vm_file);
+}
+
+void vma_split(struct vm_area_struct *vma, unsigned long addr, struct vm_area_struct *tail)
+{
+	vma_copy(tail, vma);
+	tail->vm_start = addr;
+	tail->vm_pgoff = linear_page_index(vma, addr);
+	if (tail->vm_ops && tail->vm_ops->open)
+		tail->vm_ops->open(tail);
+	vma_resize(vma, vma->vm_start, addr);
+	vma_link(vma->vm_mm, tail);
+	stat_inc(vma->vm_mm->sys, splits);
+}
+
+/* ---- merging ---- */
+
+/* One has no anon_vma and the other's is nobody else's, or it is the same one. `vma` NULL: do not ask whose. */
+static bool anon_vmas_agree(const struct anon_vma *a, const struct anon_vma *b,
+			    const struct vm_area_struct *vma)
+{
+	if ((!a || !b) && (!vma || (vma->anon_vma && !vma->anon_chained)))
+		return true;
+	return a == b;
+}
+
+static bool can_merge_with(const struct vma_merge *m, const struct vm_area_struct *vma)
+{
+	return !((m->vm_flags ^ vma->vm_flags) & ~MMK_VM_SOFTDIRTY) && vma->vm_file == m->file &&
+	       anon_vmas_agree(m->anon_vma, vma->anon_vma, vma);
+}
+
+/* A kind that wants to hear of the end of each of its VMAs: none of them is swallowed by a merge. */
+static bool wants_close(const struct vm_area_struct *vma)
+{
+	return vma->vm_ops && vma->vm_ops->close;
+}
+
+static bool can_merge_left(const struct vma_merge *m)
+{
+	return m->prev && m->prev->vm_start < m->start && m->prev->vm_end >= m->start &&
+	       linear_page_index(m->prev, m->start) == m->pgoff && can_merge_with(m, m->prev);
+}
+
+static bool can_merge_right(const struct vma_merge *m)
+{
+	return m->next && m->next->vm_start <= m->end && m->next->vm_end > m->end &&
+	       linear_page_index(m->next, m->end) ==
+		       m->pgoff + ((m->end - m->start) >> PAGE_SHIFT) &&
+	       can_merge_with(m, m->next);
+}
+
+/* The right side, given what the left side said: that each agrees with the range does not say that they agree. */
+static unsigned merge_right_too(const struct vma_merge *m, unsigned left)
+{
+	if (!can_merge_right(m))
+		return 0;
+	if (left && (wants_close(m->next) ||
+		     !anon_vmas_agree(m->prev->anon_vma, m->next->anon_vma, NULL)))
+		return 0;
+	return MERGE_RIGHT;
+}
+
+unsigned vma_can_merge(const struct vma_merge *m)
+{
+	unsigned how = 0;
+
+	if (m->vm_flags & VM_SPECIAL)
+		return 0;
+	if (can_merge_left(m))
+		how |= MERGE_LEFT;
+	return how | merge_right_too(m, how);
+}
+
+/* `to` takes over pages that `av` stands for. */
+static void adopt_anon_vma(struct vm_area_struct *to, struct anon_vma *av, bool chained)
+{
+	if (to->anon_vma || !av)
+		return;
+	to->anon_vma = anon_vma_get(av);
+	to->anon_chained = chained;
+}
+
+struct vm_area_struct *vma_merge_new(const struct vma_merge *m, unsigned how)
+{
+	struct vm_area_struct *prev = m->prev, *next = m->next;
+	unsigned long end = m->end;
+
+	stat_inc((prev ? prev : next)->vm_mm->sys, merges);
+	if (!(how & MERGE_LEFT)) {
+		vma_resize(next, m->start, next->vm_end);
+		return next;
+	}
+	if (how & MERGE_RIGHT) {
+		adopt_anon_vma(prev, next->anon_vma, next->anon_chained);
+		end = next->vm_end;
+		vma_remove(next);
+	}
+	vma_resize(prev, prev->vm_start, end);
+	return prev;
+}
+
+/* ---- other flags for a part of a VMA ---- */
+
+static unsigned can_merge_part(const struct vm_area_struct *vma, const struct vma_merge *m)
+{
+	unsigned how = 0;
+
+	if (m->vm_flags & VM_SPECIAL)
+		return 0;
+	if (m->start == vma->vm_start && can_merge_left(m))
+		how |= MERGE_LEFT;
+	if (m->end == vma->vm_end)
+		how |= merge_right_too(m, how);
+	/* All of it would go: its kind must allow that. */
+	if (m->start == vma->vm_start && m->end == vma->vm_end && wants_close(vma))
+		return 0;
+	return how;
+}
+
+static struct vm_area_struct *merge_part(struct vm_area_struct *vma, const struct vma_merge *m,
+					 unsigned how)
+{
+	struct vm_area_struct *to = how & MERGE_LEFT ? m->prev : m->next;
+	bool whole = m->start == vma->vm_start && m->end == vma->vm_end;
+	unsigned long end = how & MERGE_RIGHT ? m->next->vm_end : m->end;
+
+	stat_inc(vma->vm_mm->sys, merges);
+	adopt_anon_vma(to, vma->anon_vma, vma->anon_chained);
+	if (how == (MERGE_LEFT | MERGE_RIGHT)) {
+		adopt_anon_vma(to, m->next->anon_vma, m->next->anon_chained);
+		vma_remove(m->next);
+	}
+	if (whole)
+		vma_remove(vma);
+	else if (how & MERGE_LEFT)
+		vma_resize(vma, m->end, vma->vm_end);
+	else
+		vma_resize(vma, vma->vm_start, m->start);
+	vma_resize(to, how & MERGE_LEFT ? to->vm_start : m->start, end);
+	return to;
+}
+
+static int split_part(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+		      unsigned long end, struct vm_area_struct **out)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	unsigned need = (start != vma->vm_start) + (end != vma->vm_end);
+	struct vm_area_struct *middle = NULL, *tail = NULL;
+
+	if (need && mm->map_count + need - 1 >= mm->sys->max_map_count)
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_SPLIT_MAP_COUNT, start,
+			      mm->sys->max_map_count);
+	if (start != vma->vm_start && !(middle = vma_alloc(mm)))
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
+	if (end != vma->vm_end && !(tail = vma_alloc(mm))) {
+		if (middle)
+			vma_free(middle);
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
+	}
+	if (middle) {
+		vma_split(vma, start, middle);
+		vma = middle;
+	}
+	if (tail)
+		vma_split(vma, end, tail);
+	*out = vma;
+	return 0;
+}
+
+int vma_modify(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+	       unsigned long end, uint64_t vm_flags, struct vm_area_struct **out)
+{
+	struct vma_merge m = {
+		.prev = start == vma->vm_start ? vma_prev(vma) : NULL,
+		.next = end == vma->vm_end ? vma_next(vma) : NULL,
+		.start = start,
+		.end = end,
+		.vm_flags = vm_flags,
+		.pgoff = linear_page_index(vma, start),
+		.file = vma->vm_file,
+		.anon_vma = vma->anon_vma,
+	};
+	unsigned how = can_merge_part(vma, &m);
+
+	if (!how)
+		return split_part(task, vma, start, end, out);
+	*out = merge_part(vma, &m, how);
+	return 0;
+}
+
+/* ---- the anon_vma ---- */
+
+/* Could b follow a as one VMA one day, so that sharing an anon_vma keeps that possible? */
+static bool anon_neighbours(const struct vm_area_struct *a, const struct vm_area_struct *b)
+{
+	return a->vm_end == b->vm_start && a->vm_file == b->vm_file &&
+	       !((a->vm_flags ^ b->vm_flags) & ~(VM_ACCESS_FLAGS | MMK_VM_SOFTDIRTY)) &&
+	       linear_page_index(a, b->vm_start) == b->vm_pgoff;
+}
+
+static struct anon_vma *neighbours_anon_vma(const struct vm_area_struct *vma)
+{
+	const struct vm_area_struct *next = vma_next(vma), *prev = vma_prev(vma);
+
+	if (next && next->anon_vma && !next->anon_chained && anon_neighbours(vma, next))
+		return next->anon_vma;
+	if (prev && prev->anon_vma && !prev->anon_chained && anon_neighbours(prev, vma))
+		return prev->anon_vma;
+	return NULL;
+}
+
+/* mmap_lock held, perhaps only for reading: page_table_lock decides who of several faults sets it. */
+int anon_vma_prepare(struct vm_area_struct *vma)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct anon_vma *fresh, *av;
+
+	if (likely(vma->anon_vma))
+		return 0;
+	fresh = slab_alloc(&mm->sys->anon_vma_cache);
+	if (unlikely(!fresh))
+		return -MMK_ENOMEM;
+	*fresh = (struct anon_vma){.refcount = 1};
+	spin_lock(mm->sys, &mm->page_table_lock);
+	if (!vma->anon_vma) {
+		av = anon_vma_get(neighbours_anon_vma(vma));
+		if (!av) {
+			av = fresh;
+			fresh = NULL;
+		}
+		vma->anon_vma = av;
+	}
+	spin_unlock(&mm->page_table_lock);
+	anon_vma_put(mm->sys, fresh);
+	return 0;
+}
+
+void vma_drop_anon_vma(struct vm_area_struct *vma)
+{
+	anon_vma_put(vma->vm_mm->sys, vma->anon_vma);
+	vma->anon_vma = NULL;
+	vma->anon_chained = false;
+}
+
+int anon_vma_fork(struct vm_area_struct *child)
+{
+	struct mmk_system *sys = child->vm_mm->sys;
+	struct anon_vma *av;
+
+	if (!child->anon_vma)
+		return 0;
+	av = slab_alloc(&sys->anon_vma_cache);
+	if (unlikely(!av))
+		return -MMK_ENOMEM;
+	*av = (struct anon_vma){.refcount = 1, .depth = child->anon_vma->depth + 1};
+	anon_vma_put(sys, child->anon_vma);
+	child->anon_vma = av;
+	child->anon_chained = true;
+	return 0;
+}
+
+/* ---- the growing stack ---- */
+
+/* A VMA below that is mapped and may be touched keeps its distance; PROT_NONE is somebody's own guard. */
+static bool in_guard_gap(const struct vm_area_struct *vma, unsigned long addr,
+			 const struct vm_area_struct *prev)
+{
+	return prev && !(prev->vm_flags & MMK_VM_GROWSDOWN) && (prev->vm_flags & VM_ACCESS_FLAGS) &&
+	       addr - prev->vm_end < vma->vm_mm->stack_guard_gap;
+}
+
+static int charge_stack(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	uint64_t grow = (vma->vm_start - addr) >> PAGE_SHIFT, size = vma->vm_end - addr;
+	int err;
+
+	err = may_expand_vm(task, mm, vma->vm_flags, grow);
+	if (err)
+		return err;
+	if (size > rlimit_bytes(task, MMK_RLIMIT_STACK))
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_RLIMIT_STACK, size,
+			      rlimit_bytes(task, MMK_RLIMIT_STACK));
+	err = mlock_future_check(task, mm, vma->vm_flags, grow, -MMK_ENOMEM);
+	return err ? err : vm_charge(task, mm, grow);
+}
+
+int expand_stack(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct vm_area_struct *prev = vma_prev(vma);
+	uint64_t grow;
+	int err;
+
+	mmap_assert_write_locked(mm);
+	addr &= PAGE_MASK;
+	if (!(vma->vm_flags & MMK_VM_GROWSDOWN))
+		return refuse(task, -MMK_EFAULT, MMK_REASON_STACK_NOT, addr, 0);
+	if (addr >= vma->vm_start)
+		return 0; /* another thread was first */
+	grow = (vma->vm_start - addr) >> PAGE_SHIFT;
+	if (addr < mm->sys->mmap_min_addr || grow > vma->vm_pgoff)
+		return refuse(task, -MMK_EPERM, MMK_REASON_STACK_LOW, addr, 0);
+	if (in_guard_gap(vma, addr, prev))
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_STACK_GUARD, addr, prev->vm_end);
+	if (anon_vma_prepare(vma))
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
+	err = charge_stack(task, vma, addr);
+	if (err)
+		return err;
+	vma_resize(vma, addr, vma->vm_end);
+	vm_stat_account(mm, vma->vm_flags, grow);
+	if (vma->vm_flags & MMK_VM_LOCKED)
+		mm->locked_vm += grow;
+	perf_event_mmap(task, vma);
+	return 0;
+}
