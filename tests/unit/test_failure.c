@@ -34,6 +34,12 @@ static void allow(struct scenario *s, long result)
 	s->refused++;
 }
 
+/* mlock says EAGAIN where the pages could not be brought in (POSIX). */
+static void allow_lock(struct scenario *s, long result)
+{
+	allow(s, result == -MMK_EAGAIN ? -MMK_ENOMEM : result);
+}
+
 /* An access may work, kill (no memory) or give SIGBUS (no memory for, or no reading of, a file). */
 static void allow_access(struct scenario *s, struct mmk_fault f)
 {
@@ -77,11 +83,22 @@ static void do_mappings(struct scenario *s)
 		allow(s, mmk_sys_mprotect(&w->task, anon + PAGE, PAGE, R));
 		allow(s, mmk_sys_madvise(&w->task, anon, PAGE, MMK_MADV_DONTNEED));
 		allow(s, mmk_sys_munmap(&w->task, anon + 2 * PAGE, PAGE));
-		allow(s, mmk_sys_mlock(&w->task, anon, PAGE));
+		allow_lock(s, mmk_sys_mlock(&w->task, anon, PAGE));
 	}
 	if (file)
 		allow(s, mmk_sys_munmap(&w->task, file, LEN));
 	allow(s, mmk_sys_msync(&w->task, s->mapped, LEN, MMK_MS_SYNC));
+}
+
+/* A stack that cannot grow is SIGSEGV, whatever the reason. */
+static void grow_stack(struct scenario *s, struct mmk_task *t, unsigned long to)
+{
+	struct mmk_fault f = task_store(s->w, t, to, 1);
+
+	if (f.signo == UNIT_SIGSEGV)
+		s->refused++;
+	else
+		allow_access(s, f);
 }
 
 static void do_programs(struct scenario *s)
@@ -104,7 +121,7 @@ static void do_programs(struct scenario *s)
 	err = mmk_mm_setup_stack(&fresh, fresh.mm, top, 2 * PAGE, false);
 	allow(s, err);
 	if (!err) {
-		use(s, &fresh, top - LEN); /* and it grows */
+		grow_stack(s, &fresh, top - LEN);
 		mmk_access_vm(&w->task, fresh.mm, top - PAGE, &err, sizeof(err), MMK_ACCESS_WRITE);
 	}
 	allow(s, mmk_vm_brk(&fresh, 0x400000, PAGE, false));
@@ -115,9 +132,9 @@ static void do_files(struct scenario *s)
 {
 	struct world *w = s->w;
 	unsigned long vec = s->a;
-	uint8_t bytes[100] = {1};
+	uint8_t bytes[100] = {1}, read[100];
 
-	allow(s, hosted_pread(w->h, s->fd, 10, bytes, sizeof(bytes)));
+	allow(s, hosted_pread(w->h, s->fd, 10, read, sizeof(read)));
 	allow(s, hosted_pwrite(w->h, s->fd, PAGE - 50, bytes, sizeof(bytes)));
 	allow(s, hosted_pwrite(w->h, s->memfd, 9 * PAGE, bytes, sizeof(bytes)));
 	allow(s, hosted_ftruncate(w->h, s->memfd, 100));
@@ -307,7 +324,7 @@ static void memory_runs_out_for_real(void **state)
 	while (i < len && hosted_store(w->h, &w->task, a + i, &byte, 1, NULL) == 0)
 		i += PAGE;
 	assert_true(i > 0 && i < len);
-	assert_fault(w_store(w, a + i, 1), UNIT_SIGKILL, 0);
+	assert_fault(w_store(w, a + i, 1), UNIT_SIGKILL, 0x80 /* SI_KERNEL */);
 	assert_int_equal(load(w, a), 5);
 	assert_int_equal(w_munmap(w, a, len), 0);
 	a = must_mmap(w, 0, PAGE, RW, ANON_PRIVATE, -1, 0);

@@ -429,15 +429,24 @@ static bool forgotten(bool hits)
 	return hits && ++saboteur.effective == saboteur.drop;
 }
 
-static bool va_hits(struct hosted *h, unsigned asid, unsigned long va, bool last_level)
+/* Does the entry give more than the tables do by now? One that gives less only costs a fault. */
+static bool matters(struct hosted *h, const struct tlb_entry *e)
 {
+	struct translation now;
+
+	hosted_walk_clean(h, e->root, e->va, &now);
+	return !e->table && hosted_tlb_wrong(e, &now);
+}
+
+static bool va_hits(struct hosted *h, unsigned asid, unsigned long va)
+{
+	const struct tlb_entry *e;
 	bool hits = false;
 
 	pthread_mutex_lock(&h->mmu_lock);
-	for (unsigned level = 0; level <= 3; level++) {
-		hits |= hosted_tlb_find(h, 0, asid, level, va, false) != NULL;
-		/* a table above may stay: only one that is about to be freed matters */
-		hits |= !last_level && level == 2 && hosted_tlb_find(h, 0, asid, level, va, true);
+	for (unsigned level = 1; level <= 3; level++) {
+		e = hosted_tlb_find(h, 0, asid, level, va, false);
+		hits |= e && matters(h, e);
 	}
 	pthread_mutex_unlock(&h->mmu_lock);
 	return hits;
@@ -445,7 +454,7 @@ static bool va_hits(struct hosted *h, unsigned asid, unsigned long va, bool last
 
 static void sabotaged_va(void *ctx, unsigned asid, unsigned long va, bool last_level)
 {
-	if (!forgotten(va_hits(ctx, asid, va, true)))
+	if (!forgotten(va_hits(ctx, asid, va)))
 		hosted_machine_ops.tlbi_va(ctx, asid, va, last_level);
 }
 
@@ -456,7 +465,7 @@ static bool asid_hits(struct hosted *h, unsigned asid)
 	pthread_mutex_lock(&h->mmu_lock);
 	for (size_t i = 0; i < TLB_BUCKETS; i++)
 		for (struct tlb_entry *e = h->tlb[i]; e; e = e->next)
-			hits |= e->asid == asid && !e->table;
+			hits |= e->asid == asid && matters(h, e);
 	pthread_mutex_unlock(&h->mmu_lock);
 	return hits;
 }
