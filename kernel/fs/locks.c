@@ -149,6 +149,9 @@ long file_flock(struct file *f, int op)
 {
 	struct lock l = {.owner = f, .end = ~(u64)0, .flock = true, .pid = current->proc->tgid};
 
+	if (op & LOCK_MAND)
+		return 0; /* as Linux has it: such a lock was never more than advice, and is ignored
+		           */
 	switch (op & ~LOCK_NB) {
 	case LOCK_SH:
 		l.type = F_RDLCK;

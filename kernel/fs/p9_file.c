@@ -276,7 +276,10 @@ static int p9_dir_open(struct file *f)
 		return -ENOMEM;
 	dir->len = dir->at = 0;
 	dir->next = 0;
-	err = open_fid(f->path.dentry, P9_RDONLY | P9_DIRECTORY, &dir->fid);
+	dir->fid = P9_NOFID;
+	err = p9_dfid(f->path.dentry) == P9_NOFID
+	          ? 0 /* removed, as a working directory may be: there is nothing to read */
+	          : open_fid(f->path.dentry, P9_RDONLY | P9_DIRECTORY, &dir->fid);
 	if (err) {
 		fs_free(dir);
 		return err;
