@@ -54,6 +54,7 @@ struct tlb_entry {
 	uint64_t invalidating;	/* CPUs that have issued a TLBI for it and no DSB yet */
 	bool dead;		/* out of the TLB; freed when the last of these had its DSB */
 	bool outdated;		/* its descriptor has been written since, by writer, in that one's epoch */
+	uint64_t written;	/* the last value so */
 	unsigned writer;
 	uint64_t writer_epoch;
 };

@@ -116,6 +116,7 @@ static void tell_cached(struct hosted *h, uint64_t *ptep, uint64_t old, uint64_t
 		if (!live(old, level) && live(val, level))
 			check_make(h, e, val, level);
 		e->outdated = true;
+		e->written = val;
 		e->writer = cpu;
 		e->writer_epoch = h->cpus[cpu].epoch;
 	}

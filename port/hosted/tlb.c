@@ -125,6 +125,7 @@ struct tlb_entry *hosted_tlb_fill(struct hosted *h, unsigned cpu, unsigned level
 		e->t.next_table[below] = 0;
 	if (p) { /* made from a value that is on its way out */
 		e->outdated = true;
+		e->written = __atomic_load_n(ptep, __ATOMIC_ACQUIRE);
 		e->writer = p->cpu;
 		e->writer_epoch = h->cpus[p->cpu].epoch;
 	}

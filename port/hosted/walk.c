@@ -150,12 +150,12 @@ bool hosted_may(const struct translation *t, enum access_kind kind)
 /*
  * A cached translation gives more than the tables do. Legal only while the CPU that changed them is
  * still inside the core, on its way to the TLBI and its DSB: once it runs user code again, or is this
- * very CPU, nothing is coming any more. Where no writer is known, another CPU may be between its
- * store and its report of it - but only in the tree that the entry came from.
+ * very CPU, nothing is coming any more. Where the descriptor holds what nobody has reported yet,
+ * another CPU is between its store and its report of it.
  */
 static bool may_be_on_its_way(struct hosted *h, unsigned cpu, const struct tlb_entry *e)
 {
-	if (e->outdated)
+	if (e->outdated && e->written == __atomic_load_n(e->ptep, __ATOMIC_ACQUIRE))
 		return e->writer != cpu && h->cpus[e->writer].epoch == e->writer_epoch;
 	return h->config.nr_cpus > 1 && e->root == h->cpus[cpu].root;
 }
