@@ -24,29 +24,25 @@
 
 static void fault_lookup(struct vm_fault *f)
 {
-	f->table = pte_table_find(f->mm, f->addr);
-	f->ptep = f->table ? table_pte(f->sys, f->table, f->addr) : NULL;
-	f->orig = f->table ? ptep_get(f->ptep) : (pte_t){0};
+	phys_addr_t phys = pte_table_phys(f->mm, f->addr);
+
+	if (unlikely(!phys)) {
+		f->table = NULL;
+		f->orig = (pte_t){0};
+		return;
+	}
+	f->table = phys_to_page(f->sys, phys);
+	f->ptep = (pte_t *)phys_to_virt(f->sys, phys) + pte_index(f->addr);
+	f->orig = ptep_get(f->ptep);
 }
 
-int fault_table(struct vm_fault *f)
+int fault_table_make(struct vm_fault *f)
 {
-	if (likely(f->table))
-		return 0;
 	f->table = pte_table_make(f->mm, f->addr);
 	if (!f->table)
 		return -MMK_ENOMEM;
 	f->ptep = table_pte(f->sys, f->table, f->addr);
 	return 0;
-}
-
-bool fault_lock(struct vm_fault *f)
-{
-	spin_lock(f->sys, &f->table->ptl);
-	if (likely(pte_same(ptep_get(f->ptep), f->orig)))
-		return true;
-	spin_unlock(&f->table->ptl);
-	return false;
 }
 
 void fault_install(struct vm_fault *f, struct page *page, pte_t pte)
@@ -60,15 +56,6 @@ void fault_install(struct vm_fault *f, struct page *page, pte_t pte)
 	pte_barrier(f->sys);
 	if (page)
 		mm_rss_add(f->mm, page_rss_kind(page), 1);
-}
-
-pte_t fault_pte(struct vm_fault *f, struct page *page)
-{
-	pte_t pte = pte_make(page_to_phys(f->sys, page), vma_page_prot(f->vma));
-
-	if (pte_user_exec(pte))
-		sync_icache_page(f->sys, page);
-	return pte;
 }
 
 /* ---- the stages in their order ---- */

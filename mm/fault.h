@@ -36,16 +36,37 @@ struct vm_fault {
 /*
  * The table exists and its lock is held: true; false with nothing held when the entry has changed.
  */
-bool fault_lock(struct vm_fault *f);
+static inline bool fault_lock(struct vm_fault *f)
+{
+	spin_lock(f->sys, &f->table->ptl);
+	if (likely(pte_same(ptep_get(f->ptep), f->orig)))
+		return true;
+	spin_unlock(&f->table->ptl);
+	return false;
+}
+
 /* Make the table where it was missing. 0 or -ENOMEM. */
-int fault_table(struct vm_fault *f);
+int fault_table_make(struct vm_fault *f);
+static inline int fault_table(struct vm_fault *f)
+{
+	return likely(f->table != NULL) ? 0 : fault_table_make(f);
+}
+
 /*
  * The entry becomes pte, for `page` (NULL: not counted), whose reference goes to the entry.
  * fault_lock() holds and is undone. Replacing a valid entry is the caller's to break first.
  */
 void fault_install(struct vm_fault *f, struct page *page, pte_t pte);
 /* The entry for a page of the VMA, executable bytes synced. */
-pte_t fault_pte(struct vm_fault *f, struct page *page);
+static inline pte_t fault_pte(struct vm_fault *f, struct page *page)
+{
+	pte_t pte = pte_make(page_to_phys(f->sys, page), vma_entry_prot(f->vma));
+
+	if (unlikely(pte_user_exec(pte)))
+		sync_icache_page(f->sys, page);
+	return pte;
+}
+
 /* Dirty, and writable where the VMA allows it (a debugger's write may find that it does not). */
 static inline pte_t fault_mkwrite(const struct vm_fault *f, pte_t pte)
 {

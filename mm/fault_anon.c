@@ -14,7 +14,11 @@ struct page *fault_anon_page(struct vm_fault *f)
 		return NULL;
 	page->anon_vma = vma_anon_vma(f->vma);
 	page->index = linear_page_index(f->vma, f->addr);
-	page_set(page, PG_ANON_EXCL | PG_UPTODATE);
+	/* Nobody else writes the word of a page that is not mapped yet, so no atomic change. */
+	atomic_store_explicit(&page->flags,
+			      atomic_load_explicit(&page->flags, memory_order_relaxed) |
+				      PG_ANON_EXCL | PG_UPTODATE,
+			      memory_order_relaxed);
 	return page;
 }
 

@@ -42,6 +42,12 @@ static void free_gathered(struct mmu_gather *tlb)
 		put_page(sys, page);
 	}
 	tlb->anon = NULL;
+}
+
+static void free_gathered_tables(struct mmu_gather *tlb)
+{
+	struct page *next;
+
 	for (struct page *table = tlb->tables; table; table = next) {
 		next = table->next;
 		table_free(tlb->mm, table);
@@ -52,12 +58,15 @@ static void free_gathered(struct mmu_gather *tlb)
 void tlb_finish(struct mmu_gather *tlb)
 {
 	tlb_gather_flush(tlb);
+	if (tlb->tables)
+		free_gathered_tables(tlb);
+	if (!tlb->cleared)
+		return;
 	free_gathered(tlb);
 	for (int kind = 0; kind < NR_RSS; kind++)
 		if (tlb->rss[kind])
 			mm_rss_add(tlb->mm, kind, tlb->rss[kind]);
-	if (tlb->cleared)
-		stat_add(tlb->mm->sys, pte_writes, tlb->cleared);
+	stat_add(tlb->mm->sys, pte_writes, tlb->cleared);
 }
 
 /* The page's reference that the entry held goes, after the TLB. */
@@ -146,11 +155,13 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
 		      unsigned long floor, unsigned long ceiling)
 {
 	unsigned long addr = start;
+	struct page *table = pte_table_next(mm, &addr, end);
 	struct mmu_gather tlb;
-	struct page *table;
 
+	if (!table)
+		return;
 	tlb_gather(&tlb, mm);
-	while ((table = pte_table_next(mm, &addr, end))) {
+	for (; table; table = pte_table_next(mm, &addr, end)) {
 		unsigned long stop = table_end(addr, end);
 
 		if (table_used(table)) {

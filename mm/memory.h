@@ -88,6 +88,16 @@ static inline bool vma_is_cow(const struct vm_area_struct *vma)
 	return (vma->vm_flags & (MMK_VM_SHARED | MMK_VM_MAYWRITE)) == MMK_VM_MAYWRITE;
 }
 
+/* vma_page_prot(), short where the VMA is not of the kind that may want write-notify. */
+static inline pgprot_t vma_entry_prot(const struct vm_area_struct *vma)
+{
+	const uint64_t both = MMK_VM_WRITE | MMK_VM_SHARED;
+
+	if (unlikely((vma->vm_flags & both) == both))
+		return vma_page_prot(vma);
+	return vm_get_page_prot(vma->vm_flags);
+}
+
 /* The cache behind a VMA, or NULL: anonymous, or a driver's own. */
 static inline struct address_space *vma_page_cache(const struct vm_area_struct *vma)
 {

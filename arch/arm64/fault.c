@@ -22,15 +22,16 @@
 enum { SIG_BUS = 7, SIG_KILL = 9, SIG_SEGV = 11 };
 enum { CODE_MAPERR = 1, CODE_ADRALN = 1, CODE_OBJERR = 3, CODE_MTESERR = 9, CODE_KERNEL = 0x80 };
 
-/* A range of fault status codes and what becomes of it; signo 0: the memory system's affair. */
+/* Translation, access flag and permission faults at four levels each: the memory system's affair. */
+#define FSC_FIRST 0x04
+#define FSC_NR	  12
+
+/* Ranges of the other fault status codes, and what becomes of them. */
 static const struct fsc_row {
 	uint8_t first, last;
 	uint8_t signo, code;
 } fsc_table[] = {
 	{0x00, 0x03, SIG_KILL, CODE_KERNEL}, /* address size */
-	{0x04, 0x07, 0, 0},		     /* translation */
-	{0x08, 0x0b, 0, 0},		     /* access flag */
-	{0x0c, 0x0f, 0, 0},		     /* permission */
 	{0x10, 0x10, SIG_BUS, CODE_OBJERR},  /* synchronous external abort */
 	{0x11, 0x11, SIG_SEGV, CODE_MTESERR},/* tag check */
 	{0x13, 0x17, SIG_KILL, CODE_KERNEL}, /* external abort on a table walk */
@@ -69,11 +70,13 @@ static int abort_signal(struct mmk_fault *f, unsigned long addr, int signo, int 
 int mmk_arm64_abort(struct mmk_task *task, uint64_t esr, uint64_t far, bool user,
 		    struct mmk_fault *f)
 {
-	const struct fsc_row *row = fsc_find(ESR_FSC(esr));
 	unsigned long addr = untagged_addr(far);
+	const struct fsc_row *row;
 
-	if (unlikely(row->signo))
+	if (unlikely(ESR_FSC(esr) - FSC_FIRST >= FSC_NR)) {
+		row = fsc_find(ESR_FSC(esr));
 		return abort_signal(f, esr & ESR_FNV ? 0 : addr, row->signo, row->code);
+	}
 	/* The upper half is TTBR1's: never a program's, whatever the fault. */
 	if (unlikely(addr >= TASK_SIZE))
 		return abort_signal(f, addr, SIG_SEGV, CODE_MAPERR);

@@ -31,13 +31,6 @@ static pte_t *walk_to(const struct mm_struct *mm, unsigned long addr, unsigned l
 	return level_entry(mm->sys, phys, addr, level);
 }
 
-struct page *pte_table_find(const struct mm_struct *mm, unsigned long addr)
-{
-	struct page *table;
-
-	return walk_to(mm, addr, LAST_LEVEL, &table) ? table : NULL;
-}
-
 static struct page *table_new(struct mm_struct *mm)
 {
 	struct page *table = alloc_pages(mm->sys, 0, PAGE_TABLE);

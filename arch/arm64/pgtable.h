@@ -96,8 +96,30 @@ static inline void table_use(struct page *table, int by)
 	__atomic_store_n(&table->nr_used, table_used(table) + by, __ATOMIC_RELAXED);
 }
 
-/* The last-level table that covers addr, or NULL. */
-struct page *pte_table_find(const struct mm_struct *mm, unsigned long addr);
+/* The last-level table that covers addr; 0: none. */
+static inline phys_addr_t pte_table_phys(const struct mm_struct *mm, unsigned long addr)
+{
+	phys_addr_t phys = mm->pgd;
+
+	for (unsigned shift = LEVEL_SHIFT(FIRST_LEVEL); shift > PAGE_SHIFT; shift -= TABLE_SHIFT) {
+		const pte_t *entries = phys_to_virt(mm->sys, phys);
+		pte_t entry = ptep_get(entries + ((addr >> shift) & (PTRS_PER_TABLE - 1)));
+
+		if (!pte_is_table(entry))
+			return 0;
+		phys = pte_phys(entry);
+	}
+	return phys;
+}
+
+/* Its page, or NULL. */
+static inline struct page *pte_table_find(const struct mm_struct *mm, unsigned long addr)
+{
+	phys_addr_t phys = pte_table_phys(mm, addr);
+
+	return phys ? phys_to_page(mm->sys, phys) : NULL;
+}
+
 /*
  * The same, made where it was missing; NULL when memory is short. No spinlock held by the caller.
  */
