@@ -154,8 +154,8 @@ static int map_file_part(struct exec *e, struct image *im, const struct elf64_ph
 }
 
 /*
- * What lies behind the file part: zeros, to the end of its last page (the dynamic linker takes memory from there)
- * and of the segment.
+ * What lies behind the file part: zeros, to the end of its last page (the dynamic linker takes
+ * memory from there) and of the segment.
  */
 static int map_bss(struct exec *e, struct image *im, const struct elf64_phdr *ph)
 {

@@ -299,6 +299,7 @@ static void reset_thread(void)
 
 	t->altstack = (struct sigaltstack){.flags = SS_DISABLE};
 	t->robust.head = 0;
+	t->rseq.area = 0;
 	t->clear_child_tid = 0;
 	t->restart_fn = NULL;
 	t->fault_addr = 0;

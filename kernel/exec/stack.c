@@ -100,6 +100,8 @@ static void put_auxv(struct word_writer *w, u64 random_at, u64 platform_at, u64 
 	    {AT_SECURE, e->secure},
 	    {AT_RANDOM, random_at},
 	    {AT_HWCAP2, cpu_features.hwcap2},
+	    {AT_RSEQ_FEATURE_SIZE, 28},
+	    {AT_RSEQ_ALIGN, 32},
 	    {AT_EXECFN, execfn},
 	    {AT_PLATFORM, platform_at},
 	    {AT_NULL, 0},
@@ -111,7 +113,7 @@ static void put_auxv(struct word_writer *w, u64 random_at, u64 platform_at, u64 
 		put_word(w, aux[i][1]);
 	}
 }
-#define AUXV_WORDS 40
+#define AUXV_WORDS 44
 
 /* How the strings and the tables lie; all addresses. */
 struct plan {

@@ -250,6 +250,8 @@ static void switch_to(struct rq *rq, struct task *prev, struct task *next)
 		prev->tls = user_tls_get();
 		fpsimd_save(&prev->fpsimd);
 	}
+	if (prev->rseq.area)
+		task_set_work(prev, WORK_RSEQ);
 	activate(rq, next->mmk.mm);
 	if (!task_is_kernel(next)) {
 		user_tls_set(next->tls);

@@ -104,6 +104,8 @@ static void copy_thread_state(struct task *t, const struct clone_args *args)
 	memcpy(t->comm, me->comm, sizeof(t->comm));
 	if (!(args->flags & CLONE_VM) || (args->flags & CLONE_VFORK))
 		t->altstack = me->altstack;
+	if (!(args->flags & CLONE_VM))
+		t->rseq = me->rseq;
 	if (args->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = args->child_tid;
 	if (task_is_kernel(me))
@@ -209,8 +211,8 @@ static int limit_processes(void)
 
 	if (n >= PID_MAX - 1000)
 		return -EAGAIN;
-	if (current->cred.uid && n >= p->rlim[RLIMIT_NPROC].cur &&
-	    !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN))
+	if (current->cred.uid && n >= p->rlim[RLIMIT_NPROC].cur && !capable(CAP_SYS_RESOURCE) &&
+	    !capable(CAP_SYS_ADMIN))
 		return -EAGAIN;
 	return 0;
 }

@@ -36,7 +36,7 @@ s32 pid_alloc_top_locked(void);
 void pid_table_add(struct task *t);
 void pid_table_del(struct task *t);
 void process_insert(struct process *p);
-u32 task_count(void); /* threads, zombies included */
+u32 task_count(void);                    /* threads, zombies included */
 void task_counts(struct sched_stats *s); /* forks, threads, last_pid */
 
 /* cred.c */
@@ -88,6 +88,9 @@ void exe_put(struct file *exe);
 
 /* rlimits of PID 1 where they are not unlimited: sys/rlimit.c */
 void rlimits_init(struct mmk_rlimit *rlim);
+
+/* rseq.c: on the way to user mode, before a signal's frame is made */
+void rseq_resume(struct pt_regs *regs);
 
 /* futex.c */
 void futex_init(void);

@@ -27,6 +27,7 @@ struct tty;
 /* task.work: why a return to user mode takes the long way. */
 #define WORK_RESCHED 0x1u
 #define WORK_SIGNAL  0x2u /* look for signals */
+#define WORK_RSEQ    0x8u /* it has been off the CPU and has restartable sequences */
 #define WORK_SIGMASK 0x4u /* saved_mask is to come back */
 
 #define TASK_COMM_LEN 16
@@ -81,6 +82,11 @@ struct usage {
 struct itimer {
 	u64 deadline; /* clock_ns() for REAL, CPU time for the others; NO_DEADLINE: off */
 	u64 interval; /* 0: once */
+};
+
+struct rseq_reg {
+	u64 area; /* user address; 0: not registered */
+	u32 sig;
 };
 
 struct robust_list_reg {
@@ -173,6 +179,7 @@ struct task {
 	struct fs *fs;
 	struct cred cred;
 	struct robust_list_reg robust;
+	struct rseq_reg rseq;
 	u64 clear_child_tid; /* user addresses; 0: none */
 	u64 set_child_tid;
 	struct wait_queue vfork_done; /* the parent sleeps here till exec or exit */

@@ -198,6 +198,8 @@ static void run_handler(struct pt_regs *regs, const struct signal_to_handle *s)
 	bool saved = t->work & WORK_SIGMASK;
 	sigset_t oldmask = saved ? t->saved_mask : t->blocked;
 
+	if (t->rseq.area)
+		rseq_resume(regs);
 	if (setup_signal_frame(regs, s, oldmask)) {
 		/* No stack to tell it on. A SIGSEGV handler cannot help either if that was it. */
 		if (s->info.signo == SIGSEGV) {
@@ -247,6 +249,8 @@ void exit_to_user_work(struct pt_regs *regs)
 	while ((work = READ_ONCE(current->work))) {
 		if (work & WORK_RESCHED)
 			schedule();
+		if (work & WORK_RSEQ)
+			rseq_resume(regs);
 		if (work & (WORK_SIGNAL | WORK_SIGMASK))
 			do_signal(regs);
 	}

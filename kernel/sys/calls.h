@@ -31,6 +31,7 @@ long sys_waitid(u64 which, u64 id, u64 info, u64 options, u64 rusage);
 long sys_futex(u64 addr, u64 op, u64 val, u64 utime, u64 addr2, u64 val3);
 long sys_set_robust_list(u64 head, u64 len);
 long sys_get_robust_list(u64 pid, u64 head, u64 len);
+long sys_rseq(u64 area, u64 len, u64 flags, u64 sig);
 long sys_getitimer(u64 which, u64 value);
 long sys_setitimer(u64 which, u64 value, u64 old);
 long sys_getrusage(u64 who, u64 usage);

@@ -53,7 +53,7 @@ static const syscall_fn calls[NR_SYSCALLS] = {
 	CALL(getgid), CALL(getegid), CALL(gettid), CALL(sysinfo), CALL(brk), CALL(munmap),
 	CALL(mremap), CALL(clone), CALL(execve), CALL(mmap), CALL(mprotect), CALL(msync),
 	CALL(mlock), CALL(munlock), CALL(mlockall), CALL(munlockall), CALL(mincore),
-	CALL(madvise), CALL(rt_tgsigqueueinfo), CALL(wait4), CALL(prlimit64), CALL(execveat),
+	CALL(madvise), CALL(rt_tgsigqueueinfo), CALL(wait4), CALL(prlimit64), CALL(rseq), CALL(execveat),
 	CALL(membarrier), CALL(mlock2), CALL(clone3),
 };
 
