@@ -132,9 +132,9 @@ static int cache_insert(struct address_space *m, struct page *page, uint64_t ind
 {
 	int err;
 
+	lock_page(m->sys, page); /* a scan of the frame table may hold it for a moment */
 	page->mapping = m;
 	page->index = index;
-	page_set(page, PG_LOCKED);
 	i_pages_lock(m);
 	err = radix_insert(m->sys, &m->i_pages, index, page);
 	if (!err) {
@@ -148,7 +148,7 @@ static int cache_insert(struct address_space *m, struct page *page, uint64_t ind
 	i_pages_unlock(m);
 	if (err) {
 		page->mapping = NULL;
-		page_clear(page, PG_LOCKED);
+		unlock_page(m->sys, page);
 	}
 	return err;
 }

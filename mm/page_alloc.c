@@ -91,11 +91,13 @@ static struct page *take_pages(struct mmk_system *sys, unsigned order, enum page
 	if (likely(page)) {
 		__atomic_store_n(&sys->nr_free, sys->nr_free - (1ul << order), __ATOMIC_RELAXED);
 		count_kind(sys, kind, 1l << order);
+		/* Still under the lock: a buddy that comes back must not take it for a free one. */
+		atomic_store_explicit(&page->flags, order | kind << PG_KIND_SHIFT,
+				      memory_order_relaxed);
 	}
 	spin_unlock(&sys->buddy_lock);
 	if (unlikely(!page))
 		return NULL;
-	atomic_store_explicit(&page->flags, order | kind << PG_KIND_SHIFT, memory_order_relaxed);
 	atomic_store_explicit(&page->mapcount, 0, memory_order_relaxed);
 	page->nr_used = 0;
 	page->mapping = NULL;

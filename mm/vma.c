@@ -390,7 +390,7 @@ int anon_vma_prepare(struct vm_area_struct *vma)
 	struct mm_struct *mm = vma->vm_mm;
 	struct anon_vma *fresh, *av;
 
-	if (likely(vma->anon_vma))
+	if (likely(__atomic_load_n(&vma->anon_vma, __ATOMIC_ACQUIRE)))
 		return 0;
 	fresh = slab_alloc(&mm->sys->anon_vma_cache);
 	if (unlikely(!fresh))
@@ -403,7 +403,7 @@ int anon_vma_prepare(struct vm_area_struct *vma)
 			av = fresh;
 			fresh = NULL;
 		}
-		vma->anon_vma = av;
+		__atomic_store_n(&vma->anon_vma, av, __ATOMIC_RELEASE); /* others look without the lock */
 	}
 	spin_unlock(&mm->page_table_lock);
 	anon_vma_put(mm->sys, fresh);
