@@ -169,6 +169,12 @@ static void check_vmas(struct checker *c, const struct mm_struct *mm, struct mm_
 
 /* ---- page tables ---- */
 
+/* PAGE_KERNEL: a frame of the embedder's, as the vdso's. */
+static bool may_be_mapped(enum page_kind kind)
+{
+	return kind == PAGE_ANON || kind == PAGE_CACHE || kind == PAGE_KERNEL;
+}
+
 static void check_page(struct checker *c, const struct mm_struct *mm, struct mm_sums *s,
 		       unsigned long addr, pte_t pte)
 {
@@ -179,8 +185,7 @@ static void check_page(struct checker *c, const struct mm_struct *mm, struct mm_
 		return;
 	check(c, phys_is_ram(mm->sys, pte_phys(pte)), "an entry names no RAM", addr, pte.v);
 	kind = page_kind(page);
-	check(c, kind == PAGE_ANON || kind == PAGE_CACHE || kind == PAGE_KERNEL,
-	      "an entry maps a frame of another kind", addr, kind);
+	check(c, may_be_mapped(kind), "an entry maps a frame of another kind", addr, kind);
 	check(c, page->mapcount >= 1, "a mapped page has no mapcount", addr, page->mapcount);
 	check(c, page->refcount >= (uint32_t)page->mapcount, "fewer references than mappings",
 	      page->refcount, page->mapcount);
@@ -298,7 +303,7 @@ static void check_used_frame(struct checker *c, const struct mmk_system *sys, st
 
 	check(c, kind == PAGE_RESERVED || page->refcount, "a used frame has no reference",
 	      page_to_phys(sys, page), kind);
-	if (kind == PAGE_ANON || kind == PAGE_CACHE)
+	if (may_be_mapped(kind))
 		check(c, page->mapcount >= 0 && page->refcount >= (uint32_t)page->mapcount,
 		      "fewer references than mappings", page_to_phys(sys, page), page->mapcount);
 }
@@ -318,7 +323,7 @@ static void sum_frames(struct checker *c, struct mmk_system *sys, struct frame_s
 			return;
 		}
 		s->kind[kind] += 1ull << order;
-		if (kind == PAGE_ANON || kind == PAGE_CACHE)
+		if (may_be_mapped(kind))
 			s->mapcount += page->mapcount;
 		if (kind != PAGE_FREE)
 			check_used_frame(c, sys, page);
