@@ -99,16 +99,17 @@ static int fault_stage(struct vm_fault *f)
 int handle_mm_fault(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr,
 		    unsigned flags)
 {
-	struct vm_fault f = {
-		.task = task,
-		.sys = vma->vm_mm->sys,
-		.mm = vma->vm_mm,
-		.vma = vma,
-		.addr = addr & PAGE_MASK,
-		.flags = flags,
-	};
+	struct vm_fault f;
 	int rc;
 
+	/* The other fields are fault_lookup's; one by one, as compilers clear the whole first. */
+	f.task = task;
+	f.sys = vma->vm_mm->sys;
+	f.mm = vma->vm_mm;
+	f.vma = vma;
+	f.addr = addr & PAGE_MASK;
+	f.flags = flags;
+	f.major = false;
 	stat_inc(f.sys, faults);
 	do {
 		fault_lookup(&f);
