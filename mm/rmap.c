@@ -47,7 +47,10 @@ static struct page *lock_table_of(struct mm_struct *mm, unsigned long addr)
 	return table;
 }
 
-/* Clean and protect the page in one VMA. The TLBs know it before the lock goes. */
+/*
+ * Clean and protect the page in one VMA (where that is private the page is neither dirty nor
+ * writable, so there is nothing to do). The TLBs know it before the lock goes.
+ */
 static bool mkclean_one(struct vm_area_struct *vma, struct page *page, unsigned long addr)
 {
 	struct mm_struct *mm = vma->vm_mm;
@@ -79,8 +82,6 @@ bool page_mkclean(struct address_space *m, struct page *page)
 
 	i_mmap_lock(m);
 	while ((vma = itv_next(&m->i_mmap, vma, index, index))) {
-		if (!(__atomic_load_n(&vma->vm_flags, __ATOMIC_RELAXED) & MMK_VM_SHARED))
-			continue;
 		vma_file_range(vma, index, index, &start, &end);
 		dirty |= mkclean_one(vma, page, start);
 	}
