@@ -83,7 +83,7 @@ static inline void hw_sync_icache(struct mmk_system *sys, const void *kva, size_
 /* TTBR0_EL1: ASID in 63:48 (TCR_EL1.A1 is 0), table in 47:1 (D19.2.155). */
 static inline void hw_set_ttbr0(struct mmk_system *sys, phys_addr_t table, unsigned asid)
 {
-	__asm__ volatile("msr ttbr0_el1, %0\n\tisb" ::"r"((uint64_t)asid << 48 | table) : "memory");
+	__asm__ volatile("msr ttbr0_el1, %0" ::"r"((uint64_t)asid << 48 | table) : "memory");
 }
 
 static inline void hw_frame_freed(struct mmk_system *sys, phys_addr_t phys, unsigned order)
