@@ -52,10 +52,11 @@ void fault_install(struct vm_fault *f, struct page *page, pte_t pte)
 	if (page)
 		page_map_add(page);
 	set_pte(f->sys, f->ptep, pte);
-	spin_unlock(&f->table->ptl);
-	pte_barrier(f->sys);
+	/* Before the lock goes: from then on another may take the page away, and its kind with it. */
 	if (page)
 		mm_rss_add(f->mm, page_rss_kind(page), 1);
+	spin_unlock(&f->table->ptl);
+	pte_barrier(f->sys);
 }
 
 /* ---- the stages in their order ---- */
