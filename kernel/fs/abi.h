@@ -239,6 +239,7 @@ struct abi_pollfd {
 #define TIOCNOTTY  0x5422u
 #define TCSBRKP    0x5425u
 #define TIOCGSID   0x5429u
+#define TIOCGDEV   0x80045432u
 #define FIONCLEX   0x5450u
 #define FIOCLEX    0x5451u
 #define FIOASYNC   0x5452u

@@ -14,6 +14,12 @@ static int show_one(const struct pseudo_ctx *c, struct seq *s)
 	return 0;
 }
 
+static int show_console(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "ttyAMA0\n");
+	return 0;
+}
+
 static int show_thp(const struct pseudo_ctx *c, struct seq *s)
 {
 	seq_puts(s, "always madvise [never]\n");
@@ -74,7 +80,11 @@ static const struct pseudo_entry devices[] = {DIR("system", system_dir), END};
 static const struct pseudo_entry thp[] = {FILE("enabled", show_thp), END};
 static const struct pseudo_entry mm[] = {DIR("transparent_hugepage", thp), END};
 static const struct pseudo_entry kernel[] = {DIR("mm", mm), END};
-static const struct pseudo_entry top[] = {DIR("devices", devices), DIR("kernel", kernel), END};
+static const struct pseudo_entry console[] = {FILE("active", show_console), END};
+static const struct pseudo_entry tty[] = {DIR("console", console), END};
+static const struct pseudo_entry class[] = {DIR("tty", tty), END};
+static const struct pseudo_entry top[] = {DIR("class", class), DIR("devices", devices),
+                                          DIR("kernel", kernel), END};
 static const struct pseudo_entry sys_root = DIR("/", top);
 
 struct super *sysfs_new(void)

@@ -104,10 +104,15 @@ void tty_session_numbers(int sid, int *tty_nr, int *tpgid)
 	}
 }
 
-static long set_ctty(struct tty *tty)
+/* force: root may take it from another session. */
+static long set_ctty(struct tty *tty, bool force)
 {
+	s32 owner = READ_ONCE(tty->session);
+
 	if (is_mine(tty))
 		return 0;
+	if (force && owner && capable(CAP_SYS_ADMIN) && current->proc->sid == current->proc->tgid)
+		tty_leave_session(tty, owner);
 	tty_acquire(tty);
 	return is_mine(tty) ? 0 : -EPERM;
 }
@@ -274,7 +279,7 @@ static long owner_ioctl(struct tty *tty, u32 cmd, u64 arg)
 {
 	switch (cmd) {
 	case TIOCSCTTY:
-		return set_ctty(tty);
+		return set_ctty(tty, arg == 1);
 	case TIOCNOTTY:
 		return drop_ctty(tty);
 	case TIOCGPGRP:
@@ -314,6 +319,8 @@ long tty_ioctl(struct file *f, u32 cmd, u64 arg)
 		return put_user(0, int, arg);
 	case FIONREAD:
 		return put_user((int)tty_available(tty), int, arg);
+	case TIOCGDEV:
+		return put_user(tty->rdev, u32, arg);
 	case TIOCSTI:
 		return simulate_input(tty, arg);
 	default:
