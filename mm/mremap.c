@@ -66,6 +66,10 @@ static int check_new_place(struct remap *r)
 	if (r->addr + r->old_len > r->new_addr && r->new_addr + r->new_len > r->addr)
 		return refuse(r->task, -MMK_EINVAL, MMK_REASON_MREMAP_OVERLAP, r->addr,
 			      r->new_addr);
+	/* A copy (old length 0) over its own source: Linux has unmapped that by the time it looks. */
+	if ((r->flags & MMK_MREMAP_FIXED) && !r->old_len && r->addr - r->new_addr < r->new_len)
+		return refuse(r->task, -MMK_EFAULT, MMK_REASON_MREMAP_OVERLAP, r->addr,
+			      r->new_addr);
 	if (r->old_len > r->new_len && r->old_len > TASK_SIZE - r->addr)
 		return refuse(r->task, -MMK_EINVAL, MMK_REASON_BEYOND_TASK_SIZE, r->addr, r->old_len);
 	return 0;
@@ -273,17 +277,18 @@ static struct vm_area_struct *move_link(struct remap *r)
 	return vma;
 }
 
-/* What stays behind under DONTUNMAP is neither locked nor does it have pages. */
+/*
+ * What stays behind under DONTUNMAP is neither locked nor does it have pages; that goes for all of its
+ * VMA, which may be the very one that the new place became part of.
+ */
 static void move_leave_behind(struct remap *r, struct vm_area_struct *vma,
 			      const struct vm_area_struct *new_vma)
 {
 	vma_free(r->spare);
-	if (vma == new_vma)
-		return;
 	if (vma->vm_flags & MMK_VM_LOCKED)
 		r->mm->locked_vm -= vma_pages(vma);
 	vma->vm_flags &= ~VM_LOCKED_MASK;
-	if (vma->vm_start == r->addr && vma->vm_end == r->addr + r->old_len)
+	if (vma != new_vma && vma->vm_start == r->addr && vma->vm_end == r->addr + r->old_len)
 		vma_drop_anon_vma(vma);
 }
 

@@ -457,7 +457,7 @@ static int charge_stack(struct mmk_task *task, struct vm_area_struct *vma, unsig
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_RLIMIT_STACK, size,
 			      rlimit_bytes(task, MMK_RLIMIT_STACK));
 	err = mlock_future_check(task, mm, vma->vm_flags, grow, -MMK_ENOMEM);
-	return err ? err : vm_charge(task, mm, grow);
+	return err || !(vma->vm_flags & MMK_VM_ACCOUNT) ? err : vm_charge(task, mm, grow);
 }
 
 int expand_stack(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr)

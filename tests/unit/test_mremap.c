@@ -189,6 +189,10 @@ static void old_length_zero_doubles_a_shared_mapping(void **state)
 	assert_int_equal(load(w, b + PAGE), 5);
 	store(w, b, 6);
 	assert_int_equal(load(w, at(0)), 6);
+	/* Over its own source there would be nothing to copy. */
+	refusal(w, w_mremap(w, at(0), 0, 2 * PAGE, TO, at(0)), MMK_EFAULT,
+		MMK_REASON_MREMAP_OVERLAP);
+	assert_int_equal(load(w, at(0)), 6);
 	put(w, 4, 1, RW);
 	refusal(w, w_mremap(w, at(4), 0, PAGE, MAYMOVE, 0), MMK_EINVAL, MMK_REASON_MREMAP_PRIVATE);
 }
