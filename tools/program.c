@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #define CWD_MOUNT   "/host"
-#define PROG_MOUNT  "/.mmkit/prog"
-#define TOOLS_MOUNT "/.mmkit/tools"
+#define PROG_MOUNT  "/.mmkit-prog"
+#define TOOLS_MOUNT "/.mmkit-tools"
 #define GUEST_PATH  "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 static const char *const search_dirs[] = {

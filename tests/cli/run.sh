@@ -195,19 +195,19 @@ cd here || exit 1
 placed "program here" /host/prog ./prog
 placed "program below" /host/sub/prog2 sub/prog2
 placed "program by its full path" /host/prog "$work/here/prog"
-placed "program elsewhere" /.mmkit/prog/outside ../outside
+placed "program elsewhere" /.mmkit-prog/outside ../outside
 placed "link to a program below" /host/sub/prog2 ./link-in
-placed "link to a program elsewhere" /.mmkit/prog/outside ./link-out
+placed "link to a program elsewhere" /.mmkit-prog/outside ./link-out
 placed "program by name" /bin/ls ls
 placed "program in --root by name, through an absolute link" /usr/bin/prog4 --root ../root prog4
 placed "program in --root by its path there" /opt/prog3 --root ../root /opt/prog3
 placed "program of the host in --root" /opt/prog3 --root ../root ../root/opt/prog3
-placed "program of the host outside --root" /.mmkit/prog/prog --root ../root ./prog
-placed "tool that --root lacks" /.mmkit/tools/bin/sort --root ../root sort
+placed "program of the host outside --root" /.mmkit-prog/prog --root ../root ./prog
+placed "tool that --root lacks" /.mmkit-tools/bin/sort --root ../root sort
 same "configuration" "$(fake config launch --report ./prog a '' 'b c' 2>&1 </dev/null |
 	grep -v '^v' | tr '\n' '|')" "p/host/prog|a./prog|aa|a|ab c|d/host|t|r|mcwd=/host|"
 same "configuration with --root" "$(fake config launch --root ../root ./prog 2>&1 </dev/null |
-	grep -v '^v' | tr '\n' '|')" "p/.mmkit/prog/prog|a./prog|d/|t|mprog=/.mmkit/prog|"
+	grep -v '^v' | tr '\n' '|')" "p/.mmkit-prog/prog|a./prog|d/|t|mprog=/.mmkit-prog|"
 cd "$work" || exit 1
 
 # fails NAME STATUS WORDS COMMAND...: ends with STATUS, and standard error has WORDS somewhere.
