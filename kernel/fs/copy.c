@@ -15,7 +15,7 @@
 static ssize_t copy_loop(struct file *in, u64 *ipos, struct file *out, u64 *opos, size_t n)
 {
 	size_t done = 0, size = min(n, (size_t)COPY_CHUNK);
-	char *buf = fs_alloc(size);
+	char *buf = fs_alloc_buf(size);
 	ssize_t r = 0;
 
 	if (!buf)

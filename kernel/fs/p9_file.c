@@ -269,7 +269,7 @@ struct p9_dir {
 
 static int p9_dir_open(struct file *f)
 {
-	struct p9_dir *dir = fs_alloc(sizeof(*dir));
+	struct p9_dir *dir = fs_alloc_buf(sizeof(*dir));
 	int err;
 
 	if (!dir)

@@ -67,7 +67,7 @@ struct text {
 
 static int text_resize(struct text *t, size_t size)
 {
-	char *buf = fs_alloc(size);
+	char *buf = fs_alloc_buf(size);
 
 	if (!buf)
 		return -ENOMEM;

@@ -83,21 +83,25 @@ ssize_t file_write(struct file *f, const void *buf, size_t n, u64 *pos)
 
 /* ------------------------------------------------------------------ the two loops */
 
-/* A buffer for a transfer of n bytes: `small` (BOUNCE_SMALL bytes) or from the heap. */
+/*
+ * A buffer for a transfer of n bytes: `small` (BOUNCE_SMALL bytes), or from the heap. Where that
+ * has no room, small does as well, only slower: so no transfer fails for want of a buffer.
+ */
 static char *bounce_get(char *small, size_t n, size_t *size)
 {
-	char *p;
+	char *p = NULL;
 
-	*size = BOUNCE_SMALL;
-	if (n <= BOUNCE_SMALL)
-		return small;
 	*size = min(n, (size_t)BOUNCE_MAX);
-	p = fs_alloc(*size);
+	if (*size > BOUNCE_SMALL)
+		p = fs_alloc(*size);
 	if (!p && *size > PAGE_SIZE) {
 		*size = PAGE_SIZE;
 		p = fs_alloc(*size);
 	}
-	return p;
+	if (p)
+		return p;
+	*size = BOUNCE_SMALL;
+	return small;
 }
 
 static void bounce_put(char *p, const char *small)
@@ -113,8 +117,6 @@ static ssize_t read_loop(struct file *f, struct user_iter *it, u64 *pos)
 	char *buf = bounce_get(small, it->left, &size);
 	ssize_t n = 0;
 
-	if (!buf)
-		return -ENOMEM;
 	do {
 		size_t want = min(it->left, size), out;
 
@@ -143,8 +145,6 @@ static ssize_t write_loop(struct file *f, struct user_iter *it, u64 *pos)
 	char *buf = bounce_get(small, it->left, &size);
 	ssize_t n = 0;
 
-	if (!buf)
-		return -ENOMEM;
 	do {
 		size_t want = min(it->left, size), in = iter_copy(it, buf, want, false);
 

@@ -77,7 +77,7 @@ long sys_getdents64(u64 fd, u64 ubuf, u64 usize)
 		fput(f);
 		return -ENOTDIR;
 	}
-	g.buf = fs_alloc(g.size ? g.size : 1);
+	g.buf = fs_alloc_buf(g.size ? g.size : 1);
 	if (!g.buf) {
 		fput(f);
 		return -ENOMEM;

@@ -166,7 +166,7 @@ static int send_one(struct file *f, const void *buf, size_t n, u32 flags)
 {
 	struct sock_pair *p = f->priv;
 	struct sock_end *peer = end_of(f, true);
-	struct message *m = fs_alloc(sizeof(*m) + n);
+	struct message *m = fs_alloc_buf(sizeof(*m) + n);
 	int err;
 
 	if (!m)
@@ -477,7 +477,7 @@ long sys_sendto(u64 fd, u64 ubuf, u64 n, u64 flags, u64 addr, u64 len)
 	else
 		r = 0;
 	n = min(n, (u64)SOCK_CHUNK);
-	buf = r ? NULL : fs_alloc(n ? n : 1);
+	buf = r ? NULL : fs_alloc_buf(n ? n : 1);
 	if (!r && !buf)
 		r = -ENOMEM;
 	if (!r && copy_from_user(buf, ubuf, n))
@@ -500,7 +500,7 @@ long sys_recvfrom(u64 fd, u64 ubuf, u64 n, u64 flags, u64 addr, u64 ulen)
 	if (err)
 		return err;
 	n = min(n, (u64)SOCK_CHUNK);
-	buf = fs_alloc(n ? n : 1);
+	buf = fs_alloc_buf(n ? n : 1);
 	r = buf ? receive(f, buf, n, (u32)flags, &full) : -ENOMEM;
 	if (r > 0 && copy_to_user(ubuf, buf, (size_t)r))
 		r = -EFAULT;
@@ -636,7 +636,7 @@ static long do_msg(struct file *f, u64 umsg, u32 flags, bool send)
 		return -EOPNOTSUPP; /* no descriptors travel here */
 	if (send && h.namelen)
 		return -EISCONN;
-	buf = fs_alloc(SOCK_CHUNK);
+	buf = fs_alloc_buf(SOCK_CHUNK);
 	if (!buf)
 		return -ENOMEM;
 	if (send) {

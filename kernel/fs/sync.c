@@ -95,6 +95,17 @@ void vfs_drop_pages(void)
 	}
 }
 
+void *fs_alloc_buf(size_t n)
+{
+	void *p = fs_alloc(n);
+
+	if (!p) {
+		vfs_drop_pages();
+		p = fs_alloc(n);
+	}
+	return p;
+}
+
 long sys_sync(void)
 {
 	vfs_sync_all();

@@ -311,10 +311,16 @@ static inline void fs_free(void *p)
 	kfree(p);
 }
 
+/*
+ * A buffer of pages: when there is none, what the page cache can do without is dropped first. No
+ * page may be locked by the caller.
+ */
+void *fs_alloc_buf(size_t n);
+
 /* A buffer for one path: FS_PATH_MAX bytes. */
 static inline char *path_buf(void)
 {
-	return fs_alloc(FS_PATH_MAX);
+	return fs_alloc_buf(FS_PATH_MAX);
 }
 
 char *fs_strndup(const char *s, size_t n);
