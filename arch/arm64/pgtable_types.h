@@ -47,10 +47,13 @@ typedef struct {
 	uint64_t v;
 } pgprot_t;
 
-/* An address without the tag that TBI ignores (Arm ARM D8.8.1): bit 55 fills the top byte. */
+/*
+ * An address without the tag that TBI ignores (Arm ARM D8.8.1). Only the lower half has tags (bit 55 clear): an
+ * address beyond it stays what it is, as signals show it.
+ */
 static inline unsigned long untagged_addr(unsigned long addr)
 {
-	return (unsigned long)((int64_t)((uint64_t)addr << 8) >> 8);
+	return addr & (unsigned long)((int64_t)((uint64_t)addr << 8) >> 8);
 }
 
 #endif

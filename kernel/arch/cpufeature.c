@@ -102,22 +102,42 @@ static void find_caches(struct cpu_features *f)
 	f->zva_size = dczid & 16 ? 0 : 4u << (dczid & 15);
 }
 
+/*
+ * On these of Arm's cores a write of PSTATE.SSBS takes effect late (erratum 3194386 and its kin),
+ * so that programs are not told of it.
+ */
+static bool ssbs_is_late(u64 midr)
+{
+	static const u16 parts[] = {0xd0b, 0xd0c, 0xd0d, 0xd40, 0xd41, 0xd44, 0xd47,
+	                            0xd48, 0xd49, 0xd4b, 0xd4c, 0xd4d, 0xd4e, 0xd4f,
+	                            0xd81, 0xd82, 0xd83, 0xd84, 0xd85, 0xd87, 0xd8e};
+	unsigned i;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		if (midr >> 24 == 0x41 && (midr >> 4 & 0xfff) == parts[i])
+			return true;
+	return false;
+}
+
 void cpufeature_init(void)
 {
 	static const u8 pa_bits[] = {32, 36, 40, 42, 44, 48, 48};
 	struct cpu_features *f = &cpu_features;
 	u64 regs[NR_ID_REGS];
 
+	f->midr = read_sysreg(midr_el1);
 	regs[ISAR0] = read_sysreg(id_aa64isar0_el1);
 	regs[ISAR1] = read_sysreg(id_aa64isar1_el1);
 	regs[ISAR2] = read_sysreg(S3_0_C0_C6_2);
 	regs[PFR0] = read_sysreg(id_aa64pfr0_el1);
 	regs[PFR1] = read_sysreg(id_aa64pfr1_el1);
+	if (ssbs_is_late(f->midr))
+		regs[PFR1] &= ~(0xfull << 4);
+	f->pfr1 = regs[PFR1];
 	regs[MMFR0] = read_sysreg(id_aa64mmfr0_el1);
 	regs[MMFR1] = read_sysreg(id_aa64mmfr1_el1);
 	regs[MMFR2] = read_sysreg(S3_0_C0_C7_2);
 
-	f->midr = read_sysreg(midr_el1);
 	find_caches(f);
 	f->asid_bits = field(regs[MMFR0], 4) == 2 ? 16 : 8;
 	f->pa_bits = pa_bits[min(field(regs[MMFR0], 0), (u64)6)];

@@ -13,6 +13,7 @@ struct pt_regs;
 struct cpu_features {
 	u64 midr;
 	u64 ctr;
+	u64 pfr1;        /* ID_AA64PFR1_EL1 without what an erratum forbids to use */
 	u32 dcache_line; /* bytes: smallest line of any data cache that must be cleaned by address
 	                  */
 	u32 icache_line;

@@ -17,7 +17,25 @@
 /* Four-bit fields are listed by their lowest bit. */
 #define F(pos) (0xfull << (pos))
 
-enum id_source { MIDR, MPIDR, REVIDR, PFR0, PFR1, ISAR0, ISAR1, ISAR2, MMFR0, MMFR1, MMFR2, NONE };
+enum id_source {
+	MIDR,
+	MPIDR,
+	REVIDR,
+	A32_ISAR5,
+	A32_ISAR6,
+	MVFR0,
+	MVFR1,
+	A32_PFR2,
+	PFR0,
+	PFR1,
+	ISAR0,
+	ISAR1,
+	ISAR2,
+	MMFR0,
+	MMFR1,
+	MMFR2,
+	NONE,
+};
 
 struct visible_reg {
 	u16 encoding;
@@ -30,6 +48,12 @@ static const struct visible_reg visible[] = {
     {ID_REG(0, 0), MIDR, ~0ull, 0},
     {ID_REG(0, 5), MPIDR, 0, 1ull << 31},
     {ID_REG(0, 6), REVIDR, ~0ull, 0},
+    /* The 32-bit view: AES SHA1 SHA2 CRC32; DP FHM SB BF16 I8MM; FP and SIMD; SSBS */
+    {ID_REG(2, 5), A32_ISAR5, F(4) | F(8) | F(12) | F(16), 0},
+    {ID_REG(2, 7), A32_ISAR6, F(4) | F(8) | F(12) | F(20) | F(24), 0},
+    {ID_REG(3, 0), MVFR0, F(8), 0},
+    {ID_REG(3, 1), MVFR1, 0xffffff00, 0},
+    {ID_REG(3, 4), A32_PFR2, F(4), 0},
     /* FP, AdvSIMD, DIT; EL0 and EL1 are 64-bit */
     {ID_REG(4, 0), PFR0, F(16) | F(20) | F(48), 0x11},
     /* BTI, SSBS */
@@ -46,7 +70,7 @@ static const struct visible_reg visible[] = {
     /* RPRES */
     {ID_REG(6, 2), ISAR2, F(4), 0},
     /* ECV; no granule is promised */
-    {ID_REG(7, 0), MMFR0, F(60), 0xff000000},
+    {ID_REG(7, 0), MMFR0, F(60), 0x111ff000000},
     /* AFP */
     {ID_REG(7, 1), MMFR1, F(44), 0},
     /* AT */
@@ -60,10 +84,20 @@ static u64 read_source(enum id_source source)
 		return read_sysreg(midr_el1);
 	case REVIDR:
 		return read_sysreg(revidr_el1);
+	case A32_ISAR5:
+		return read_sysreg(id_isar5_el1);
+	case A32_ISAR6:
+		return read_sysreg(S3_0_C0_C2_7);
+	case MVFR0:
+		return read_sysreg(mvfr0_el1);
+	case MVFR1:
+		return read_sysreg(mvfr1_el1);
+	case A32_PFR2:
+		return read_sysreg(S3_0_C0_C3_4);
 	case PFR0:
 		return read_sysreg(id_aa64pfr0_el1);
 	case PFR1:
-		return read_sysreg(id_aa64pfr1_el1);
+		return cpu_features.pfr1;
 	case ISAR0:
 		return read_sysreg(id_aa64isar0_el1);
 	case ISAR1:

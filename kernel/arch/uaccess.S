@@ -14,12 +14,19 @@
 	_asm_extable 9998b, \fixup
 	.endm
 
+/* Goes to \to unless \reg is an address that a user can have: without tag, below 2^48. */
+	.macro	check, reg, to
+	tst	\reg, #0xffff000000000000
+	b.ne	\to
+	.endm
+
 	.text
 
 /* size_t __copy_from_user(void *dst, const void *src, size_t n) */
 	.globl	__copy_from_user
 	.balign	16
 __copy_from_user:
+	check	x1, 6f
 	subs	x2, x2, #64
 	b.lo	2f
 1:	user	7f, ldtr x3, [x1]
@@ -62,6 +69,7 @@ __copy_from_user:
 	.globl	__copy_to_user
 	.balign	16
 __copy_to_user:
+	check	x0, 6f
 	subs	x2, x2, #64
 	b.lo	2f
 1:	ldp	x3, x4, [x1]
@@ -107,6 +115,7 @@ __copy_to_user:
 	.globl	__clear_user
 	.balign	16
 __clear_user:
+	check	x0, 6f
 	subs	x1, x1, #64
 	b.lo	2f
 1:	user	7f, sttr xzr, [x0]
@@ -139,6 +148,7 @@ __clear_user:
 	.globl	__strncpy_from_user
 	.balign	16
 __strncpy_from_user:
+	check	x1, 9f
 	mov	x6, x2			/* left */
 	mov	x7, #0x0101010101010101
 1:	cbz	x6, 8f
@@ -174,6 +184,7 @@ __strncpy_from_user:
 	.macro	get_user, bits, ldtr, str, reg
 	.globl	get_user_u\bits
 get_user_u\bits:
+	check	x1, fault
 	user	fault, \ldtr \reg, [x1]
 	\str	\reg, [x0]
 	mov	w0, #0
@@ -184,6 +195,7 @@ get_user_u\bits:
 	.macro	put_user, bits, sttr, reg
 	.globl	put_user_u\bits
 put_user_u\bits:
+	check	x1, fault
 	user	fault, \sttr \reg, [x1]
 	mov	w0, #0
 	ret
@@ -201,14 +213,12 @@ fault:	mov	w0, #-EFAULT
 
 /*
  * int cmpxchg_user_u32(u32 *p, u32 old, u32 val, u32 *seen)
- * There is no unprivileged exclusive access before ARMv9, so what the MMU would have refused is checked first: the
- * address must lie in the user's half, its tag aside.
+ * There is no unprivileged exclusive access before ARMv9; that the address is the user's is checked.
  */
 	.globl	cmpxchg_user_u32
 	.balign	16
 cmpxchg_user_u32:
-	ubfx	x4, x0, #48, #8
-	cbnz	x4, fault
+	check	x0, fault
 	tst	x0, #3
 	b.ne	fault
 1:	user	fault, ldaxr w5, [x0]

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The user's memory as the kernel may touch it. The copies use unprivileged loads and stores: the
- * MMU itself checks that the user could have done the same, so no address check comes before them,
- * and a kernel address simply faults. A fault goes through do_kernel_uaccess_fault(), which may
- * bring the page in; so these may sleep.
+ * MMU itself checks that the user could have done the same, so all that is looked at before is that
+ * the address lies in the lower half and has no tag (Linux takes tagged ones only from programs
+ * that have asked for it by prctl). A fault goes through do_kernel_uaccess_fault(), which may bring
+ * the page in; so these may sleep.
  */
 #ifndef KERNEL_ARCH_UACCESS_H
 #define KERNEL_ARCH_UACCESS_H
@@ -35,10 +36,13 @@ int put_user_u64(u64 v, u64 __user *p);
  */
 int cmpxchg_user_u32(u32 __user *p, u32 old, u32 val, u32 *seen);
 
-/* The address without its tag byte (bits 63:56 follow bit 55). */
+/*
+ * The address without the tag in its top byte: of one in the lower half (bit 55 clear), else as it
+ * is.
+ */
 static inline u64 untagged_addr(u64 addr)
 {
-	return (u64)((s64)(addr << 8) >> 8);
+	return addr & (u64)((s64)(addr << 8) >> 8);
 }
 
 #endif

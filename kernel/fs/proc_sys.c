@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The files of /proc that speak of the whole system, and /proc/sys. */
+#include "kernel/arch/cpufeature.h"
 #include "kernel/boot.h"
 #include "kernel/clock.h"
 #include "kernel/fs/pseudo.h"
@@ -188,6 +189,18 @@ static int show_version(const struct pseudo_ctx *c, struct seq *s)
 	return 0;
 }
 
+static void show_features(struct seq *s)
+{
+	unsigned i;
+
+	for (i = 0; i < 128; i++) {
+		u64 word = i < 64 ? cpu_features.hwcap : cpu_features.hwcap2;
+
+		if (word >> (i % 64) & 1)
+			seq_printf(s, " %s", hwcap_name(i >= 64, i % 64));
+	}
+}
+
 static int show_cpuinfo(const struct pseudo_ctx *c, struct seq *s)
 {
 	u64 midr;
@@ -195,8 +208,9 @@ static int show_cpuinfo(const struct pseudo_ctx *c, struct seq *s)
 	__asm__("mrs %0, midr_el1" : "=r"(midr));
 	seq_printf(s, "processor\t: 0\nBogoMIPS\t: %u.%02u\n", clock_frequency() * 2 / 1000000,
 	           clock_frequency() * 2 / 10000 % 100);
-	seq_printf(s, "Features\t: fp asimd\nCPU implementer\t: 0x%02llx\n",
-	           (ull)midr >> 24 & 0xff);
+	seq_puts(s, "Features\t:");
+	show_features(s);
+	seq_printf(s, "\nCPU implementer\t: 0x%02llx\n", (ull)midr >> 24 & 0xff);
 	seq_printf(s, "CPU architecture: 8\nCPU variant\t: 0x%llx\nCPU part\t: 0x%03llx\n",
 	           (ull)midr >> 20 & 0xf, (ull)midr >> 4 & 0xfff);
 	seq_printf(s, "CPU revision\t: %llu\n\n", (ull)midr & 0xf);
