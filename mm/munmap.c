@@ -22,29 +22,30 @@ static unsigned long min_addr(unsigned long a, unsigned long b)
 	return a < b ? a : b;
 }
 
-/* Fill the plan but for what must be allocated. Returns the last VMA that overlaps, or NULL. */
-static struct vm_area_struct *unmap_scan(struct unmap_plan *plan)
+/* Fill the plan but for what must be allocated. */
+static void unmap_scan(struct unmap_plan *plan)
 {
-	struct vm_area_struct *vma = find_vma(plan->mm, plan->start), *last = NULL;
+	struct vm_area_struct *vma = find_vma(plan->mm, plan->start);
 
 	if (!vma || vma->vm_start >= plan->end) {
 		plan->next = vma;
 		plan->prev = vma ? vma_prev(vma) : vma_last(plan->mm);
-		return NULL;
+		return;
 	}
 	plan->first = vma;
-	for (; vma && vma->vm_start < plan->end; vma = vma_next(vma)) {
+	do {
 		uint64_t pages = (min_addr(vma->vm_end, plan->end) -
 				  max_addr(vma->vm_start, plan->start)) >> PAGE_SHIFT;
 
 		plan->nr_pages += pages;
 		if (vma->vm_flags & MMK_VM_ACCOUNT)
 			plan->nr_accounted += pages;
-		last = vma;
-	}
+		if (vma->vm_end > plan->end)
+			break;
+		vma = vma_next(vma);
+	} while (vma && vma->vm_start < plan->end);
 	plan->prev = plan->first->vm_start < plan->start ? plan->first : vma_prev(plan->first);
-	plan->next = last->vm_end > plan->end ? last : vma;
-	return last;
+	plan->next = vma;
 }
 
 int unmap_prepare(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
@@ -112,7 +113,7 @@ static struct vm_area_struct *unmap_vma(struct unmap_plan *plan, struct vm_area_
 {
 	unsigned long start = max_addr(vma->vm_start, plan->start);
 	unsigned long end = min_addr(vma->vm_end, plan->end);
-	struct vm_area_struct *next = vma_next(vma);
+	struct vm_area_struct *next = vma->vm_end < plan->end ? vma_next(vma) : NULL;
 
 	unmap_account(vma, (end - start) >> PAGE_SHIFT);
 	if (plan->tail) {

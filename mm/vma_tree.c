@@ -102,18 +102,38 @@ void range_erase(struct range_tree *t, struct range_node *n)
 		rb_propagate(&next->rb, range_augment);
 }
 
+/* n's hole changed and nothing else in the tree: tell those above, as far up as it makes a difference. */
+static void update_gap(struct range_node *n)
+{
+	struct rb_node *rb = &n->rb;
+
+	while (rb) {
+		unsigned long old = gap_of(rb);
+
+		range_augment(rb);
+		if (gap_of(rb) == old)
+			break;
+		rb = (struct rb_node *)(rb->parent_color & ~1ul);
+	}
+}
+
 void range_resize(struct range_tree *t, struct range_node *n, unsigned long start,
                   unsigned long end)
 {
-	struct range_node *next = end != n->end ? range_next(n) : NULL;
+	struct range_node *next;
 
-	n->hole += start - n->start;
-	n->start = start;
-	n->end = end;
-	rb_propagate(&n->rb, range_augment);
-	if (next) {
-		set_hole(next, n);
-		rb_propagate(&next->rb, range_augment);
+	if (start != n->start) {
+		n->hole += start - n->start;
+		n->start = start;
+		update_gap(n);
+	}
+	if (end != n->end) {
+		n->end = end;
+		next = range_next(n);
+		if (next) {
+			set_hole(next, n);
+			update_gap(next);
+		}
 	}
 }
 
