@@ -8,6 +8,8 @@
 
 #define PAGES 4
 #define LEN   (PAGES * PAGE)
+#define allow(s, result)       allow_at(s, result, __LINE__)
+#define allow_again(s, result) allow_again_at(s, result, __LINE__)
 
 struct scenario {
 	struct world *w;
@@ -24,20 +26,20 @@ static void check_old(struct scenario *s)
 }
 
 /* The call may work, or be refused for want of memory or by a failing device, and for nothing else. */
-static void allow(struct scenario *s, long result)
+static void allow_at(struct scenario *s, long result, int line)
 {
-	world_check(s->w, __FILE__, __LINE__);
+	world_check(s->w, __FILE__, line);
 	if (result >= 0 || (unsigned long)result < -4095ul)
 		return;
 	if (result != -MMK_ENOMEM && result != -MMK_EIO)
-		fail_msg("refused with %ld", result);
+		fail_msg("the call of line %d was refused with %ld", line, result);
 	s->refused++;
 }
 
-/* mlock says EAGAIN where the pages could not be brought in (POSIX). */
-static void allow_lock(struct scenario *s, long result)
+/* mlock and madvise say EAGAIN where memory is short. */
+static void allow_again_at(struct scenario *s, long result, int line)
 {
-	allow(s, result == -MMK_EAGAIN ? -MMK_ENOMEM : result);
+	allow_at(s, result == -MMK_EAGAIN ? -MMK_ENOMEM : result, line);
 }
 
 /* An access may work, kill (no memory) or give SIGBUS (no memory for, or no reading of, a file). */
@@ -81,9 +83,9 @@ static void do_mappings(struct scenario *s)
 	use(s, &w->task, s->mapped);
 	if (anon) {
 		allow(s, mmk_sys_mprotect(&w->task, anon + PAGE, PAGE, R));
-		allow(s, mmk_sys_madvise(&w->task, anon, PAGE, MMK_MADV_DONTNEED));
+		allow_again(s, mmk_sys_madvise(&w->task, anon, PAGE, MMK_MADV_DONTNEED));
 		allow(s, mmk_sys_munmap(&w->task, anon + 2 * PAGE, PAGE));
-		allow_lock(s, mmk_sys_mlock(&w->task, anon, PAGE));
+		allow_again(s, mmk_sys_mlock(&w->task, anon, PAGE));
 	}
 	if (file)
 		allow(s, mmk_sys_munmap(&w->task, file, LEN));
@@ -164,6 +166,73 @@ static void do_replacing(struct scenario *s)
 		assert_int_equal(load(w, s->a + 1), 1);
 }
 
+static void do_moves_and_locks(struct scenario *s)
+{
+	struct world *w = s->w;
+	struct mmk_task *t = &w->task;
+	unsigned long from = try_mmap(s, 0, ANON_PRIVATE, -1), to = from;
+	long at;
+
+	use(s, t, from);
+	if (from) {
+		at = mmk_sys_mremap(t, from, LEN, 64 * PAGE, MMK_MREMAP_MAYMOVE, 0);
+		allow(s, at);
+		to = at < 0 ? from : (unsigned long)at;
+		allow(s, mmk_sys_mremap(t, to, LEN, PAGE, 0, 0));
+		allow(s, mmk_sys_mremap(t, to, PAGE, PAGE, MMK_MREMAP_MAYMOVE | MMK_MREMAP_FIXED,
+					to + 1024 * PAGE));
+	}
+	allow_again(s, mmk_sys_mlock2(t, s->mapped, PAGE, MMK_MLOCK_ONFAULT));
+	allow_again(s, mmk_sys_mlockall(t, MMK_MCL_CURRENT | MMK_MCL_FUTURE));
+	use(s, t, try_mmap(s, 0, ANON_PRIVATE, -1));
+	allow(s, mmk_sys_munlock(t, s->mapped, PAGE));
+	allow(s, mmk_sys_munlockall(t));
+	allow_again(s, mmk_sys_madvise(t, s->mapped, LEN - PAGE, MMK_MADV_WILLNEED));
+	allow_again(s, mmk_sys_madvise(t, s->mapped, LEN - PAGE, MMK_MADV_POPULATE_WRITE));
+	allow_again(s, mmk_sys_madvise(t, s->a, PAGE, MMK_MADV_DONTFORK));
+}
+
+static void look(struct scenario *s)
+{
+	char text[600];
+	uint64_t pos = 0;
+	uint64_t entries[PAGES];
+	struct mmk_task *t = &s->w->task;
+
+	allow(s, mmk_proc_maps(t, t->mm, &pos, text, sizeof(text)));
+	pos = 0;
+	allow(s, mmk_proc_ptdump(t, t->mm, &pos, text, sizeof(text)));
+	allow(s, mmk_proc_pagemap(t, t->mm, s->a / PAGE * 8, entries, sizeof(entries)));
+}
+
+/* The embedder's own way in: files by pointer, pages of its own, pins, descriptors. */
+static void do_embedder(struct scenario *s)
+{
+	struct world *w = s->w;
+	struct mmk_task *t = &w->task;
+	void *frame = mmk_alloc_frames(w->sys, 0, true), *kva;
+	struct mmk_page *page;
+	int fd, err;
+
+	allow(s, mmk_vm_mmap(t, hosted_file(w->h, s->fd), 0, LEN, R, MMK_MAP_PRIVATE, 0));
+	if (frame)
+		allow(s, mmk_install_special_mapping(t, t->mm, 0, frame, "[vdso]"));
+	else
+		s->refused++;
+	err = mmk_mapping_pin(hosted_file(w->h, s->memfd)->f_mapping, 2, true, &page, &kva);
+	allow(s, err);
+	if (!err)
+		mmk_mapping_unpin(hosted_file(w->h, s->memfd)->f_mapping, page, true);
+	allow(s, hosted_punch(w->h, s->memfd, 100, 2 * PAGE));
+	fd = hosted_open_zero(w->h);
+	use(s, t, try_mmap(s, 0, MMK_MAP_SHARED, fd));
+	hosted_close(w->h, fd);
+	look(s);
+	hosted_exit(w->h, t);
+	if (frame)
+		mmk_free_frames(w->sys, frame, 0);
+}
+
 static void begin(struct scenario *s)
 {
 	struct hosted_config config = {.ram_size = 16 << 20};
@@ -190,6 +259,12 @@ static void run(struct scenario *s)
 	hosted_fail_alloc(s->w->h, HOSTED_ANY_SITE, 0, false);
 	for (unsigned i = 2; i < PAGES; i++)
 		assert_int_equal(load(s->w, s->a + i * PAGE + 1), i + 1);
+}
+
+static void run_rest(struct scenario *s)
+{
+	do_moves_and_locks(s);
+	do_embedder(s);
 }
 
 static void run_replacing(struct scenario *s)
@@ -227,6 +302,12 @@ static void every_allocation_in_turn(void **state)
 static void every_allocation_from_one_on(void **state)
 {
 	fail_each_alloc(run, true);
+}
+
+static void every_allocation_of_the_rest(void **state)
+{
+	fail_each_alloc(run_rest, false);
+	fail_each_alloc(run_rest, true);
 }
 
 static void every_allocation_of_what_replaces(void **state)
@@ -337,6 +418,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_allocation_in_turn),
 		cmocka_unit_test(every_allocation_from_one_on),
+		cmocka_unit_test(every_allocation_of_the_rest),
 		cmocka_unit_test(every_allocation_of_what_replaces),
 		cmocka_unit_test(allocations_at_random),
 		cmocka_unit_test(every_io_in_turn),
