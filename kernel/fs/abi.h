@@ -168,6 +168,10 @@ struct abi_timespec {
 #define F_GETPIPE_SZ    1032
 #define F_ADD_SEALS     1033
 #define F_GET_SEALS     1034
+#define F_SEAL_SEAL     1u
+#define F_SEAL_SHRINK   2u
+#define F_SEAL_GROW     4u
+#define F_SEAL_WRITE    8u
 #define FD_CLOEXEC      1
 #define F_RDLCK         0
 #define F_WRLCK         1

@@ -54,7 +54,9 @@ static s32 serial_task(void *arg)
 	for (;;) {
 		size_t n;
 
-		wait_event(&tty->raw_wq, READ_ONCE(tty->raw_head) != READ_ONCE(tty->raw_tail));
+		/* Interruptible, so that ps shows it asleep: no signal ever comes. */
+		wait_event_interruptible(&tty->raw_wq,
+		                         READ_ONCE(tty->raw_head) != READ_ONCE(tty->raw_tail));
 		n = serial_take(buf, sizeof(buf));
 		tty_input(tty, buf, n);
 	}
@@ -118,7 +120,7 @@ static s32 link_task(void *arg)
 		u16 rows, cols;
 		ssize_t n;
 
-		wait_event(hostlink_stdin_wait(), link_has_news());
+		wait_event_interruptible(hostlink_stdin_wait(), link_has_news());
 		if (hostlink_winsize(&rows, &cols))
 			tty_set_winsize(&link_tty, rows, cols);
 		while (link_input && tty_has_room(&link_tty) &&

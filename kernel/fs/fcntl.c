@@ -95,7 +95,10 @@ static long fcntl_file(struct file *f, int fd, u64 cmd, u64 arg)
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
 		return pipe_size(f, cmd, arg);
-	default: /* seals, leases and the rest are not offered */
+	case F_ADD_SEALS:
+	case F_GET_SEALS:
+		return tmpfs_seals(f, cmd, arg);
+	default: /* leases and the rest are not offered */
 		return -EINVAL;
 	}
 }

@@ -407,10 +407,12 @@ static int show_fdinfo(const struct pseudo_ctx *c, struct seq *s)
 	return 0;
 }
 
-static const struct pseudo_entry fd_link = {
-    .name = "fd",
-    .mode = S_IFLNK | 0700,
-    .follow = follow_fd,
+/* Which of them a descriptor has says what it is open for: by MMK_FMODE_READ and _WRITE. */
+static const struct pseudo_entry fd_links[4] = {
+    {.name = "fd", .mode = S_IFLNK, .follow = follow_fd},
+    {.name = "fd", .mode = S_IFLNK | 0500, .follow = follow_fd},
+    {.name = "fd", .mode = S_IFLNK | 0300, .follow = follow_fd},
+    {.name = "fd", .mode = S_IFLNK | 0700, .follow = follow_fd},
 };
 static const struct pseudo_entry fdinfo_file = {
     .name = "fdinfo",
@@ -418,8 +420,9 @@ static const struct pseudo_entry fdinfo_file = {
     .show = show_fdinfo,
 };
 
-static int lookup_fd_row(const struct pseudo_ctx *c, const char *name, size_t len,
-                         struct pseudo_ctx *out, const struct pseudo_entry *row)
+/* mode: MMK_FMODE_* of the file found. */
+static int lookup_fd_number(const struct pseudo_ctx *c, const char *name, size_t len,
+                            struct pseudo_ctx *out, u32 *mode)
 {
 	bool cloexec;
 	struct file *f;
@@ -431,21 +434,30 @@ static int lookup_fd_row(const struct pseudo_ctx *c, const char *name, size_t le
 	f = ctx_file(c, &fd, false, &cloexec);
 	if (!f)
 		return -ENOENT;
+	*mode = f->mf.f_mode;
 	fput(f);
-	out->e = row;
 	return 0;
 }
 
 static int lookup_fd(const struct pseudo_ctx *c, const char *name, size_t len,
                      struct pseudo_ctx *out)
 {
-	return lookup_fd_row(c, name, len, out, &fd_link);
+	u32 mode;
+	int err = lookup_fd_number(c, name, len, out, &mode);
+
+	if (!err)
+		out->e = &fd_links[mode & (MMK_FMODE_READ | MMK_FMODE_WRITE)];
+	return err;
 }
 
 static int lookup_fdinfo(const struct pseudo_ctx *c, const char *name, size_t len,
                          struct pseudo_ctx *out)
 {
-	return lookup_fd_row(c, name, len, out, &fdinfo_file);
+	u32 mode;
+	int err = lookup_fd_number(c, name, len, out, &mode);
+
+	out->e = &fdinfo_file;
+	return err;
 }
 
 static bool next_fd(const struct pseudo_ctx *c, u32 *n, char *name, size_t size, u8 *type)

@@ -317,6 +317,13 @@ static int show_overflow_id(const struct pseudo_ctx *c, struct seq *s)
 	return 0;
 }
 
+/* Stacks, mappings and heaps are placed at random, unless personality(2) says otherwise. */
+static int show_randomize(const struct pseudo_ctx *c, struct seq *s)
+{
+	seq_puts(s, "2\n");
+	return 0;
+}
+
 static int show_pipe_max(const struct pseudo_ctx *c, struct seq *s)
 {
 	seq_puts(s, "65536\n");
@@ -388,7 +395,7 @@ static ssize_t write_drop_caches(const struct pseudo_ctx *c, const void *buf, si
 	if (how < '1' || how > '4')
 		return -EINVAL;
 	if (how & 1)
-		vfs_drop_pages();
+		mmk_sysctl_set(mm_sys, "drop_caches", 1);
 	if (how & 2)
 		d_shrink(0);
 	return (ssize_t)n;
@@ -425,7 +432,6 @@ static const struct pseudo_entry sys_vm[] = {
     KNOB("legacy_va_layout"),
     KNOB("admin_reserve_kbytes"),
     KNOB("user_reserve_kbytes"),
-    KNOB("stack_guard_gap"),
     {.name = "drop_caches", .mode = S_IFREG | 0200, .write = write_drop_caches},
     END,
 };
@@ -441,10 +447,7 @@ static const struct pseudo_entry sys_kernel[] = {
     FILE("ngroups_max", show_ngroups_max),
     FILE("overflowuid", show_overflow_id),
     FILE("overflowgid", show_overflow_id),
-    {.name = "randomize_va_space",
-     .mode = S_IFREG | 0644,
-     .show = show_vm_knob,
-     .write = write_vm_knob},
+    FILE("randomize_va_space", show_randomize),
     DIR("random", sys_random),
     END,
 };

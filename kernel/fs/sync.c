@@ -79,28 +79,12 @@ int vfs_sync_all(void)
 	return err;
 }
 
-/* drop_caches: clean pages that nobody maps, of every file that has a home. */
-void vfs_drop_pages(void)
-{
-	struct super *sb;
-	unsigned n;
-
-	for (n = 0; (sb = super_nth(n)) != NULL; n++) {
-		struct inode *inode = NULL;
-
-		while ((inode = next_inode(sb, inode)) != NULL)
-			if (inode->has_mapping && inode->mapping.ops && inode->mapping.ops->read)
-				mmk_mapping_invalidate(&inode->mapping);
-		super_put(sb);
-	}
-}
-
 void *fs_alloc_buf(size_t n)
 {
 	void *p = fs_alloc(n);
 
 	if (!p) {
-		vfs_drop_pages();
+		mmk_sysctl_set(mm_sys, "drop_caches", 1);
 		p = fs_alloc(n);
 	}
 	return p;

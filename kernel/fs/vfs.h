@@ -123,6 +123,7 @@ struct inode_ops {
 /* inode.flags */
 #define INODE_APPEND   0x1u /* may only be appended to */
 #define INODE_LINKABLE 0x2u /* O_TMPFILE: may get a name though it has none */
+#define INODE_SEALS    8    /* tmpfs: from this bit on, the F_SEAL_* that hold; inode.lock */
 
 struct inode {
 	u32 refs; /* [A] dentries and whoever looks */
@@ -516,9 +517,6 @@ ssize_t file_write(struct file *file, const void *buf, size_t n, u64 *pos);
 int file_readable(struct file *file); /* 0 or -EBADF, -EISDIR, -EINVAL */
 int file_writable(struct file *file);
 
-/* sync.c */
-void vfs_drop_pages(void);
-
 /* ------------------------------------------------------------------ locks.c */
 
 void locks_close(struct file *file, struct files *owner); /* a descriptor of it is closed */
@@ -548,6 +546,8 @@ struct super *tmpfs_new(const char *type, u64 max_bytes, u32 mode);
 struct super *shm_super(void); /* the instance behind memfd_create and shmget */
 /* A nameless tmpfs object (memfd): name is shown as "/NAME (deleted)". */
 int tmpfs_object(const char *name, u64 size, u32 flags, struct file **out);
+/* fcntl(2) F_ADD_SEALS, F_GET_SEALS. */
+long tmpfs_seals(struct file *f, u64 cmd, u64 arg);
 struct super *devfs_new(void);
 struct super *procfs_new(void);
 struct super *sysfs_new(void);
