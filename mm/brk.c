@@ -33,7 +33,9 @@ static int brk_grow(struct mmk_task *task, struct mm_struct *mm, unsigned long f
 		    unsigned long to)
 {
 	struct vm_area_struct *next;
-	unsigned long addr = get_unmapped_area(task, mm, NULL, from, to - from, 0, MMK_MAP_FIXED);
+	struct hole hole;
+	unsigned long addr =
+		get_unmapped_area(task, mm, NULL, from, to - from, 0, MMK_MAP_FIXED, &hole);
 	uint64_t exec = task->personality & MMK_READ_IMPLIES_EXEC ? MMK_VM_EXEC : 0;
 	int err;
 
@@ -92,6 +94,7 @@ int mmk_vm_brk(struct mmk_task *task, unsigned long addr, unsigned long len, boo
 {
 	struct mm_struct *mm = task->mm;
 	unsigned long size = PAGE_ALIGN(len);
+	struct hole hole;
 	int err;
 
 	reason_clear(task);
@@ -102,7 +105,7 @@ int mmk_vm_brk(struct mmk_task *task, unsigned long addr, unsigned long len, boo
 	err = mmap_lock_or_refuse(task, mm);
 	if (err)
 		return err;
-	addr = get_unmapped_area(task, mm, NULL, addr, size, 0, MMK_MAP_FIXED);
+	addr = get_unmapped_area(task, mm, NULL, addr, size, 0, MMK_MAP_FIXED, &hole);
 	err = IS_ERR_VALUE(addr) ? (int)addr : 0;
 	if (!err)
 		err = mlock_future_check(task, mm, mm->def_flags, size >> PAGE_SHIFT, -MMK_EAGAIN);

@@ -232,8 +232,9 @@ static struct special *special_make(struct mmk_system *sys, void *kva, const cha
 static long special_place(struct mmk_task *task, struct mm_struct *mm, unsigned long addr)
 {
 	const struct vm_area_struct *vma;
+	struct hole hole;
 	unsigned long place = get_unmapped_area(task, mm, NULL, addr, PAGE_SIZE, 0,
-						addr ? MMK_MAP_FIXED : 0);
+						addr ? MMK_MAP_FIXED : 0, &hole);
 
 	if (IS_ERR_VALUE(place))
 		return place;

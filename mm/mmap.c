@@ -25,6 +25,7 @@ struct mmap_call {
 	struct file *file;
 	unsigned long addr, len, prot, flags;
 	uint64_t pgoff, vm_flags;
+	struct hole hole;
 };
 
 void perf_event_mmap(struct mmk_task *task, const struct vm_area_struct *vma)
@@ -66,6 +67,22 @@ static uint64_t region_pages(const struct region *r)
 	return (r->merge.end - r->merge.start) >> PAGE_SHIFT;
 }
 
+/* Step 14, prepared. The search for a place may have found it empty already. */
+static int region_clear_place(struct region *r, const struct hole *hole)
+{
+	int err;
+
+	if (likely(hole->found)) {
+		r->plan.mm = r->mm;
+		r->plan.next = hole->next;
+		r->plan.prev = hole->next ? vma_prev(hole->next) : vma_last(r->mm);
+		return 0;
+	}
+	err = unmap_prepare(r->task, r->mm, r->merge.start, r->merge.end, &r->plan);
+	r->plan.keep_charge = true; /* region_account() settles the difference */
+	return err;
+}
+
 /* Steps 13 and 15. */
 static int region_account(struct region *r)
 {
@@ -99,6 +116,11 @@ static int region_claim_file(struct region *r)
 	if ((flags & MMK_VM_SHARED) && (flags & MMK_VM_MAYWRITE)) {
 		int32_t n = __atomic_load_n(&m->i_mmap_writable, __ATOMIC_RELAXED);
 
+		/* Sealed: it may be looked at, and never be made writable. */
+		if (n < 0 && !(flags & MMK_VM_WRITE)) {
+			r->vma->vm_flags &= ~MMK_VM_MAYWRITE;
+			return 0;
+		}
 		do {
 			if (n < 0)
 				return refuse(r->task, -MMK_EPERM, MMK_REASON_SEALED, 0, 0);
@@ -268,11 +290,10 @@ static unsigned long mmap_region(const struct mmap_call *c)
 			.file = c->file,
 		},
 	};
-	int err = unmap_prepare(c->task, c->mm, r.merge.start, r.merge.end, &r.plan);
+	int err = region_clear_place(&r, &c->hole);
 
 	if (err)
 		return err;
-	r.plan.keep_charge = true; /* region_account() settles the difference */
 	err = region_account(&r);
 	if (err)
 		goto no_account;
@@ -412,7 +433,7 @@ static int find_place(struct mmap_call *c)
 {
 	const struct vm_area_struct *vma;
 	unsigned long addr = get_unmapped_area(c->task, c->mm, c->file, c->addr, c->len, c->pgoff,
-					       c->flags);
+					       c->flags, &c->hole);
 
 	if (IS_ERR_VALUE(addr))
 		return (int)addr;

@@ -346,9 +346,11 @@ static long move(struct remap *r)
 
 static unsigned long move_find_place(struct remap *r, unsigned long hint, unsigned long fixed)
 {
+	unsigned long shared = r->vma->vm_flags & MMK_VM_MAYSHARE ? MMK_MAP_SHARED : 0;
+	struct hole hole;
+
 	return get_unmapped_area(r->task, r->mm, r->vma->vm_file, hint, r->new_len,
-				 linear_page_index(r->vma, r->addr),
-				 fixed | (r->vma->vm_flags & MMK_VM_MAYSHARE ? MMK_MAP_SHARED : 0));
+				 linear_page_index(r->vma, r->addr), fixed | shared, &hole);
 }
 
 static long remap_to(struct remap *r)

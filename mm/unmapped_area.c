@@ -26,12 +26,12 @@ static unsigned long lowest_addr(const struct mm_struct *mm)
 	return min > PAGE_SIZE ? min : PAGE_SIZE;
 }
 
-/* A hole of len bytes in [low, high), clear of guard gaps; ~0 if there is none. */
+/* A hole of len bytes in [low, high), clear of guard gaps, and what follows it; ~0 if there is none. */
 static unsigned long find_gap(const struct mm_struct *mm, unsigned long len, unsigned long low,
-			      unsigned long high, bool top_down)
+			      unsigned long high, bool top_down, struct hole *hole)
 {
 	for (;;) {
-		const struct vm_area_struct *next;
+		struct vm_area_struct *next;
 		unsigned long addr;
 
 		if (high < low || high - low < len)
@@ -40,8 +40,10 @@ static unsigned long find_gap(const struct mm_struct *mm, unsigned long len, uns
 		if (addr == ~0ul)
 			return addr;
 		next = find_vma(mm, addr);
-		if (likely(!next || vma_start_gap(next) >= addr + len))
+		if (likely(!next || vma_start_gap(next) >= addr + len)) {
+			*hole = (struct hole){.found = true, .next = next};
 			return addr;
+		}
 		if (top_down)
 			high = vma_start_gap(next);
 		else
@@ -49,31 +51,35 @@ static unsigned long find_gap(const struct mm_struct *mm, unsigned long len, uns
 	}
 }
 
-static unsigned long search(const struct mm_struct *mm, unsigned long len)
+static unsigned long search(const struct mm_struct *mm, unsigned long len, struct hole *hole)
 {
 	unsigned long addr;
 
 	if (mm->mmap_legacy)
-		return find_gap(mm, len, mm->mmap_base, TASK_SIZE, false);
-	addr = find_gap(mm, len, lowest_addr(mm), mm->mmap_base, true);
+		return find_gap(mm, len, mm->mmap_base, TASK_SIZE, false, hole);
+	addr = find_gap(mm, len, lowest_addr(mm), mm->mmap_base, true, hole);
 	if (unlikely(addr == ~0ul)) /* perhaps above the base, rather than failing */
-		addr = find_gap(mm, len, TASK_UNMAPPED_BASE, TASK_SIZE, false);
+		addr = find_gap(mm, len, TASK_UNMAPPED_BASE, TASK_SIZE, false, hole);
 	return addr;
 }
 
-static bool hint_is_free(const struct mm_struct *mm, unsigned long addr, unsigned long len)
+static bool hint_is_free(const struct mm_struct *mm, unsigned long addr, unsigned long len,
+			 struct hole *hole)
 {
-	const struct vm_area_struct *next;
+	struct vm_area_struct *next;
 
 	if (addr > TASK_SIZE - len || addr < mm->sys->mmap_min_addr)
 		return false;
 	next = find_vma(mm, addr);
-	return !next || addr + len <= vma_start_gap(next);
+	if (next && addr + len > vma_start_gap(next))
+		return false;
+	*hole = (struct hole){.found = true, .next = next};
+	return true;
 }
 
 static unsigned long choose(struct mmk_task *task, struct mm_struct *mm, struct file *file,
 			    unsigned long addr, unsigned long len, uint64_t pgoff,
-			    unsigned long flags)
+			    unsigned long flags, struct hole *hole)
 {
 	if (unlikely(file && file->f_op && file->f_op->get_unmapped_area)) {
 		addr = file->f_op->get_unmapped_area(file, addr, len, pgoff, flags);
@@ -83,9 +89,9 @@ static unsigned long choose(struct mmk_task *task, struct mm_struct *mm, struct 
 	}
 	if (flags & MMK_MAP_FIXED)
 		return addr;
-	if (addr && hint_is_free(mm, PAGE_ALIGN(addr), len))
+	if (addr && hint_is_free(mm, PAGE_ALIGN(addr), len, hole))
 		return PAGE_ALIGN(addr);
-	addr = search(mm, len);
+	addr = search(mm, len, hole);
 	if (addr == ~0ul)
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_GAP, len, 0);
 	return addr;
@@ -93,11 +99,12 @@ static unsigned long choose(struct mmk_task *task, struct mm_struct *mm, struct 
 
 unsigned long get_unmapped_area(struct mmk_task *task, struct mm_struct *mm, struct file *file,
 				unsigned long addr, unsigned long len, uint64_t pgoff,
-				unsigned long flags)
+				unsigned long flags, struct hole *hole)
 {
+	hole->found = false;
 	if (unlikely(len > TASK_SIZE))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_LENGTH_TASK_SIZE, len, 0);
-	addr = choose(task, mm, file, addr, len, pgoff, flags);
+	addr = choose(task, mm, file, addr, len, pgoff, flags, hole);
 	if (IS_ERR_VALUE(addr))
 		return addr;
 	if (unlikely(addr > TASK_SIZE - len))

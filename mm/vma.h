@@ -130,10 +130,15 @@ void unmap_prepared(struct mm_struct *mm, unsigned long start, unsigned long end
 		    struct vm_area_struct *spare);
 
 /* ---- unmapped_area.c ---- */
+/* What the search for a place has found out about it on the way. */
+struct hole {
+	bool found;		     /* nothing is mapped there */
+	struct vm_area_struct *next; /* found: the VMA that follows, or NULL */
+};
 /* A place for the mapping, or -errno, refused. */
 unsigned long get_unmapped_area(struct mmk_task *task, struct mm_struct *mm, struct file *file,
 				unsigned long addr, unsigned long len, uint64_t pgoff,
-				unsigned long flags);
+				unsigned long flags, struct hole *hole);
 
 /* ---- mlock.c ---- */
 /* Fault in [start, start+len) as mlock wants it; mmap_lock not held. 0, or the first -errno. */
