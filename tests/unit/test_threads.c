@@ -5,6 +5,7 @@
  * takes away is the old, the new, or the signal that belongs to it. The strict TLB watches throughout.
  */
 #include <pthread.h>
+#include <sched.h>
 #include "tests/unit/harness.h"
 
 #define CPUS   4
@@ -176,6 +177,59 @@ static void faults_against_truncation(void **state)
 	world_end(w);
 }
 
+/* ---- killed while waiting for mmap_lock ---- */
+
+static struct {
+	uint32_t inside, go; /* a driver's mmap holds the lock from `inside` until `go` */
+	long result[4];
+} held;
+
+static int mmap_slowly(struct mmk_file *file, struct mmk_mmap_request *req)
+{
+	__atomic_store_n(&held.inside, 1, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&held.go, __ATOMIC_ACQUIRE))
+		sched_yield();
+	return -MMK_ENODEV;
+}
+
+static void *wait_for_lock(void *arg)
+{
+	struct worker *me = arg;
+
+	hosted_set_cpu(me->cpu);
+	while (!__atomic_load_n(&held.inside, __ATOMIC_ACQUIRE))
+		sched_yield();
+	held.result[0] = mmk_sys_mmap(&me->task, 0, PAGE, R, ANON_PRIVATE, -1, 0);
+	held.result[1] = mmk_sys_munmap(&me->task, me->shared, PAGE);
+	held.result[2] = mmk_sys_mprotect(&me->task, me->shared, PAGE, R);
+	held.result[3] = (long)mmk_sys_brk(&me->task, 0);
+	__atomic_store_n(&held.go, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void a_killed_waiter_goes_with_eintr(void **state)
+{
+	static const struct mmk_file_ops slow = {.mmap = mmap_slowly};
+	struct hosted_config config = {.nr_cpus = 2};
+	struct world *w = world_new(&config);
+	unsigned long a = must_mmap(w, 0, PAGE, RW, ANON_PRIVATE, -1, 0);
+	int fd = hosted_open_special(w->h, &slow, MMK_FMODE_READ);
+	struct worker waiter = {.w = w, .task = w->task, .cpu = 1, .shared = a};
+	pthread_t thread;
+
+	memset(&held, 0, sizeof(held));
+	hosted_kill(w->h, 1, true); /* as good as killed while it waits, and no race */
+	assert_int_equal(pthread_create(&thread, NULL, wait_for_lock, &waiter), 0);
+	assert_int_equal(w_mmap(w, 0, PAGE, R, MMK_MAP_PRIVATE, fd, 0), -MMK_ENODEV);
+	pthread_join(thread, NULL);
+	hosted_kill(w->h, 1, false);
+	assert_int_equal(held.inside, 1);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(held.result[i], -MMK_EINTR);
+	store(w, a, 1); /* nothing has happened to it */
+	world_end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +237,7 @@ int main(void)
 		cmocka_unit_test(all_in_the_same_memory),
 		cmocka_unit_test(faults_against_everything),
 		cmocka_unit_test(faults_against_truncation),
+		cmocka_unit_test(a_killed_waiter_goes_with_eintr),
 	};
 
 	return cmocka_run_group_tests_name("threads", tests, NULL, NULL);

@@ -1,0 +1,10 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The tests with several threads under the thread sanitizer, in a build of their own: `ninja tsan`.
+#	tsan.sh SOURCE BUILD
+set -eu
+source=$1 build=$2/tsan
+
+[ -e "$build/build.ninja" ] || meson setup "$build" "$source" -Db_sanitize=thread -Db_lundef=false
+ninja -C "$build"
+meson test -C "$build" --no-rebuild threads locks contract
