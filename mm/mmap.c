@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mmap, steps 3-5, 7-16 and 18-21 of its way. do_mmap_pgoff() decodes: it may refuse and changes
- * nothing. mmap_region() prepares all that can run short or be refused, in the order of the steps, undoing in
- * reverse where one fails; region_commit() then cannot fail. So what MAP_FIXED replaces is still there,
- * whole, when the new mapping does not come about.
+ * nothing. mmap_region() prepares all that can run short or be refused, in the order of the steps,
+ * undoing in reverse where one fails; region_commit() then cannot fail. So what MAP_FIXED replaces
+ * is still there, whole, when the new mapping does not come about.
  */
 #include "mm/internal.h"
 #include "mm/vma.h"
@@ -35,7 +35,7 @@ void perf_event_mmap(struct mmk_task *task, const struct vm_area_struct *vma)
 
 	if (unlikely(hooks && hooks->perf_event_mmap))
 		hooks->perf_event_mmap(sys->ctx, task, vma->vm_start, vma->vm_end, vma->vm_pgoff,
-				       vma->vm_flags, vma->vm_file);
+		                       vma->vm_flags, vma->vm_file);
 }
 
 static void uprobe_mmap(struct mmk_task *task, const struct vm_area_struct *vma)
@@ -45,7 +45,7 @@ static void uprobe_mmap(struct mmk_task *task, const struct vm_area_struct *vma)
 
 	if (unlikely(hooks && hooks->uprobe_mmap) && vma->vm_file && (vma->vm_flags & MMK_VM_EXEC))
 		hooks->uprobe_mmap(sys->ctx, task, vma->vm_start, vma->vm_end, vma->vm_pgoff,
-				   vma->vm_file);
+		                   vma->vm_file);
 }
 
 /* ---- steps 13-21: the region ---- */
@@ -56,9 +56,9 @@ struct region {
 	struct file *file; /* as the caller gave it */
 	struct unmap_plan plan;
 	struct vma_merge merge;
-	unsigned how;		    /* MERGE_*; 0: vma is the new one */
+	unsigned how; /* MERGE_*; 0: vma is the new one */
 	struct vm_area_struct *vma;
-	int64_t charge;		    /* pages to commit, net of what is replaced */
+	int64_t charge;                          /* pages to commit, net of what is replaced */
 	struct address_space *writable, *denied; /* counted up by step 18 */
 };
 
@@ -87,8 +87,8 @@ static int region_clear_place(struct region *r, const struct hole *hole)
 static int region_account(struct region *r)
 {
 	int64_t pages = region_pages(r);
-	int err = may_expand_vm(r->task, r->mm, r->merge.vm_flags,
-				pages - (int64_t)r->plan.nr_pages);
+	int err =
+	    may_expand_vm(r->task, r->mm, r->merge.vm_flags, pages - (int64_t)r->plan.nr_pages);
 
 	if (err)
 		return err;
@@ -125,13 +125,13 @@ static int region_claim_file(struct region *r)
 			if (n < 0)
 				return refuse(r->task, -MMK_EPERM, MMK_REASON_SEALED, 0, 0);
 		} while (!__atomic_compare_exchange_n(&m->i_mmap_writable, &n, n + 1, false,
-						      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+		                                      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 		r->writable = m;
 	}
 	return 0;
 }
 
-/* The VMA's own counts, if it came to be, are taken in vma_link(): those of step 18 go either way. */
+/* The VMA's own counts are taken in vma_link(): those of step 18 go either way. */
 static void region_unclaim_file(struct region *r)
 {
 	if (r->writable)
@@ -145,12 +145,12 @@ static int region_call_mmap(struct region *r)
 {
 	struct vm_area_struct *vma = r->vma;
 	struct mmk_mmap_request req = {
-		.mm = r->mm,
-		.start = vma->vm_start,
-		.end = vma->vm_end,
-		.pgoff = vma->vm_pgoff,
-		.vm_flags = vma->vm_flags,
-		.file = r->file,
+	    .mm = r->mm,
+	    .start = vma->vm_start,
+	    .end = vma->vm_end,
+	    .pgoff = vma->vm_pgoff,
+	    .vm_flags = vma->vm_flags,
+	    .file = r->file,
 	};
 	int err;
 
@@ -279,16 +279,17 @@ static void region_finish(struct region *r)
 static unsigned long mmap_region(const struct mmap_call *c)
 {
 	struct region r = {
-		.task = c->task,
-		.mm = c->mm,
-		.file = c->file,
-		.merge = {
-			.start = c->addr,
-			.end = c->addr + c->len,
-			.vm_flags = c->vm_flags,
-			.pgoff = c->pgoff,
-			.file = c->file,
-		},
+	    .task = c->task,
+	    .mm = c->mm,
+	    .file = c->file,
+	    .merge =
+	        {
+	            .start = c->addr,
+	            .end = c->addr + c->len,
+	            .vm_flags = c->vm_flags,
+	            .pgoff = c->pgoff,
+	            .file = c->file,
+	        },
 	};
 	int err = region_clear_place(&r, &c->hole);
 
@@ -325,8 +326,8 @@ static int check_shared_file(struct mmap_call *c)
 	const struct mmk_system *sys = c->mm->sys;
 	const struct mmk_hooks *hooks = hooks_of(sys);
 	uint32_t mode = c->file->f_mode;
-	unsigned long unknown = c->flags & ~LEGACY_MAP_MASK &
-				~(MMK_MAP_FIXED_NOREPLACE | MMK_MAP_HUGE_MASK);
+	unsigned long unknown =
+	    c->flags & ~LEGACY_MAP_MASK & ~(MMK_MAP_FIXED_NOREPLACE | MMK_MAP_HUGE_MASK);
 
 	if ((c->flags & MMK_MAP_TYPE) == MMK_MAP_SHARED_VALIDATE && unknown)
 		return refuse(c->task, -MMK_EOPNOTSUPP, MMK_REASON_FLAGS_VALIDATE, unknown, 0);
@@ -421,10 +422,10 @@ static int check_size(struct mmap_call *c)
 		return refuse(c->task, -MMK_ENOMEM, MMK_REASON_LENGTH_WRAPS, len, 0);
 	if (c->pgoff + (c->len >> PAGE_SHIFT) < c->pgoff)
 		return refuse(c->task, -MMK_EOVERFLOW, MMK_REASON_PGOFF_WRAPS, c->pgoff,
-			      c->len >> PAGE_SHIFT);
+		              c->len >> PAGE_SHIFT);
 	if (c->mm->map_count > sys->max_map_count)
 		return refuse(c->task, -MMK_ENOMEM, MMK_REASON_MAP_COUNT, c->mm->map_count,
-			      sys->max_map_count);
+		              sys->max_map_count);
 	return 0;
 }
 
@@ -433,7 +434,7 @@ static int find_place(struct mmap_call *c)
 {
 	const struct vm_area_struct *vma;
 	unsigned long addr = get_unmapped_area(c->task, c->mm, c->file, c->addr, c->len, c->pgoff,
-					       c->flags, &c->hole);
+	                                       c->flags, &c->hole);
 
 	if (IS_ERR_VALUE(addr))
 		return (int)addr;
@@ -470,8 +471,8 @@ static int mmap_decode(struct mmap_call *c)
 	err = find_place(c);
 	if (err)
 		return err;
-	c->vm_flags = prot_to_vm(c->prot) | calc_vm_flag_bits(c->flags) | c->mm->def_flags |
-		      VM_MAY_FLAGS;
+	c->vm_flags =
+	    prot_to_vm(c->prot) | calc_vm_flag_bits(c->flags) | c->mm->def_flags | VM_MAY_FLAGS;
 	err = check_locked(c);
 	if (err)
 		return err;
@@ -485,22 +486,22 @@ static int mmap_decode(struct mmap_call *c)
 }
 
 /*
- * mmap_lock held for writing. The address, or -errno. *populate: bytes from there to fault in once the lock is
- * dropped.
+ * mmap_lock held for writing. The address, or -errno. *populate: bytes from there to fault in once
+ * the lock is dropped.
  */
 unsigned long do_mmap_pgoff(struct mmk_task *task, struct mm_struct *mm, struct file *file,
-			    unsigned long addr, unsigned long len, unsigned long prot,
-			    unsigned long flags, uint64_t pgoff, unsigned long *populate)
+                            unsigned long addr, unsigned long len, unsigned long prot,
+                            unsigned long flags, uint64_t pgoff, unsigned long *populate)
 {
 	struct mmap_call c = {
-		.task = task,
-		.mm = mm,
-		.file = file,
-		.addr = addr,
-		.len = len,
-		.prot = prot,
-		.flags = flags & MMK_MAP_FIXED_NOREPLACE ? flags | MMK_MAP_FIXED : flags,
-		.pgoff = pgoff,
+	    .task = task,
+	    .mm = mm,
+	    .file = file,
+	    .addr = addr,
+	    .len = len,
+	    .prot = prot,
+	    .flags = flags & MMK_MAP_FIXED_NOREPLACE ? flags | MMK_MAP_FIXED : flags,
+	    .pgoff = pgoff,
 	};
 	int err = mmap_decode(&c);
 
@@ -517,7 +518,7 @@ unsigned long do_mmap_pgoff(struct mmk_task *task, struct mm_struct *mm, struct 
 
 /* Step 3. */
 long vm_mmap_pgoff(struct mmk_task *task, struct file *file, unsigned long addr, unsigned long len,
-		   unsigned long prot, unsigned long flags, uint64_t pgoff)
+                   unsigned long prot, unsigned long flags, uint64_t pgoff)
 {
 	struct mm_struct *mm = task->mm;
 	const struct mmk_hooks *hooks = hooks_of(mm->sys);
@@ -542,17 +543,17 @@ long vm_mmap_pgoff(struct mmk_task *task, struct file *file, unsigned long addr,
 /* ---- memory that the kernel itself gives to a program ---- */
 
 int do_brk_flags(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
-		 unsigned long end, uint64_t vm_flags)
+                 unsigned long end, uint64_t vm_flags)
 {
 	struct vm_area_struct *next = find_vma(mm, start), *vma;
 	int64_t pages = (end - start) >> PAGE_SHIFT;
 	struct vma_merge merge = {
-		.prev = next ? vma_prev(next) : vma_last(mm),
-		.start = start,
-		.end = end,
-		.vm_flags = vm_flags | MMK_VM_READ | MMK_VM_WRITE | VM_MAY_FLAGS | MMK_VM_ACCOUNT |
-			    mm->def_flags,
-		.pgoff = start >> PAGE_SHIFT,
+	    .prev = next ? vma_prev(next) : vma_last(mm),
+	    .start = start,
+	    .end = end,
+	    .vm_flags = vm_flags | MMK_VM_READ | MMK_VM_WRITE | VM_MAY_FLAGS | MMK_VM_ACCOUNT |
+	                mm->def_flags,
+	    .pgoff = start >> PAGE_SHIFT,
 	};
 	int err = may_expand_vm(task, mm, merge.vm_flags, pages);
 
@@ -560,7 +561,7 @@ int do_brk_flags(struct mmk_task *task, struct mm_struct *mm, unsigned long star
 		return err;
 	if (mm->map_count > mm->sys->max_map_count)
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_MAP_COUNT, mm->map_count,
-			      mm->sys->max_map_count);
+		              mm->sys->max_map_count);
 	err = vm_charge(task, mm, pages);
 	if (err)
 		return err;

@@ -439,6 +439,37 @@ TEST(a_writable_shared_mapping_forbids_the_seal_EBUSY)
 	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
 }
 
+TEST(seals_of_write_shrink_and_grow_EPERM)
+{
+	int fd = syscall(SYS_memfd_create, "sealed", 2);
+	char *p;
+
+	CHECK(fd >= 0);
+	CHECK(!ftruncate(fd, 2 * page));
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), 0);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
+	CHECK_FAILS(ftruncate(fd, page), EPERM);
+	CHECK_FAILS(ftruncate(fd, 3 * page), EPERM);
+	CHECK_FAILS(pwrite(fd, "x", 1, 2 * page), EPERM);
+	CHECK_EQ(pwrite(fd, "x", 1, page), 1);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL));
+	CHECK_FAILS(pwrite(fd, "y", 1, page), EPERM);
+	CHECK_FAILS(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+	p = map(NULL, page, PROT_READ, MAP_SHARED, fd, page);
+	CHECK_EQ(p[0], 'x');
+	CHECK_FAILS(mprotect(p, page, RW), EACCES);
+}
+
+TEST(memfd_without_sealing_EPERM)
+{
+	int fd = syscall(SYS_memfd_create, "plain", 0);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL);
+	CHECK_FAILS(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
+}
+
 TEST(hugetlb_without_huge_pages)
 {
 	errno = 0;
