@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What memory is counted against: resource limits of the task, the commit limit of the system, and the
- * figures of an mm that /proc shows. Nothing here looks at page tables.
+ * What memory is counted against: resource limits of the task, the commit limit of the system, and
+ * the figures of an mm that /proc shows. Nothing here looks at page tables.
  */
 #include "mm/internal.h"
 #include "mm/vma.h"
@@ -40,7 +40,7 @@ static bool over_limit_as(const struct mmk_task *task, const struct mm_struct *m
 }
 
 static bool over_limit_data(const struct mmk_task *task, const struct mm_struct *mm,
-			    uint64_t vm_flags, int64_t npages)
+                            uint64_t vm_flags, int64_t npages)
 {
 	uint64_t wanted = mm->data_vm + npages;
 
@@ -52,10 +52,10 @@ static bool over_limit_data(const struct mmk_task *task, const struct mm_struct 
 }
 
 bool can_expand_vm(const struct mmk_task *task, const struct mm_struct *mm, uint64_t vm_flags,
-		   int64_t npages)
+                   int64_t npages)
 {
-	return !task->rlim || (!over_limit_as(task, mm, npages) &&
-			       !over_limit_data(task, mm, vm_flags, npages));
+	return !task->rlim ||
+	       (!over_limit_as(task, mm, npages) && !over_limit_data(task, mm, vm_flags, npages));
 }
 
 int may_expand_vm(struct mmk_task *task, struct mm_struct *mm, uint64_t vm_flags, int64_t npages)
@@ -64,9 +64,9 @@ int may_expand_vm(struct mmk_task *task, struct mm_struct *mm, uint64_t vm_flags
 		return 0;
 	if (over_limit_as(task, mm, npages))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_RLIMIT_AS, mm->total_vm + npages,
-			      rlimit_pages(task, MMK_RLIMIT_AS));
+		              rlimit_pages(task, MMK_RLIMIT_AS));
 	return refuse(task, -MMK_ENOMEM, MMK_REASON_RLIMIT_DATA, mm->data_vm + npages,
-		      rlimit_pages(task, MMK_RLIMIT_DATA));
+	              rlimit_pages(task, MMK_RLIMIT_DATA));
 }
 
 bool accountable_mapping(uint64_t vm_flags)
@@ -105,7 +105,7 @@ static int64_t strict_limit(const struct mmk_task *task, const struct mm_struct 
 
 /* The pages are in sys->committed already. */
 static bool enough_memory(const struct mmk_task *task, const struct mm_struct *mm, int64_t pages,
-			  int64_t *limit)
+                          int64_t *limit)
 {
 	const struct mmk_system *sys = mm->sys;
 
@@ -166,7 +166,7 @@ bool can_do_mlock(const struct mmk_task *task)
 }
 
 int mlock_future_check(struct mmk_task *task, struct mm_struct *mm, uint64_t vm_flags,
-		       uint64_t npages, int err)
+                       uint64_t npages, int err)
 {
 	uint64_t limit;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * brk: the heap's end. The call has no errno: it answers with the end in force, which is the old one
- * where it could not move; the reason of that is kept like any other refusal's.
+ * brk: the heap's end. The call has no errno: it answers with the end in force, which is the old
+ * one where it could not move; the reason of that is kept like any other refusal's.
  */
 #include "mm/internal.h"
 #include "mm/vma.h"
@@ -15,12 +15,12 @@ static int check_data_limit(struct mmk_task *task, const struct mm_struct *mm, u
 
 	if (limit < MMK_RLIM_INFINITY && want > limit)
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_RLIMIT_DATA,
-			      (want + PAGE_SIZE - 1) >> PAGE_SHIFT, limit >> PAGE_SHIFT);
+		              (want + PAGE_SIZE - 1) >> PAGE_SHIFT, limit >> PAGE_SHIFT);
 	return 0;
 }
 
 static int brk_shrink(struct mmk_task *task, struct mm_struct *mm, unsigned long from,
-		      unsigned long to)
+                      unsigned long to)
 {
 	struct vm_area_struct *vma = find_vma(mm, to);
 
@@ -30,12 +30,12 @@ static int brk_shrink(struct mmk_task *task, struct mm_struct *mm, unsigned long
 }
 
 static int brk_grow(struct mmk_task *task, struct mm_struct *mm, unsigned long from,
-		    unsigned long to)
+                    unsigned long to)
 {
 	struct vm_area_struct *next;
 	struct hole hole;
 	unsigned long addr =
-		get_unmapped_area(task, mm, NULL, from, to - from, 0, MMK_MAP_FIXED, &hole);
+	    get_unmapped_area(task, mm, NULL, from, to - from, 0, MMK_MAP_FIXED, &hole);
 	uint64_t exec = task->personality & MMK_READ_IMPLIES_EXEC ? MMK_VM_EXEC : 0;
 	int err;
 
@@ -52,7 +52,7 @@ static int brk_grow(struct mmk_task *task, struct mm_struct *mm, unsigned long f
 }
 
 static int brk_move(struct mmk_task *task, struct mm_struct *mm, unsigned long brk,
-		    unsigned long *populate)
+                    unsigned long *populate)
 {
 	unsigned long from = PAGE_ALIGN(mm->bounds.brk), to = PAGE_ALIGN(brk);
 	int err;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every invariant of the core that can be stated, counted anew from the ground and compared with what is
- * kept: VMAs and their index, the figures of an mm, i_mmap, page tables, frames, the commit charge. Tests call
- * this after every operation; an embedder may when it suspects something. Nothing is changed, nothing
- * is allocated.
+ * Every invariant of the core that can be stated, counted anew from the ground and compared with
+ * what is kept: VMAs and their index, the figures of an mm, i_mmap, page tables, frames, the commit
+ * charge. Tests call this after every operation; an embedder may when it suspects something.
+ * Nothing is changed, nothing is allocated.
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
@@ -59,7 +59,7 @@ static struct rb_node *node_parent(const struct rb_node *rb)
 
 /* The longest way down may be twice the shortest: that is what a red-black tree promises. */
 static unsigned tree_depth(struct checker *c, struct rb_node *rb, unsigned depth,
-			   unsigned *shallowest)
+                           unsigned *shallowest)
 {
 	struct range_node *n = node_range(rb);
 	unsigned long gap, lgap, rgap;
@@ -92,8 +92,7 @@ static void check_index(struct checker *c, const struct mm_struct *mm)
 	unsigned shallowest = ~0u;
 	unsigned deepest = tree_depth(c, mm->vmas.root.node, 0, &shallowest);
 
-	check(c, deepest <= 2 * shallowest + 1, "the index is out of balance", deepest,
-	      shallowest);
+	check(c, deepest <= 2 * shallowest + 1, "the index is out of balance", deepest, shallowest);
 }
 
 /* ---- VMAs ---- */
@@ -114,7 +113,7 @@ static void check_i_mmap(struct checker *c, const struct vm_area_struct *vma)
 }
 
 static void check_vma(struct checker *c, const struct mm_struct *mm,
-		      const struct vm_area_struct *vma, const struct vm_area_struct *prev)
+                      const struct vm_area_struct *vma, const struct vm_area_struct *prev)
 {
 	unsigned long start = vma->vm_start, end = vma->vm_end, floor = prev ? prev->vm_end : 0;
 
@@ -154,7 +153,7 @@ static void check_vmas(struct checker *c, const struct mm_struct *mm, struct mm_
 {
 	const struct vm_area_struct *vma, *prev = NULL;
 
-	vma_for_each(vma, mm) {
+	vma_for_each (vma, mm) {
 		check_vma(c, mm, vma, prev);
 		sum_vma(s, vma);
 		prev = vma;
@@ -176,7 +175,7 @@ static bool may_be_mapped(enum page_kind kind)
 }
 
 static void check_page(struct checker *c, const struct mm_struct *mm, struct mm_sums *s,
-		       unsigned long addr, pte_t pte)
+                       unsigned long addr, pte_t pte)
 {
 	struct page *page = pte_counted_page(mm->sys, pte);
 	enum page_kind kind;
@@ -194,7 +193,7 @@ static void check_page(struct checker *c, const struct mm_struct *mm, struct mm_
 }
 
 static void check_leaf(struct checker *c, const struct mm_struct *mm, struct mm_sums *s,
-		       unsigned long addr, pte_t pte)
+                       unsigned long addr, pte_t pte)
 {
 	const struct vm_area_struct *vma = find_vma(mm, addr);
 	bool mapped = vma && vma->vm_start <= addr;
@@ -214,7 +213,7 @@ static void check_leaf(struct checker *c, const struct mm_struct *mm, struct mm_
 }
 
 static void check_table(struct checker *c, const struct mm_struct *mm, struct mm_sums *s,
-			struct page *table, unsigned long base, unsigned level)
+                        struct page *table, unsigned long base, unsigned level)
 {
 	const pte_t *entries = table_entries(mm->sys, table);
 	uint32_t used = 0;
@@ -233,7 +232,7 @@ static void check_table(struct checker *c, const struct mm_struct *mm, struct mm
 		} else if (pte_is_table(entry)) {
 			s->tables++;
 			check_table(c, mm, s, phys_to_page(mm->sys, pte_phys(entry)), addr,
-				    level + 1);
+			            level + 1);
 		} else {
 			violated(c, "an entry of an upper level is no table", addr, entry.v);
 		}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork's half of the memory system: a copy of every VMA, then of its page-table entries, private ones
- * write-protected on both sides. When memory runs out the half-made child is taken down like any other mm, so
- * each VMA enters it only when its charge and references are complete.
+ * fork's half of the memory system: a copy of every VMA, then of its page-table entries, private
+ * ones write-protected on both sides. When memory runs out the half-made child is taken down like
+ * any other mm, so each VMA enters it only when its charge and references are complete.
  */
 #include "mm/internal.h"
 #include "mm/vma.h"
@@ -25,7 +25,7 @@ static struct mm_struct *mm_dup_empty(struct mm_struct *old)
 
 /* The child's VMA without its place in the child. 0 or -ENOMEM, refused. */
 static int dup_vma(struct mmk_task *task, struct mm_struct *mm, const struct vm_area_struct *vma,
-		   struct vm_area_struct **out)
+                   struct vm_area_struct **out)
 {
 	struct vm_area_struct *copy;
 	int err = 0;
@@ -62,7 +62,7 @@ static int dup_vmas(struct mmk_task *task, struct mm_struct *mm)
 	struct vm_area_struct *vma, *copy = NULL;
 	int err;
 
-	vma_for_each(vma, task->mm) {
+	vma_for_each (vma, task->mm) {
 		if (vma->vm_flags & MMK_VM_DONTCOPY)
 			continue;
 		err = dup_vma(task, mm, vma, &copy);

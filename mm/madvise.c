@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * madvise. Advice is of two sorts: what changes the flags of VMAs (mmap_lock for writing, merges and
- * splits like mprotect), and what does something to pages (mmap_lock for reading). A hole in the range is
- * reported at the end as ENOMEM, after the rest has been done.
+ * madvise. Advice is of two sorts: what changes the flags of VMAs (mmap_lock for writing, merges
+ * and splits like mprotect), and what does something to pages (mmap_lock for reading). A hole in
+ * the range is reported at the end as ENOMEM, after the rest has been done.
  */
 #include "mm/internal.h"
 #include "mm/vma.h"
@@ -55,7 +55,7 @@ static uint64_t advised_flags(uint64_t flags, int advice)
 }
 
 static int madvise_flags(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-			 unsigned long end, int advice)
+                         unsigned long end, int advice)
 {
 	uint64_t flags = advised_flags(vma->vm_flags, advice);
 	int err;
@@ -79,7 +79,7 @@ static int madvise_flags(struct mmk_task *task, struct vm_area_struct *vma, unsi
 /* ---- advice about pages ---- */
 
 static int madvise_dontneed(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-			    unsigned long end, int advice)
+                            unsigned long end, int advice)
 {
 	if (vma->vm_flags & MMK_VM_PFNMAP)
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_SPECIAL, vma->vm_start, advice);
@@ -89,7 +89,8 @@ static int madvise_dontneed(struct mmk_task *task, struct vm_area_struct *vma, u
 	return 0;
 }
 
-/* Into the cache, not into the tables. What cannot be read is read, and reported, when it is touched. */
+/* Into the cache, not into the tables. What cannot be read is read, and reported, when it is
+ * touched. */
 static int madvise_willneed(struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
 	struct address_space *m = vma->vm_file ? vma->vm_file->f_mapping : NULL;
@@ -116,7 +117,7 @@ static int populate_errno(struct mmk_task *task, unsigned long addr, int err)
 }
 
 static int madvise_populate(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-			    unsigned long end, int advice)
+                            unsigned long end, int advice)
 {
 	bool write = advice == MMK_MADV_POPULATE_WRITE;
 	uint64_t need = write ? MMK_VM_WRITE : MMK_VM_READ;
@@ -126,7 +127,7 @@ static int madvise_populate(struct mmk_task *task, struct vm_area_struct *vma, u
 		return refuse(task, -MMK_EINVAL, MMK_REASON_POPULATE_PROT, vma->vm_start, 0);
 	for (; start < end; start += PAGE_SIZE) {
 		err = handle_mm_fault(task, vma, start,
-				      FAULT_FLAG_USER | (write ? FAULT_FLAG_WRITE : 0));
+		                      FAULT_FLAG_USER | (write ? FAULT_FLAG_WRITE : 0));
 		if (err)
 			return populate_errno(task, start, err);
 	}
@@ -150,7 +151,7 @@ static bool advice_known(int advice)
 }
 
 static int madvise_vma(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-		       unsigned long end, int advice)
+                       unsigned long end, int advice)
 {
 	switch (advice) {
 	case MMK_MADV_DONTNEED:

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mincore: one byte a page, gathered in pieces under mmap_lock and copied to the program without it,
- * since that copy may fault.
+ * mincore: one byte a page, gathered in pieces under mmap_lock and copied to the program without
+ * it, since that copy may fault.
  */
 #include "mm/internal.h"
 #include "mm/vma.h"
 
 #define MINCORE_PAGES 256
 
-/* Fill vec for at most MINCORE_PAGES pages from addr, within one VMA. Returns how many, or -ENOMEM. */
+/* Fill vec for up to MINCORE_PAGES pages from addr, within one VMA: how many, or -ENOMEM. */
 static long mincore_piece(struct mmk_task *task, unsigned long addr, unsigned long end,
-			  unsigned char *vec)
+                          unsigned char *vec)
 {
 	struct mm_struct *mm = task->mm;
 	struct vm_area_struct *vma;

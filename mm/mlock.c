@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mlock and its family, and mm_populate(), which faults in what shall be in memory before the program
- * asks for it. Flags change under mmap_lock for writing; pages come in afterwards, under the lock for
- * reading, one VMA at a time, so that other threads are not kept out for long.
+ * mlock and its family, and mm_populate(), which faults in what shall be in memory before the
+ * program asks for it. Flags change under mmap_lock for writing; pages come in afterwards, under
+ * the lock for reading, one VMA at a time, so that other threads are not kept out for long.
  */
 #include "mm/internal.h"
 #include "mm/vma.h"
@@ -11,7 +11,7 @@
 
 /* The part of [*start, end) in one VMA; *start moves on to its end. mmap_lock held for reading. */
 static int populate_one(struct mmk_task *task, struct mm_struct *mm, unsigned long *start,
-			unsigned long end)
+                        unsigned long end)
 {
 	struct vm_area_struct *vma = find_vma(mm, *start);
 	unsigned long from = *start;
@@ -29,7 +29,7 @@ static int populate_one(struct mmk_task *task, struct mm_struct *mm, unsigned lo
 }
 
 static int populate(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
-		    unsigned long len, bool strict)
+                    unsigned long len, bool strict)
 {
 	unsigned long end = start + len;
 	int err = 0;
@@ -55,7 +55,7 @@ int mm_populate(struct mmk_task *task, struct mm_struct *mm, unsigned long start
 }
 
 int mm_populate_strict(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
-		       unsigned long len)
+                       unsigned long len)
 {
 	return populate(task, mm, start, len, true);
 }
@@ -64,7 +64,7 @@ int mm_populate_strict(struct mmk_task *task, struct mm_struct *mm, unsigned lon
 
 /* [start, end) of the VMA gets these VM_LOCKED* flags. */
 static int mlock_fixup(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-		       unsigned long end, uint64_t lock)
+                       unsigned long end, uint64_t lock)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	uint64_t old = vma->vm_flags, flags = (old & ~VM_LOCKED_MASK) | lock;
@@ -85,7 +85,7 @@ static int mlock_fixup(struct mmk_task *task, struct vm_area_struct *vma, unsign
 }
 
 static int apply_lock_flags(struct mmk_task *task, unsigned long start, unsigned long len,
-			    uint64_t lock)
+                            uint64_t lock)
 {
 	struct mm_struct *mm = task->mm;
 	unsigned long end = start + len;
@@ -207,7 +207,7 @@ static void apply_mlockall(struct mmk_task *task, int flags)
 	for (vma = vma_first(mm); vma; vma = find_vma(mm, end)) {
 		end = vma->vm_end;
 		mlock_fixup(task, vma, vma->vm_start, end,
-			    flags & MMK_MCL_CURRENT ? mcl_to_vm(flags) : 0);
+		            flags & MMK_MCL_CURRENT ? mcl_to_vm(flags) : 0);
 	}
 	task->reason = reason;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of an address space: made empty, given a stack and what else the kernel itself maps, taken down
- * when its last user goes.
+ * The life of an address space: made empty, given a stack and what else the kernel itself maps,
+ * taken down when its last user goes.
  */
 #include "mm/internal.h"
 #include "mm/vma.h"
@@ -111,21 +111,21 @@ void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s)
 {
 	mmap_read_lock(mm);
 	*s = (struct mmk_mm_stats){
-		.total_vm = mm->total_vm,
-		.locked_vm = mm->locked_vm,
-		.pinned_vm = mm->pinned_vm,
-		.data_vm = mm->data_vm,
-		.exec_vm = mm->exec_vm,
-		.stack_vm = mm->stack_vm,
-		.rss_anon = mm->rss_anon,
-		.rss_file = mm->rss_file,
-		.rss_shmem = mm->rss_shmem,
-		.hiwater_rss = mm->hiwater_rss,
-		.hiwater_vm = mm->hiwater_vm,
-		.pgtables_bytes = mm->pgtables << PAGE_SHIFT,
-		.map_count = mm->map_count,
-		.min_flt = mm->min_flt,
-		.maj_flt = mm->maj_flt,
+	    .total_vm = mm->total_vm,
+	    .locked_vm = mm->locked_vm,
+	    .pinned_vm = mm->pinned_vm,
+	    .data_vm = mm->data_vm,
+	    .exec_vm = mm->exec_vm,
+	    .stack_vm = mm->stack_vm,
+	    .rss_anon = mm->rss_anon,
+	    .rss_file = mm->rss_file,
+	    .rss_shmem = mm->rss_shmem,
+	    .hiwater_rss = mm->hiwater_rss,
+	    .hiwater_vm = mm->hiwater_vm,
+	    .pgtables_bytes = mm->pgtables << PAGE_SHIFT,
+	    .map_count = mm->map_count,
+	    .min_flt = mm->min_flt,
+	    .maj_flt = mm->maj_flt,
 	};
 	mmap_read_unlock(mm);
 	if (s->hiwater_rss < s->rss_anon + s->rss_file + s->rss_shmem)
@@ -135,7 +135,7 @@ void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s)
 /* ---- what the kernel maps for a program ---- */
 
 static int setup_stack_locked(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
-			      unsigned long top, bool exec_stack)
+                              unsigned long top, bool exec_stack)
 {
 	struct vm_area_struct *vma = find_vma(mm, start);
 	int err;
@@ -149,8 +149,8 @@ static int setup_stack_locked(struct mmk_task *task, struct mm_struct *mm, unsig
 	vma->vm_end = top;
 	vma->vm_pgoff = start >> PAGE_SHIFT;
 	vma->vm_flags = MMK_VM_READ | MMK_VM_WRITE | VM_MAY_FLAGS | MMK_VM_GROWSDOWN |
-			MMK_VM_ACCOUNT | MMK_VM_SOFTDIRTY | mm->def_flags |
-			(exec_stack ? MMK_VM_EXEC : 0);
+	                MMK_VM_ACCOUNT | MMK_VM_SOFTDIRTY | mm->def_flags |
+	                (exec_stack ? MMK_VM_EXEC : 0);
 	err = insert_vma(task, mm, vma);
 	if (err)
 		vma_free(vma);
@@ -158,7 +158,7 @@ static int setup_stack_locked(struct mmk_task *task, struct mm_struct *mm, unsig
 }
 
 int mmk_mm_setup_stack(struct mmk_task *task, struct mmk_mm *mm, unsigned long top, size_t size,
-		       bool exec_stack)
+                       bool exec_stack)
 {
 	int err;
 
@@ -220,7 +220,7 @@ static struct special *special_make(struct mmk_system *sys, void *kva, const cha
 	if (!s)
 		return NULL;
 	s->ops = (struct mmk_vm_ops){
-		.name = name, .open = special_open, .close = special_close, .fault = special_fault};
+	    .name = name, .open = special_open, .close = special_close, .fault = special_fault};
 	s->sys = sys;
 	s->page = phys_to_page(sys, virt_to_phys(sys, kva));
 	get_page(s->page);
@@ -233,8 +233,8 @@ static long special_place(struct mmk_task *task, struct mm_struct *mm, unsigned 
 {
 	const struct vm_area_struct *vma;
 	struct hole hole;
-	unsigned long place = get_unmapped_area(task, mm, NULL, addr, PAGE_SIZE, 0,
-						addr ? MMK_MAP_FIXED : 0, &hole);
+	unsigned long place =
+	    get_unmapped_area(task, mm, NULL, addr, PAGE_SIZE, 0, addr ? MMK_MAP_FIXED : 0, &hole);
 
 	if (IS_ERR_VALUE(place))
 		return place;
@@ -245,7 +245,7 @@ static long special_place(struct mmk_task *task, struct mm_struct *mm, unsigned 
 }
 
 static long special_install(struct mmk_task *task, struct mm_struct *mm, unsigned long addr,
-			    struct special *s)
+                            struct special *s)
 {
 	long place = special_place(task, mm, addr);
 	struct vm_area_struct *vma;
@@ -258,8 +258,8 @@ static long special_install(struct mmk_task *task, struct mm_struct *mm, unsigne
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
 	vma->vm_start = place;
 	vma->vm_end = place + PAGE_SIZE;
-	vma->vm_flags = MMK_VM_READ | MMK_VM_EXEC | VM_MAY_FLAGS | MMK_VM_DONTEXPAND |
-			MMK_VM_SOFTDIRTY;
+	vma->vm_flags =
+	    MMK_VM_READ | MMK_VM_EXEC | VM_MAY_FLAGS | MMK_VM_DONTEXPAND | MMK_VM_SOFTDIRTY;
 	vma->vm_ops = &s->ops;
 	vma->vm_private_data = s;
 	err = insert_vma(task, mm, vma);
@@ -271,7 +271,7 @@ static long special_install(struct mmk_task *task, struct mm_struct *mm, unsigne
 }
 
 long mmk_install_special_mapping(struct mmk_task *task, struct mmk_mm *mm, unsigned long addr,
-				 void *kva, const char *name)
+                                 void *kva, const char *name)
 {
 	struct special *s;
 	long ret;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mprotect: other permissions for what is mapped, VMA by VMA in the order of addresses. Where it has to
- * stop - a hole, a mapping that may never have this - what lies before has changed already: that is
- * Linux's rule and programs see it.
+ * mprotect: other permissions for what is mapped, VMA by VMA in the order of addresses. Where it
+ * has to stop - a hole, a mapping that may never have this - what lies before has changed already:
+ * that is Linux's rule and programs see it.
  */
 #include "mm/internal.h"
 #include "mm/vma.h"
@@ -12,7 +12,7 @@
 
 /* Memory that becomes writable begins to count. *charged: pages; flags gain or lose VM_ACCOUNT. */
 static int mprotect_account(struct mmk_task *task, const struct vm_area_struct *vma, uint64_t pages,
-			    uint64_t *flags, uint64_t *charged)
+                            uint64_t *flags, uint64_t *charged)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	uint64_t old = vma->vm_flags;
@@ -42,7 +42,7 @@ static int mprotect_account(struct mmk_task *task, const struct vm_area_struct *
 }
 
 static int mprotect_fixup(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-			  unsigned long end, uint64_t flags)
+                          unsigned long end, uint64_t flags)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	uint64_t old = vma->vm_flags, pages = (end - start) >> PAGE_SHIFT, charged;
@@ -74,7 +74,7 @@ static int mprotect_fixup(struct mmk_task *task, struct vm_area_struct *vma, uns
 
 /* The flags that [start, end) of the VMA shall have. 0 or -EACCES, refused. */
 static int mprotect_flags(struct mmk_task *task, const struct vm_area_struct *vma,
-			  unsigned long prot, uint64_t *flags)
+                          unsigned long prot, uint64_t *flags)
 {
 	uint64_t access;
 
@@ -90,7 +90,7 @@ static int mprotect_flags(struct mmk_task *task, const struct vm_area_struct *vm
 }
 
 static int mprotect_range(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-			  unsigned long end, unsigned long prot)
+                          unsigned long end, unsigned long prot)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	uint64_t flags = 0;
@@ -114,9 +114,10 @@ static int mprotect_range(struct mmk_task *task, struct vm_area_struct *vma, uns
 	return 0;
 }
 
-/* PROT_GROWSDOWN reaches down to the start of the mapping; it and its sibling ask for one that grows so. */
+/* PROT_GROWSDOWN reaches down to the start of the mapping; it and its sibling ask for one that
+ * grows so. */
 static int mprotect_grows(struct mmk_task *task, const struct vm_area_struct *vma,
-			  unsigned long grows, unsigned long *start)
+                          unsigned long grows, unsigned long *start)
 {
 	if (!grows)
 		return 0;
@@ -128,13 +129,12 @@ static int mprotect_grows(struct mmk_task *task, const struct vm_area_struct *vm
 }
 
 static int mprotect_locked(struct mmk_task *task, unsigned long start, unsigned long end,
-			   unsigned long prot, unsigned long grows)
+                           unsigned long prot, unsigned long grows)
 {
 	struct vm_area_struct *vma = find_vma(task->mm, start);
 	int err;
 
-	if (!vma || vma->vm_start >= end ||
-	    (vma->vm_start > start && grows != MMK_PROT_GROWSDOWN))
+	if (!vma || vma->vm_start >= end || (vma->vm_start > start && grows != MMK_PROT_GROWSDOWN))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NOT_MAPPED, start, 0);
 	err = mprotect_grows(task, vma, grows, &start);
 	return err ? err : mprotect_range(task, vma, start, end, prot);

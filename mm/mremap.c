@@ -3,11 +3,13 @@
  * mremap: other size, other place. Three ways:
  *
  *	shrink	the end is unmapped
- *	grow	in place, if what follows is free: the VMA is extended, merged with the next where they agree
- *	move	a VMA at the new place, the page-table entries moved over, the old place unmapped
+ *	grow	in place, if what follows is free: the VMA is extended, merged with the next where
+ *they agree move	a VMA at the new place, the page-table entries moved over, the old place
+ *unmapped
  *
- * All checks come first, then what can run short - the place, the records, the commit charge, the tables of
- * the new place - and only then is anything taken away, be it at the old place or at that of MREMAP_FIXED.
+ * All checks come first, then what can run short - the place, the records, the commit charge, the
+ *tables of the new place - and only then is anything taken away, be it at the old place or at that
+ *of MREMAP_FIXED.
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
@@ -23,7 +25,7 @@ struct remap {
 	struct unmap_plan target;     /* what MREMAP_FIXED replaces */
 	struct vm_area_struct *spare; /* record for cutting the old place out of its VMA */
 	struct vm_area_struct *fresh; /* record of the new place */
-	int64_t charge;		      /* net, in pages */
+	int64_t charge;               /* net, in pages */
 	bool populate;
 };
 
@@ -45,7 +47,7 @@ static int check_args(struct remap *r)
 		return refuse(r->task, -MMK_EINVAL, MMK_REASON_MREMAP_MAYMOVE, 0, 0);
 	if ((flags & MMK_MREMAP_DONTUNMAP) && r->old_len != r->new_len)
 		return refuse(r->task, -MMK_EINVAL, MMK_REASON_MREMAP_DONTUNMAP_LENGTH, r->old_len,
-			      r->new_len);
+		              r->new_len);
 	if (r->addr & ~PAGE_MASK)
 		return refuse(r->task, -MMK_EINVAL, MMK_REASON_ADDR_UNALIGNED, r->addr, 0);
 	r->old_len = PAGE_ALIGN(r->old_len);
@@ -59,19 +61,21 @@ static int check_args(struct remap *r)
 static int check_new_place(struct remap *r)
 {
 	if (r->new_addr & ~PAGE_MASK)
-		return refuse(r->task, -MMK_EINVAL, MMK_REASON_MREMAP_NEW_UNALIGNED, r->new_addr, 0);
+		return refuse(r->task, -MMK_EINVAL, MMK_REASON_MREMAP_NEW_UNALIGNED, r->new_addr,
+		              0);
 	if (r->new_len > TASK_SIZE || r->new_addr > TASK_SIZE - r->new_len)
 		return refuse(r->task, -MMK_EINVAL, MMK_REASON_BEYOND_TASK_SIZE, r->new_addr,
-			      r->new_len);
+		              r->new_len);
 	if (r->addr + r->old_len > r->new_addr && r->new_addr + r->new_len > r->addr)
 		return refuse(r->task, -MMK_EINVAL, MMK_REASON_MREMAP_OVERLAP, r->addr,
-			      r->new_addr);
-	/* A copy (old length 0) over its own source: Linux has unmapped that by the time it looks. */
+		              r->new_addr);
+	/* A copy (old length 0) over its own source: Linux has unmapped that before it looks. */
 	if ((r->flags & MMK_MREMAP_FIXED) && !r->old_len && r->addr - r->new_addr < r->new_len)
 		return refuse(r->task, -MMK_EFAULT, MMK_REASON_MREMAP_OVERLAP, r->addr,
-			      r->new_addr);
+		              r->new_addr);
 	if (r->old_len > r->new_len && r->old_len > TASK_SIZE - r->addr)
-		return refuse(r->task, -MMK_EINVAL, MMK_REASON_BEYOND_TASK_SIZE, r->addr, r->old_len);
+		return refuse(r->task, -MMK_EINVAL, MMK_REASON_BEYOND_TASK_SIZE, r->addr,
+		              r->old_len);
 	return 0;
 }
 
@@ -80,7 +84,7 @@ static int check_map_count(struct remap *r, unsigned headroom)
 {
 	if (r->mm->map_count + headroom >= r->mm->sys->max_map_count)
 		return refuse(r->task, -MMK_ENOMEM, MMK_REASON_MAP_COUNT, r->mm->map_count,
-			      r->mm->sys->max_map_count);
+		              r->mm->sys->max_map_count);
 	return 0;
 }
 
@@ -101,19 +105,19 @@ static int check_resize(struct remap *r, uint64_t freed)
 		return refuse(r->task, -MMK_EFAULT, MMK_REASON_MREMAP_ACROSS, r->addr, old_len);
 	if (r->flags & MMK_MREMAP_DONTUNMAP)
 		return may_expand_vm(r->task, r->mm, vma->vm_flags,
-				     (int64_t)(r->new_len >> PAGE_SHIFT) - (int64_t)freed);
+		                     (int64_t)(r->new_len >> PAGE_SHIFT) - (int64_t)freed);
 	if (!grow)
 		return 0;
 	if (pgoff + (r->new_len >> PAGE_SHIFT) < pgoff)
 		return refuse(r->task, -MMK_EINVAL, MMK_REASON_PGOFF_WRAPS, pgoff,
-			      r->new_len >> PAGE_SHIFT);
+		              r->new_len >> PAGE_SHIFT);
 	if (vma->vm_flags & (MMK_VM_DONTEXPAND | MMK_VM_PFNMAP))
 		return refuse(r->task, -MMK_EFAULT, MMK_REASON_MREMAP_DONTEXPAND, 0, 0);
 	err = mlock_future_check(r->task, r->mm, vma->vm_flags, grow >> PAGE_SHIFT, -MMK_EAGAIN);
 	if (err)
 		return err;
 	return may_expand_vm(r->task, r->mm, vma->vm_flags,
-			     (int64_t)(grow >> PAGE_SHIFT) - (int64_t)freed);
+	                     (int64_t)(grow >> PAGE_SHIFT) - (int64_t)freed);
 }
 
 /* ---- growing in place ---- */
@@ -132,14 +136,14 @@ static long grow_in_place(struct remap *r)
 	struct vm_area_struct *vma = r->vma;
 	uint64_t flags = vma->vm_flags, pages = (r->new_len - r->old_len) >> PAGE_SHIFT;
 	struct vma_merge m = {
-		.prev = vma,
-		.next = vma_next(vma),
-		.start = vma->vm_end,
-		.end = r->addr + r->new_len,
-		.vm_flags = flags,
-		.pgoff = linear_page_index(vma, vma->vm_end),
-		.file = vma->vm_file,
-		.anon_vma = vma->anon_vma,
+	    .prev = vma,
+	    .next = vma_next(vma),
+	    .start = vma->vm_end,
+	    .end = r->addr + r->new_len,
+	    .vm_flags = flags,
+	    .pgoff = linear_page_index(vma, vma->vm_end),
+	    .file = vma->vm_file,
+	    .anon_vma = vma->anon_vma,
 	};
 	unsigned how = vma_can_merge(&m);
 	int err;
@@ -166,22 +170,24 @@ static long grow_in_place(struct remap *r)
 static struct vma_merge new_place(const struct remap *r)
 {
 	const struct vm_area_struct *vma = r->vma;
-	/* Memory that was never touched has no history: it is as if mapped there in the first place. */
+	/* Memory that was never touched has no history: it is as if mapped there in the first
+	 * place. */
 	bool pristine = vma_is_anonymous(vma) && !vma->anon_vma;
 
 	return (struct vma_merge){
-		.prev = r->target.prev,
-		.next = r->target.next,
-		.start = r->new_addr,
-		.end = r->new_addr + r->new_len,
-		.vm_flags = vma->vm_flags,
-		.pgoff = pristine ? r->new_addr >> PAGE_SHIFT : linear_page_index(vma, r->addr),
-		.file = vma->vm_file,
-		.anon_vma = vma->anon_vma,
+	    .prev = r->target.prev,
+	    .next = r->target.next,
+	    .start = r->new_addr,
+	    .end = r->new_addr + r->new_len,
+	    .vm_flags = vma->vm_flags,
+	    .pgoff = pristine ? r->new_addr >> PAGE_SHIFT : linear_page_index(vma, r->addr),
+	    .file = vma->vm_file,
+	    .anon_vma = vma->anon_vma,
 	};
 }
 
-/* The page tables of the new place, where there are pages to move; MREMAP_FIXED may find some there. */
+/* The page tables of the new place, where there are pages to move; MREMAP_FIXED may find some
+ * there. */
 static int move_prepare_tables(struct remap *r)
 {
 	unsigned long old = r->addr, end = r->addr + moved_len(r);
@@ -229,8 +235,8 @@ static void move_drop_tables(struct remap *r)
 
 	if (!t->first)
 		unmap_page_range(r->mm, r->new_addr, r->new_addr + r->new_len,
-				 t->prev ? t->prev->vm_end : 0,
-				 t->next ? t->next->vm_start : TASK_SIZE);
+		                 t->prev ? t->prev->vm_end : 0,
+		                 t->next ? t->next->vm_start : TASK_SIZE);
 }
 
 static int move_prepare(struct remap *r)
@@ -278,11 +284,11 @@ static struct vm_area_struct *move_link(struct remap *r)
 }
 
 /*
- * What stays behind under DONTUNMAP is neither locked nor does it have pages; that goes for all of its
- * VMA, which may be the very one that the new place became part of.
+ * What stays behind under DONTUNMAP is neither locked nor does it have pages; that goes for all of
+ * its VMA, which may be the very one that the new place became part of.
  */
 static void move_leave_behind(struct remap *r, struct vm_area_struct *vma,
-			      const struct vm_area_struct *new_vma)
+                              const struct vm_area_struct *new_vma)
 {
 	vma_free(r->spare);
 	if (vma->vm_flags & MMK_VM_LOCKED)
@@ -350,7 +356,7 @@ static unsigned long move_find_place(struct remap *r, unsigned long hint, unsign
 	struct hole hole;
 
 	return get_unmapped_area(r->task, r->mm, r->vma->vm_file, hint, r->new_len,
-				 linear_page_index(r->vma, r->addr), fixed | shared, &hole);
+	                         linear_page_index(r->vma, r->addr), fixed | shared, &hole);
 }
 
 static long remap_to(struct remap *r)
@@ -396,7 +402,7 @@ static long remap_resize(struct remap *r)
 		return grow_in_place(r);
 	if (!(r->flags & MMK_MREMAP_MAYMOVE))
 		return refuse(r->task, -MMK_ENOMEM, MMK_REASON_MREMAP_IN_PLACE, r->addr,
-			      r->new_len);
+		              r->new_len);
 	place = move_find_place(r, 0, 0);
 	if (IS_ERR_VALUE(place))
 		return place;
@@ -416,16 +422,16 @@ static long remap_locked(struct remap *r)
 }
 
 long do_mremap(struct mmk_task *task, unsigned long addr, unsigned long old_len,
-	       unsigned long new_len, unsigned long flags, unsigned long new_addr)
+               unsigned long new_len, unsigned long flags, unsigned long new_addr)
 {
 	struct remap r = {
-		.task = task,
-		.mm = task->mm,
-		.addr = addr,
-		.old_len = old_len,
-		.new_len = new_len,
-		.flags = flags,
-		.new_addr = new_addr,
+	    .task = task,
+	    .mm = task->mm,
+	    .addr = addr,
+	    .old_len = old_len,
+	    .new_len = new_len,
+	    .flags = flags,
+	    .new_addr = new_addr,
 	};
 	long ret = check_args(&r);
 

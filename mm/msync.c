@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * msync: only MS_SYNC of a shared mapping does work, file by file through the page cache; MS_ASYNC is
- * left to the writeback that happens anyway. mmap_lock is not held while the file is written.
+ * msync: only MS_SYNC of a shared mapping does work, file by file through the page cache; MS_ASYNC
+ * is left to the writeback that happens anyway. mmap_lock is not held while the file is written.
  */
 #include "mm/internal.h"
 #include "mm/vma.h"
@@ -20,7 +20,7 @@ static int msync_file(struct mm_struct *mm, struct file *file, uint64_t from, ui
 }
 
 static int msync_vma(struct mmk_task *task, const struct vm_area_struct *vma, unsigned long start,
-		     unsigned long end, int flags)
+                     unsigned long end, int flags)
 {
 	uint64_t from = linear_page_index(vma, start) << PAGE_SHIFT;
 	int err;

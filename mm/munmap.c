@@ -34,8 +34,9 @@ static void unmap_scan(struct unmap_plan *plan)
 	}
 	plan->first = vma;
 	do {
-		uint64_t pages = (min_addr(vma->vm_end, plan->end) -
-				  max_addr(vma->vm_start, plan->start)) >> PAGE_SHIFT;
+		uint64_t pages =
+		    (min_addr(vma->vm_end, plan->end) - max_addr(vma->vm_start, plan->start)) >>
+		    PAGE_SHIFT;
 
 		plan->nr_pages += pages;
 		if (vma->vm_flags & MMK_VM_ACCOUNT)
@@ -49,7 +50,7 @@ static void unmap_scan(struct unmap_plan *plan)
 }
 
 int unmap_prepare(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
-		  unsigned long end, struct unmap_plan *plan)
+                  unsigned long end, struct unmap_plan *plan)
 {
 	*plan = (struct unmap_plan){.mm = mm, .start = start, .end = end};
 	unmap_scan(plan);
@@ -57,7 +58,7 @@ int unmap_prepare(struct mmk_task *task, struct mm_struct *mm, unsigned long sta
 		return 0;
 	if (mm->map_count >= mm->sys->max_map_count)
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_SPLIT_MAP_COUNT, start,
-			      mm->sys->max_map_count);
+		              mm->sys->max_map_count);
 	plan->tail = vma_alloc(mm);
 	if (unlikely(!plan->tail))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
@@ -65,7 +66,7 @@ int unmap_prepare(struct mmk_task *task, struct mm_struct *mm, unsigned long sta
 }
 
 void unmap_prepared(struct mm_struct *mm, unsigned long start, unsigned long end,
-		    struct vm_area_struct *spare)
+                    struct vm_area_struct *spare)
 {
 	struct unmap_plan plan = {.mm = mm, .start = start, .end = end};
 
@@ -95,7 +96,7 @@ static void unmap_pages(const struct unmap_plan *plan)
 	if (plan->keep_tables)
 		floor = ~0ul; /* no table lies above that */
 	unmap_page_range(plan->mm, max_addr(plan->start, plan->first->vm_start), plan->end, floor,
-			 ceiling);
+	                 ceiling);
 }
 
 /* `pages` of the VMA are going: out of the mm's figures. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calls as a program makes them: steps 1 and 2 of mmap, and for every call what is the same for all -
- * forget the last reason, take off the tag that the tagged-address ABI allows. Linux takes tags off
- * addresses of existing memory, not off places where new memory is to go (mmap, brk, mremap's new address).
+ * The calls as a program makes them: steps 1 and 2 of mmap, and for every call what is the same for
+ * all - forget the last reason, take off the tag that the tagged-address ABI allows. Linux takes
+ * tags off addresses of existing memory, not off places where new memory is to go (mmap, brk,
+ * mremap's new address).
  */
 #include "mm/internal.h"
 #include "mm/vma.h"
@@ -32,7 +33,7 @@ static int mmap_get_file(struct mmk_task *task, unsigned long flags, int fd, str
 }
 
 long mmk_sys_mmap(struct mmk_task *task, unsigned long addr, unsigned long len, unsigned long prot,
-		  unsigned long flags, int fd, uint64_t off)
+                  unsigned long flags, int fd, uint64_t off)
 {
 	struct mmk_system *sys = task->mm->sys;
 	struct file *file;
@@ -52,7 +53,7 @@ long mmk_sys_mmap(struct mmk_task *task, unsigned long addr, unsigned long len, 
 }
 
 long mmk_vm_mmap(struct mmk_task *task, struct mmk_file *file, unsigned long addr,
-		 unsigned long len, unsigned long prot, unsigned long flags, uint64_t off)
+                 unsigned long len, unsigned long prot, unsigned long flags, uint64_t off)
 {
 	reason_clear(task);
 	if (unlikely(off & ~PAGE_MASK))
@@ -79,7 +80,7 @@ unsigned long mmk_sys_brk(struct mmk_task *task, unsigned long brk)
 }
 
 long mmk_sys_mremap(struct mmk_task *task, unsigned long addr, unsigned long old_len,
-		    unsigned long new_len, unsigned long flags, unsigned long new_addr)
+                    unsigned long new_len, unsigned long flags, unsigned long new_addr)
 {
 	reason_clear(task);
 	return do_mremap(task, untagged_addr(addr), old_len, new_len, flags, new_addr);

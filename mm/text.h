@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text without libc: a buffer that is filled piece by piece. What does not fit is dropped but counted,
- * so that the length follows snprintf's rule; the buffer always ends with NUL when it has any room.
+ * Text without libc: a buffer that is filled piece by piece. What does not fit is dropped but
+ * counted, so that the length follows snprintf's rule; the buffer always ends with NUL when it has
+ * any room.
  */
 #ifndef MM_TEXT_H
 #define MM_TEXT_H

@@ -2,19 +2,18 @@
 /*
  * Where a mapping goes (step 6). Two layouts of an address space:
  *
- *	top-down   0 .. program, heap ->      <- mappings | gap for the stack | <- stack .. TASK_SIZE
- *						mmap_base ^
- *	bottom-up  0 .. program, heap ->  | mappings ->                         <- stack .. TASK_SIZE
- *			TASK_SIZE / 4 + rnd ^ mmap_base
+ *	top-down   0 .. program, heap ->      <- mappings | gap for the stack | <- stack ..
+ *TASK_SIZE mmap_base ^ bottom-up  0 .. program, heap ->  | mappings ->                         <-
+ *stack .. TASK_SIZE TASK_SIZE / 4 + rnd ^ mmap_base
  *
- * The index finds holes between ranges; that a growing VMA wants its guard gap below left free is looked at
- * afterwards, since there is hardly ever more than one.
+ * The index finds holes between ranges; that a growing VMA wants its guard gap below left free is
+ *looked at afterwards, since there is hardly ever more than one.
  */
 #include "mm/internal.h"
 #include "mm/vma.h"
 
-#define SZ_128M		   (128ul << 20)
-#define SZ_1G		   (1ul << 30)
+#define SZ_128M            (128ul << 20)
+#define SZ_1G              (1ul << 30)
 #define TASK_UNMAPPED_BASE PAGE_ALIGN(TASK_SIZE / 4)
 /* The stack's top varies by this much (a power of two). */
 #define STACK_RANDOM SZ_1G
@@ -26,9 +25,10 @@ static unsigned long lowest_addr(const struct mm_struct *mm)
 	return min > PAGE_SIZE ? min : PAGE_SIZE;
 }
 
-/* A hole of len bytes in [low, high), clear of guard gaps, and what follows it; ~0 if there is none. */
+/* A hole of len bytes in [low, high), clear of guard gaps, and what follows it; ~0 if there is
+ * none. */
 static unsigned long find_gap(const struct mm_struct *mm, unsigned long len, unsigned long low,
-			      unsigned long high, bool top_down, struct hole *hole)
+                              unsigned long high, bool top_down, struct hole *hole)
 {
 	for (;;) {
 		struct vm_area_struct *next;
@@ -64,7 +64,7 @@ static unsigned long search(const struct mm_struct *mm, unsigned long len, struc
 }
 
 static bool hint_is_free(const struct mm_struct *mm, unsigned long addr, unsigned long len,
-			 struct hole *hole)
+                         struct hole *hole)
 {
 	struct vm_area_struct *next;
 
@@ -78,8 +78,8 @@ static bool hint_is_free(const struct mm_struct *mm, unsigned long addr, unsigne
 }
 
 static unsigned long choose(struct mmk_task *task, struct mm_struct *mm, struct file *file,
-			    unsigned long addr, unsigned long len, uint64_t pgoff,
-			    unsigned long flags, struct hole *hole)
+                            unsigned long addr, unsigned long len, uint64_t pgoff,
+                            unsigned long flags, struct hole *hole)
 {
 	if (unlikely(file && file->f_op && file->f_op->get_unmapped_area)) {
 		addr = file->f_op->get_unmapped_area(file, addr, len, pgoff, flags);
@@ -98,8 +98,8 @@ static unsigned long choose(struct mmk_task *task, struct mm_struct *mm, struct 
 }
 
 unsigned long get_unmapped_area(struct mmk_task *task, struct mm_struct *mm, struct file *file,
-				unsigned long addr, unsigned long len, uint64_t pgoff,
-				unsigned long flags, struct hole *hole)
+                                unsigned long addr, unsigned long len, uint64_t pgoff,
+                                unsigned long flags, struct hole *hole)
 {
 	hole->found = false;
 	if (unlikely(len > TASK_SIZE))
@@ -111,9 +111,10 @@ unsigned long get_unmapped_area(struct mmk_task *task, struct mm_struct *mm, str
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_BEYOND_TASK_SIZE, addr, len);
 	if (unlikely(addr & ~PAGE_MASK))
 		return refuse(task, -MMK_EINVAL, MMK_REASON_FIXED_UNALIGNED, addr, 0);
-	if (unlikely(addr < mm->sys->mmap_min_addr && !task_capable(mm->sys, task, MMK_CAP_SYS_RAWIO)))
+	if (unlikely(addr < mm->sys->mmap_min_addr &&
+	             !task_capable(mm->sys, task, MMK_CAP_SYS_RAWIO)))
 		return refuse(task, -MMK_EPERM, MMK_REASON_BELOW_MIN_ADDR, addr,
-			      mm->sys->mmap_min_addr);
+		              mm->sys->mmap_min_addr);
 	return addr;
 }
 
@@ -126,7 +127,7 @@ static bool randomizes(const struct mmk_task *task, const struct mmk_system *sys
 
 /* A random multiple of the page size below `range`, a power of two; 0 without ASLR. */
 static unsigned long random_offset(struct mmk_task *task, struct mmk_system *sys,
-				   unsigned long range)
+                                   unsigned long range)
 {
 	if (!randomizes(task, sys))
 		return 0;
@@ -141,7 +142,7 @@ static bool wants_legacy(const struct mmk_task *task, const struct mmk_system *s
 
 /* Top-down mappings begin below what the stack may grow to, within reason. */
 static unsigned long top_down_base(const struct mmk_task *task, const struct mm_struct *mm,
-				   unsigned long rnd)
+                                   unsigned long rnd)
 {
 	unsigned long gap = rlimit_bytes(task, MMK_RLIMIT_STACK);
 	unsigned long pad = mm->stack_guard_gap;

@@ -5,15 +5,14 @@
  *
  * Who merges with whom. A range N meets its neighbours P and X, drawn as P|N|X:
  *
- *	new range (mmap, brk, mremap)		part of a VMA gets other flags (mprotect, mlock, madvise)
- *	P|N|X -> PPP				P|V|X -> PPP	all of V, both sides agree
- *	P|N . -> PP .				P|VV  -> PP|V	P grows over the lower part of V
- *	. N|X -> . XX				VV|X  -> V|XX	X grows over the upper part of V
- *						VVV   -> V|V|V	nobody agrees: split
+ *	new range (mmap, brk, mremap)		part of a VMA gets other flags (mprotect, mlock,
+ *madvise) P|N|X -> PPP				P|V|X -> PPP	all of V, both sides agree P|N . ->
+ *PP .				P|VV  -> PP|V	P grows over the lower part of V . N|X -> . XX
+ *VV|X  -> V|XX	X grows over the upper part of V VVV   -> V|V|V	nobody agrees: split
  *
- * Neighbours agree when flags (but soft-dirty), file and page offsets do, and their anon_vmas: equal, or
- * one has none and the other's is its own. A VMA that got its pages by fork is connected with its
- * parent's through its anon_vma and does not merge with one that has none (anon_chained).
+ * Neighbours agree when flags (but soft-dirty), file and page offsets do, and their anon_vmas:
+ *equal, or one has none and the other's is its own. A VMA that got its pages by fork is connected
+ *with its parent's through its anon_vma and does not merge with one that has none (anon_chained).
  */
 #include "mm/internal.h"
 #include "mm/vma.h"
@@ -189,9 +188,10 @@ void vma_split(struct vm_area_struct *vma, unsigned long addr, struct vm_area_st
 
 /* ---- merging ---- */
 
-/* One has no anon_vma and the other's is nobody else's, or it is the same one. `vma` NULL: do not ask whose. */
+/* One has no anon_vma and the other's is nobody else's, or it is the same one. `vma` NULL: do not
+ * ask whose. */
 static bool anon_vmas_agree(const struct anon_vma *a, const struct anon_vma *b,
-			    const struct vm_area_struct *vma)
+                            const struct vm_area_struct *vma)
 {
 	if ((!a || !b) && (!vma || (vma->anon_vma && !vma->anon_chained)))
 		return true;
@@ -204,7 +204,7 @@ static bool can_merge_with(const struct vma_merge *m, const struct vm_area_struc
 	       anon_vmas_agree(m->anon_vma, vma->anon_vma, vma);
 }
 
-/* A kind that wants to hear of the end of each of its VMAs: none of them is swallowed by a merge. */
+/* A kind that wants to hear of the end of each of its VMAs: no merge swallows one. */
 static bool wants_close(const struct vm_area_struct *vma)
 {
 	return vma->vm_ops && vma->vm_ops->close;
@@ -220,17 +220,18 @@ static bool can_merge_right(const struct vma_merge *m)
 {
 	return m->next && m->next->vm_start <= m->end && m->next->vm_end > m->end &&
 	       linear_page_index(m->next, m->end) ==
-		       m->pgoff + ((m->end - m->start) >> PAGE_SHIFT) &&
+	           m->pgoff + ((m->end - m->start) >> PAGE_SHIFT) &&
 	       can_merge_with(m, m->next);
 }
 
-/* The right side, given what the left side said: that each agrees with the range does not say that they agree. */
+/* The right side, given what the left side said: that each agrees with the range does not say that
+ * they agree. */
 static unsigned merge_right_too(const struct vma_merge *m, unsigned left)
 {
 	if (!can_merge_right(m))
 		return 0;
-	if (left && (wants_close(m->next) ||
-		     !anon_vmas_agree(m->prev->anon_vma, m->next->anon_vma, NULL)))
+	if (left &&
+	    (wants_close(m->next) || !anon_vmas_agree(m->prev->anon_vma, m->next->anon_vma, NULL)))
 		return 0;
 	return MERGE_RIGHT;
 }
@@ -293,7 +294,7 @@ static unsigned can_merge_part(const struct vm_area_struct *vma, const struct vm
 }
 
 static struct vm_area_struct *merge_part(struct vm_area_struct *vma, const struct vma_merge *m,
-					 unsigned how)
+                                         unsigned how)
 {
 	struct vm_area_struct *to = how & MERGE_LEFT ? m->prev : m->next;
 	bool whole = m->start == vma->vm_start && m->end == vma->vm_end;
@@ -316,7 +317,7 @@ static struct vm_area_struct *merge_part(struct vm_area_struct *vma, const struc
 }
 
 static int split_part(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-		      unsigned long end, struct vm_area_struct **out)
+                      unsigned long end, struct vm_area_struct **out)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned need = (start != vma->vm_start) + (end != vma->vm_end);
@@ -324,7 +325,7 @@ static int split_part(struct mmk_task *task, struct vm_area_struct *vma, unsigne
 
 	if (need && mm->map_count + need - 1 >= mm->sys->max_map_count)
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_SPLIT_MAP_COUNT, start,
-			      mm->sys->max_map_count);
+		              mm->sys->max_map_count);
 	if (start != vma->vm_start && !(middle = vma_alloc(mm)))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
 	if (end != vma->vm_end && !(tail = vma_alloc(mm))) {
@@ -343,17 +344,17 @@ static int split_part(struct mmk_task *task, struct vm_area_struct *vma, unsigne
 }
 
 int vma_modify(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-	       unsigned long end, uint64_t vm_flags, struct vm_area_struct **out)
+               unsigned long end, uint64_t vm_flags, struct vm_area_struct **out)
 {
 	struct vma_merge m = {
-		.prev = start == vma->vm_start ? vma_prev(vma) : NULL,
-		.next = end == vma->vm_end ? vma_next(vma) : NULL,
-		.start = start,
-		.end = end,
-		.vm_flags = vm_flags,
-		.pgoff = linear_page_index(vma, start),
-		.file = vma->vm_file,
-		.anon_vma = vma->anon_vma,
+	    .prev = start == vma->vm_start ? vma_prev(vma) : NULL,
+	    .next = end == vma->vm_end ? vma_next(vma) : NULL,
+	    .start = start,
+	    .end = end,
+	    .vm_flags = vm_flags,
+	    .pgoff = linear_page_index(vma, start),
+	    .file = vma->vm_file,
+	    .anon_vma = vma->anon_vma,
 	};
 	unsigned how = can_merge_part(vma, &m);
 
@@ -384,7 +385,7 @@ static struct anon_vma *neighbours_anon_vma(const struct vm_area_struct *vma)
 	return NULL;
 }
 
-/* mmap_lock held, perhaps only for reading: page_table_lock decides who of several faults sets it. */
+/* mmap_lock held, perhaps only for reading: page_table_lock decides which fault sets it. */
 int anon_vma_prepare(struct vm_area_struct *vma)
 {
 	struct mm_struct *mm = vma->vm_mm;
@@ -403,7 +404,8 @@ int anon_vma_prepare(struct vm_area_struct *vma)
 			av = fresh;
 			fresh = NULL;
 		}
-		__atomic_store_n(&vma->anon_vma, av, __ATOMIC_RELEASE); /* others look without the lock */
+		__atomic_store_n(&vma->anon_vma, av,
+		                 __ATOMIC_RELEASE); /* others look without the lock */
 	}
 	spin_unlock(&mm->page_table_lock);
 	anon_vma_put(mm->sys, fresh);
@@ -436,9 +438,10 @@ int anon_vma_fork(struct vm_area_struct *child)
 
 /* ---- the growing stack ---- */
 
-/* A VMA below that is mapped and may be touched keeps its distance; PROT_NONE is somebody's own guard. */
+/* A VMA below that is mapped and may be touched keeps its distance; PROT_NONE is somebody's own
+ * guard. */
 static bool in_guard_gap(const struct vm_area_struct *vma, unsigned long addr,
-			 const struct vm_area_struct *prev)
+                         const struct vm_area_struct *prev)
 {
 	return prev && !(prev->vm_flags & MMK_VM_GROWSDOWN) && (prev->vm_flags & VM_ACCESS_FLAGS) &&
 	       addr - prev->vm_end < vma->vm_mm->stack_guard_gap;
@@ -455,7 +458,7 @@ static int charge_stack(struct mmk_task *task, struct vm_area_struct *vma, unsig
 		return err;
 	if (size > rlimit_bytes(task, MMK_RLIMIT_STACK))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_RLIMIT_STACK, size,
-			      rlimit_bytes(task, MMK_RLIMIT_STACK));
+		              rlimit_bytes(task, MMK_RLIMIT_STACK));
 	err = mlock_future_check(task, mm, vma->vm_flags, grow, -MMK_ENOMEM);
 	return err || !(vma->vm_flags & MMK_VM_ACCOUNT) ? err : vm_charge(task, mm, grow);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the VMA side say to each other (vma.c, account.c, munmap.c, unmapped_area.c, mmap.c
- * and the calls). All of it is done under mmap_lock for writing unless a comment says otherwise.
+ * What the files of the VMA side say to each other (vma.c, account.c, munmap.c, unmapped_area.c,
+ * mmap.c and the calls). All of it is done under mmap_lock for writing unless a comment says
+ * otherwise.
  */
 #ifndef MM_VMA_H
 #define MM_VMA_H
@@ -9,10 +10,10 @@
 #include "mm/internal.h"
 
 /* Never merged, never locked in memory: devices and what is like them. */
-#define VM_SPECIAL	(MMK_VM_IO | MMK_VM_DONTEXPAND | MMK_VM_PFNMAP | MMK_VM_MIXEDMAP)
+#define VM_SPECIAL      (MMK_VM_IO | MMK_VM_DONTEXPAND | MMK_VM_PFNMAP | MMK_VM_MIXEDMAP)
 #define VM_ACCESS_FLAGS (MMK_VM_READ | MMK_VM_WRITE | MMK_VM_EXEC)
-#define VM_MAY_FLAGS	(MMK_VM_MAYREAD | MMK_VM_MAYWRITE | MMK_VM_MAYEXEC)
-#define VM_LOCKED_MASK	(MMK_VM_LOCKED | MMK_VM_LOCKONFAULT)
+#define VM_MAY_FLAGS    (MMK_VM_MAYREAD | MMK_VM_MAYWRITE | MMK_VM_MAYEXEC)
+#define VM_LOCKED_MASK  (MMK_VM_LOCKED | MMK_VM_LOCKONFAULT)
 
 static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
 {
@@ -42,18 +43,20 @@ static inline struct vm_area_struct *range_to_vma(const struct range_node *n)
 
 /* ---- vma.c ---- */
 struct vm_area_struct *vma_last(const struct mm_struct *mm);
-/* A VMA whose record is zeroed but for vm_mm; NULL when memory is short. Belongs to the caller until linked. */
+/* A VMA whose record is zeroed but for vm_mm; NULL when memory is short. Belongs to the caller
+ * until linked. */
 struct vm_area_struct *vma_alloc(struct mm_struct *mm);
 void vma_free(struct vm_area_struct *vma); /* the record alone */
 /* Put into the index and its file's i_mmap; counts. The VMA's own references go with it. */
 void vma_link(struct mm_struct *mm, struct vm_area_struct *vma);
-/* Take out again and free with all it holds: vm_ops->close, the file, the anon_vma. Pages are gone before. */
+/* Take out again and free with all it holds: vm_ops->close, the file, the anon_vma. Pages are gone
+ * before. */
 void vma_remove(struct vm_area_struct *vma);
 /* Give it new ends; vm_pgoff follows vm_start. Both ends stay between the neighbours. */
 void vma_resize(struct vm_area_struct *vma, unsigned long start, unsigned long end);
 /* Cut at addr, which is inside: `tail`, from vma_alloc, becomes [addr, vm_end). */
 void vma_split(struct vm_area_struct *vma, unsigned long addr, struct vm_area_struct *tail);
-/* Fill `copy` (from vma_alloc) as another VMA of the same kind: references taken, nothing linked. */
+/* Make `copy` (from vma_alloc) a VMA of the same kind: references taken, not linked. */
 void vma_copy(struct vm_area_struct *copy, const struct vm_area_struct *vma);
 
 /* Its pages have gone elsewhere. */
@@ -71,30 +74,34 @@ struct vma_merge {
 };
 #define MERGE_LEFT  1u
 #define MERGE_RIGHT 2u
-/* With which neighbours a new range can merge (prev and next touch it once what they reach into is gone). */
+/* With which neighbours a new range can merge (prev and next touch it once what they reach into is
+ * gone). */
 unsigned vma_can_merge(const struct vma_merge *m);
-/* Do what vma_can_merge() answered; prev and next now end where the range begins and ends. Returns the merged VMA. */
+/* Do what vma_can_merge() answered; prev and next now end where the range begins and ends. Returns
+ * the merged VMA. */
 struct vm_area_struct *vma_merge_new(const struct vma_merge *m, unsigned how);
 /*
- * Give [start, end) of the VMA other flags: merge with a neighbour that has them, or split. 0 with *out the VMA
- * that now holds exactly that range or more, with its old flags unless merged; or -ENOMEM, refused, nothing changed.
+ * Give [start, end) of the VMA other flags: merge with a neighbour that has them, or split. 0 with
+ * *out the VMA that now holds exactly that range or more, with its old flags unless merged; or
+ * -ENOMEM, refused, nothing changed.
  */
 int vma_modify(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-	       unsigned long end, uint64_t vm_flags, struct vm_area_struct **out);
+               unsigned long end, uint64_t vm_flags, struct vm_area_struct **out);
 
 /* ---- account.c ---- */
 /* Pages that an rlimit given in bytes allows. */
 uint64_t rlimit_pages(const struct mmk_task *task, unsigned which);
 uint64_t rlimit_bytes(const struct mmk_task *task, unsigned which);
 bool task_capable(const struct mmk_system *sys, const struct mmk_task *task, enum mmk_cap cap);
-/* RLIMIT_AS and RLIMIT_DATA for npages (may be negative) more of this kind. 0 or -ENOMEM, refused. */
+/* RLIMIT_AS and RLIMIT_DATA for npages (may be negative) more. 0 or -ENOMEM, refused. */
 int may_expand_vm(struct mmk_task *task, struct mm_struct *mm, uint64_t vm_flags, int64_t npages);
 /* The same question without a refusal. */
 bool can_expand_vm(const struct mmk_task *task, const struct mm_struct *mm, uint64_t vm_flags,
-		   int64_t npages);
+                   int64_t npages);
 /* Private memory that can be written counts against the commit limit. */
 bool accountable_mapping(uint64_t vm_flags);
-/* Commit `pages` more (<= 0: fine). 0 or -ENOMEM or the hook's errno, refused. Undone with vm_uncharge. */
+/* Commit `pages` more (<= 0: fine). 0 or -ENOMEM or the hook's errno, refused. Undone with
+ * vm_uncharge. */
 int vm_charge(struct mmk_task *task, struct mm_struct *mm, int64_t pages);
 void vm_uncharge(struct mmk_system *sys, int64_t pages);
 /* total_vm and the figure of its kind. */
@@ -103,7 +110,7 @@ void vm_stat_account(struct mm_struct *mm, uint64_t vm_flags, int64_t npages);
 bool can_do_mlock(const struct mmk_task *task);
 /* Room in RLIMIT_MEMLOCK for npages more, if vm_flags locks them. 0 or `err`, refused. */
 int mlock_future_check(struct mmk_task *task, struct mm_struct *mm, uint64_t vm_flags,
-		       uint64_t npages, int err);
+                       uint64_t npages, int err);
 
 /* ---- munmap.c ---- */
 /* What emptying [start, end) takes. */
@@ -111,39 +118,40 @@ struct unmap_plan {
 	struct mm_struct *mm;
 	unsigned long start, end;
 	struct vm_area_struct *first; /* first that overlaps, or NULL */
-	struct vm_area_struct *prev, *next; /* who will be the neighbours; may be the same, or first */
-	struct vm_area_struct *tail;  /* record for the upper half of a VMA that is cut in two */
+	struct vm_area_struct *prev,
+	    *next;                   /* who will be the neighbours; may be the same, or first */
+	struct vm_area_struct *tail; /* record for the upper half of a VMA that is cut in two */
 	uint64_t nr_pages, nr_accounted;
 	bool keep_charge; /* the caller takes care of nr_accounted */
 	bool keep_tables; /* the caller has use for the page tables of the range */
 };
 /* May refuse; then nothing is held. */
 int unmap_prepare(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
-		  unsigned long end, struct unmap_plan *plan);
+                  unsigned long end, struct unmap_plan *plan);
 void unmap_commit(struct unmap_plan *plan);
 void unmap_abort(struct unmap_plan *plan);
 /*
- * unmap_prepare and _commit in one for who has taken care of map_count and gives the record that a cut may need
- * (NULL where none can be); it is used or freed. Cannot fail.
+ * unmap_prepare and _commit in one for who has taken care of map_count and gives the record that a
+ * cut may need (NULL where none can be); it is used or freed. Cannot fail.
  */
 void unmap_prepared(struct mm_struct *mm, unsigned long start, unsigned long end,
-		    struct vm_area_struct *spare);
+                    struct vm_area_struct *spare);
 
 /* ---- unmapped_area.c ---- */
 /* What the search for a place has found out about it on the way. */
 struct hole {
-	bool found;		     /* nothing is mapped there */
+	bool found;                  /* nothing is mapped there */
 	struct vm_area_struct *next; /* found: the VMA that follows, or NULL */
 };
 /* A place for the mapping, or -errno, refused. */
 unsigned long get_unmapped_area(struct mmk_task *task, struct mm_struct *mm, struct file *file,
-				unsigned long addr, unsigned long len, uint64_t pgoff,
-				unsigned long flags, struct hole *hole);
+                                unsigned long addr, unsigned long len, uint64_t pgoff,
+                                unsigned long flags, struct hole *hole);
 
 /* ---- mlock.c ---- */
 /* Fault in [start, start+len) as mlock wants it; mmap_lock not held. 0, or the first -errno. */
 int mm_populate_strict(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
-		       unsigned long len);
+                       unsigned long len);
 
 /* ---- mmap.c ---- */
 /* hooks->perf_event_mmap */
@@ -153,18 +161,17 @@ void perf_event_mmap(struct mmk_task *task, const struct vm_area_struct *vma);
  * alike, as brk and bss have it. 0 or -errno, refused.
  */
 int do_brk_flags(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
-		 unsigned long end, uint64_t vm_flags);
+                 unsigned long end, uint64_t vm_flags);
 /* Link a VMA made by the kernel itself (stack, vdso); the range is free. 0 or -ENOMEM, refused. */
 int insert_vma(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struct *vma);
 
 /* ---- the calls, behind syscall.c: addresses without tags, the reason cleared ---- */
 long vm_munmap(struct mmk_task *task, unsigned long start, unsigned long len);
 long vm_mmap_pgoff(struct mmk_task *task, struct file *file, unsigned long addr, unsigned long len,
-		   unsigned long prot, unsigned long flags, uint64_t pgoff);
-long do_mprotect(struct mmk_task *task, unsigned long start, unsigned long len,
-		 unsigned long prot);
+                   unsigned long prot, unsigned long flags, uint64_t pgoff);
+long do_mprotect(struct mmk_task *task, unsigned long start, unsigned long len, unsigned long prot);
 long do_mremap(struct mmk_task *task, unsigned long addr, unsigned long old_len,
-	       unsigned long new_len, unsigned long flags, unsigned long new_addr);
+               unsigned long new_len, unsigned long flags, unsigned long new_addr);
 long do_msync(struct mmk_task *task, unsigned long start, unsigned long len, int flags);
 long do_mincore(struct mmk_task *task, unsigned long start, unsigned long len, unsigned long vec);
 long do_madvise(struct mmk_task *task, unsigned long start, unsigned long len, int advice);

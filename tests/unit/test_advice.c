@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* madvise, mlock, msync, mincore, brk, the stack: rules, limits and every refusal with its reason. */
+/* madvise, mlock, msync, mincore, brk, the stack: rules, limits, each refusal with its reason. */
 #include <mmkit/reason.h>
 #include "tests/unit/harness.h"
 
-#define BASE  0x10000000ul
-#define at(n) (BASE + (n)*PAGE)
+#define BASE              0x10000000ul
+#define at(n)             (BASE + (n)*PAGE)
 #define drawn(w, picture) assert_string_equal(world_draw(w, BASE, strlen(picture)), picture)
 #define refusal(w, call, error, why)                                                               \
 	do {                                                                                       \
@@ -16,7 +16,7 @@
 static void put(struct world *w, unsigned page, unsigned pages, unsigned long prot)
 {
 	assert_int_equal(w_mmap(w, at(page), pages * PAGE, prot, ANON_PRIVATE | FIXED, -1, 0),
-			 at(page));
+	                 at(page));
 }
 
 static struct mmk_mm_stats stats_of(struct world *w)
@@ -43,11 +43,11 @@ static void refusals_of_madvise(void **state)
 	refusal(w, w_madvise(w, at(5), PAGE, MMK_MADV_DONTNEED), MMK_ENOMEM, MMK_REASON_NOT_MAPPED);
 	assert_int_equal(w_mlock(w, at(0), PAGE), 0);
 	refusal(w, w_madvise(w, at(0), PAGE, MMK_MADV_DONTNEED), MMK_EINVAL,
-		MMK_REASON_ADVICE_LOCKED);
+	        MMK_REASON_ADVICE_LOCKED);
 	assert_int_equal(w_madvise(w, at(0), PAGE, MMK_MADV_DONTNEED_LOCKED), 0);
 	must_mmap(w, at(4), PAGE, RW, ANON_SHARED | FIXED, -1, 0);
 	refusal(w, w_madvise(w, at(4), PAGE, MMK_MADV_WIPEONFORK), MMK_EINVAL,
-		MMK_REASON_ADVICE_NOT_ANON);
+	        MMK_REASON_ADVICE_NOT_ANON);
 }
 
 static void a_hole_is_told_after_the_rest_is_done(void **state)
@@ -59,7 +59,7 @@ static void a_hole_is_told_after_the_rest_is_done(void **state)
 	store(w, at(0), 1);
 	store(w, at(2), 1);
 	refusal(w, w_madvise(w, at(0), 3 * PAGE, MMK_MADV_DONTNEED), MMK_ENOMEM,
-		MMK_REASON_NOT_MAPPED);
+	        MMK_REASON_NOT_MAPPED);
 	assert_int_equal(load(w, at(0)), 0);
 	assert_int_equal(load(w, at(2)), 0);
 }
@@ -84,13 +84,13 @@ static void populate_brings_pages_in_or_says_why_not(void **state)
 	assert_int_equal(stats_of(w).rss_anon, 3);
 	put(w, 4, 1, R);
 	refusal(w, w_madvise(w, at(4), PAGE, MMK_MADV_POPULATE_WRITE), MMK_EINVAL,
-		MMK_REASON_POPULATE_PROT);
+	        MMK_REASON_POPULATE_PROT);
 	assert_int_equal(w_madvise(w, at(4), PAGE, MMK_MADV_POPULATE_READ), 0);
 	refusal(w, w_madvise(w, at(4), 2 * PAGE, MMK_MADV_POPULATE_READ), MMK_ENOMEM,
-		MMK_REASON_NOT_MAPPED);
+	        MMK_REASON_NOT_MAPPED);
 	must_mmap(w, at(6), 2 * PAGE, R, MMK_MAP_PRIVATE | FIXED, fd, 0);
 	refusal(w, w_madvise(w, at(6), 2 * PAGE, MMK_MADV_POPULATE_READ), MMK_EFAULT,
-		MMK_REASON_POPULATE_FAULT);
+	        MMK_REASON_POPULATE_FAULT);
 }
 
 static void willneed_reads_ahead(void **state)
@@ -141,14 +141,15 @@ static void refusals_of_mlock(void **state)
 
 	put(w, 0, 3, RW);
 	refusal(w, CHECKED(w, mmk_sys_mlock2(&w->task, at(0), PAGE, 2)), MMK_EINVAL,
-		MMK_REASON_MLOCK_FLAGS);
+	        MMK_REASON_MLOCK_FLAGS);
 	refusal(w, w_mlock(w, at(0), ~0ul - at(0) - PAGE), MMK_ENOMEM, MMK_REASON_NOT_MAPPED);
 	assert_int_equal(w_munlock(w, at(0), 3 * PAGE), 0);
 	refusal(w, w_mlock(w, at(2), 2 * PAGE), MMK_ENOMEM, MMK_REASON_NOT_MAPPED);
 	assert_int_equal(stats_of(w).locked_vm, 1); /* what lies before the hole */
 	w->rlim[MMK_RLIMIT_MEMLOCK].cur = 2 * PAGE;
 	refusal(w, w_mlock(w, at(0), 3 * PAGE), MMK_ENOMEM, MMK_REASON_MEMLOCK_LIMIT);
-	assert_int_equal(w_mlock(w, at(1) + 5, PAGE), 0); /* two pages, one of them locked already */
+	assert_int_equal(w_mlock(w, at(1) + 5, PAGE),
+	                 0); /* two pages, one of them locked already */
 	assert_int_equal(stats_of(w).locked_vm, 2);
 	w->rlim[MMK_RLIMIT_MEMLOCK].cur = 0;
 	refusal(w, w_mlock(w, at(0), PAGE), MMK_EPERM, MMK_REASON_MEMLOCK_ZERO);
@@ -165,12 +166,12 @@ static void mlockall_now_and_later(void **state)
 
 	refusal(w, CHECKED(w, mmk_sys_mlockall(t, 0)), MMK_EINVAL, MMK_REASON_MLOCK_FLAGS);
 	refusal(w, CHECKED(w, mmk_sys_mlockall(t, MMK_MCL_ONFAULT)), MMK_EINVAL,
-		MMK_REASON_MLOCK_FLAGS);
+	        MMK_REASON_MLOCK_FLAGS);
 	refusal(w, CHECKED(w, mmk_sys_mlockall(t, 8)), MMK_EINVAL, MMK_REASON_MLOCK_FLAGS);
 	put(w, 0, 2, RW);
 	w->rlim[MMK_RLIMIT_MEMLOCK].cur = PAGE;
 	refusal(w, CHECKED(w, mmk_sys_mlockall(t, MMK_MCL_CURRENT)), MMK_ENOMEM,
-		MMK_REASON_MEMLOCK_LIMIT);
+	        MMK_REASON_MEMLOCK_LIMIT);
 	w->rlim[MMK_RLIMIT_MEMLOCK].cur = MMK_RLIM_INFINITY;
 	assert_int_equal(CHECKED(w, mmk_sys_mlockall(t, MMK_MCL_CURRENT)), 0);
 	assert_int_equal(stats_of(w).locked_vm, stats_of(w).total_vm);
@@ -200,10 +201,10 @@ static void refusals_of_msync(void **state)
 	must_mmap(w, at(2), PAGE, RW, MMK_MAP_SHARED | FIXED, fd, 2 * PAGE);
 	refusal(w, w_msync(w, at(0), PAGE, 8), MMK_EINVAL, MMK_REASON_MSYNC_FLAGS);
 	refusal(w, w_msync(w, at(0), PAGE, MMK_MS_SYNC | MMK_MS_ASYNC), MMK_EINVAL,
-		MMK_REASON_MSYNC_FLAGS);
+	        MMK_REASON_MSYNC_FLAGS);
 	refusal(w, w_msync(w, at(0) + 1, PAGE, MMK_MS_SYNC), MMK_EINVAL, MMK_REASON_ADDR_UNALIGNED);
 	refusal(w, w_msync(w, at(0), ~0ul & ~(PAGE - 1), MMK_MS_SYNC), MMK_ENOMEM,
-		MMK_REASON_RANGE_WRAPS);
+	        MMK_REASON_RANGE_WRAPS);
 	assert_int_equal(w_msync(w, at(9), 0, MMK_MS_SYNC), 0);
 	refusal(w, w_msync(w, at(9), PAGE, MMK_MS_SYNC), MMK_ENOMEM, MMK_REASON_NOT_MAPPED);
 	store(w, at(0), 1);
@@ -288,7 +289,7 @@ static void the_heap_merges_and_is_named(void **state)
 	assert_int_equal(w_brk(w, at(3)), at(3));
 	drawn(w, "AAA");
 	assert_non_null(strstr(world_maps(w), "10000000-10003000 rw-p 00000000 00:00 0 "
-					      "                                 [heap]\n"));
+	                                      "                                 [heap]\n"));
 	assert_int_equal(w_munmap(w, at(2), PAGE), 0);
 	stays(w, at(2), at(3), MMK_REASON_BRK_NO_HEAP);
 }
@@ -302,7 +303,7 @@ static void a_stack_keeps_off_and_says_why(void **state)
 
 	assert_int_equal(CHECKED(w, mmk_mm_setup_stack(&w->task, w->task.mm, top, PAGE, false)), 0);
 	refusal(w, CHECKED(w, mmk_mm_setup_stack(&w->task, w->task.mm, top, PAGE, false)),
-		MMK_EEXIST, MMK_REASON_NOREPLACE);
+	        MMK_EEXIST, MMK_REASON_NOREPLACE);
 	assert_works(w_store(w, top - 3 * PAGE, 1));
 	w->rlim[MMK_RLIMIT_STACK].cur = 4 * PAGE;
 	assert_fault(w_store(w, top - 5 * PAGE, 1), UNIT_SIGSEGV, MMK_SEGV_MAPERR);
@@ -374,7 +375,7 @@ static void a_special_mapping_is_shared_and_named(void **state)
 	assert_non_null(strstr(world_maps(w), "[vdso]\n"));
 	assert_fault(w_store(w, a, 1), UNIT_SIGSEGV, MMK_SEGV_ACCERR);
 	refusal(w, CHECKED(w, mmk_install_special_mapping(&w->task, w->task.mm, a, kva, "x")),
-		MMK_EEXIST, MMK_REASON_NOREPLACE);
+	        MMK_EEXIST, MMK_REASON_NOREPLACE);
 	assert_int_equal(w_fork(w, &child), 0);
 	w->task = child;
 	assert_int_equal(load(w, a + 5), 42);
@@ -390,22 +391,22 @@ static void a_special_mapping_is_shared_and_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(refusals_of_madvise),
-		WORLD_TEST(a_hole_is_told_after_the_rest_is_done),
-		WORLD_TEST(a_split_without_memory_is_eagain),
-		WORLD_TEST(populate_brings_pages_in_or_says_why_not),
-		WORLD_TEST(willneed_reads_ahead),
-		WORLD_TEST(advice_for_fork_is_followed),
-		WORLD_TEST(refusals_of_mlock),
-		WORLD_TEST(mlockall_now_and_later),
-		WORLD_TEST(refusals_of_msync),
-		WORLD_TEST(refusals_of_mincore),
-		WORLD_TEST(the_break_stays_where_it_cannot_move),
-		WORLD_TEST(the_heap_merges_and_is_named),
-		WORLD_TEST(a_stack_keeps_off_and_says_why),
-		WORLD_TEST(the_search_leaves_the_guard_gap_free),
-		WORLD_TEST(maps_in_linuxs_format),
-		WORLD_TEST(a_special_mapping_is_shared_and_named),
+	    WORLD_TEST(refusals_of_madvise),
+	    WORLD_TEST(a_hole_is_told_after_the_rest_is_done),
+	    WORLD_TEST(a_split_without_memory_is_eagain),
+	    WORLD_TEST(populate_brings_pages_in_or_says_why_not),
+	    WORLD_TEST(willneed_reads_ahead),
+	    WORLD_TEST(advice_for_fork_is_followed),
+	    WORLD_TEST(refusals_of_mlock),
+	    WORLD_TEST(mlockall_now_and_later),
+	    WORLD_TEST(refusals_of_msync),
+	    WORLD_TEST(refusals_of_mincore),
+	    WORLD_TEST(the_break_stays_where_it_cannot_move),
+	    WORLD_TEST(the_heap_merges_and_is_named),
+	    WORLD_TEST(a_stack_keeps_off_and_says_why),
+	    WORLD_TEST(the_search_leaves_the_guard_gap_free),
+	    WORLD_TEST(maps_in_linuxs_format),
+	    WORLD_TEST(a_special_mapping_is_shared_and_named),
 	};
 
 	return cmocka_run_group_tests_name("advice, locks, heap and stack", tests, NULL, NULL);

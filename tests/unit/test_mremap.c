@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* mremap: shrink, grow, move with each flag; the bytes come along; every refusal leaves all as it was. */
+/* mremap: shrink, grow, move with each flag; the bytes come along; every refusal leaves all as it
+ * was. */
 #include <mmkit/reason.h>
 #include "tests/unit/harness.h"
 
-#define BASE  0x10000000ul
-#define at(n) (BASE + (n)*PAGE)
+#define BASE              0x10000000ul
+#define at(n)             (BASE + (n)*PAGE)
 #define drawn(w, picture) assert_string_equal(world_draw(w, BASE, strlen(picture)), picture)
 #define refusal(w, call, error, why)                                                               \
 	do {                                                                                       \
@@ -13,14 +14,14 @@
 		assert_int_equal((w)->task.reason.err, -(error));                                  \
 	} while (0)
 
-#define MAYMOVE	  MMK_MREMAP_MAYMOVE
-#define TO	  (MMK_MREMAP_MAYMOVE | MMK_MREMAP_FIXED)
+#define MAYMOVE   MMK_MREMAP_MAYMOVE
+#define TO        (MMK_MREMAP_MAYMOVE | MMK_MREMAP_FIXED)
 #define DONTUNMAP (MMK_MREMAP_MAYMOVE | MMK_MREMAP_DONTUNMAP)
 
 static void put(struct world *w, unsigned page, unsigned pages, unsigned long prot)
 {
 	assert_int_equal(w_mmap(w, at(page), pages * PAGE, prot, ANON_PRIVATE | FIXED, -1, 0),
-			 at(page));
+	                 at(page));
 }
 
 /* Byte i+1 into page i. */
@@ -79,7 +80,7 @@ static void moves_when_it_must(void **state)
 	put(w, 2, 1, R);
 	number(w, 0, 2);
 	refusal(w, w_mremap(w, at(0), 2 * PAGE, 3 * PAGE, 0, 0), MMK_ENOMEM,
-		MMK_REASON_MREMAP_IN_PLACE);
+	        MMK_REASON_MREMAP_IN_PLACE);
 	a = w_mremap(w, at(0), 2 * PAGE, 3 * PAGE, MAYMOVE, 0);
 	assert_true(a < -4095ul && a != at(0));
 	drawn(w, "..A");
@@ -191,7 +192,7 @@ static void old_length_zero_doubles_a_shared_mapping(void **state)
 	assert_int_equal(load(w, at(0)), 6);
 	/* Over its own source there would be nothing to copy. */
 	refusal(w, w_mremap(w, at(0), 0, 2 * PAGE, TO, at(0)), MMK_EFAULT,
-		MMK_REASON_MREMAP_OVERLAP);
+	        MMK_REASON_MREMAP_OVERLAP);
 	assert_int_equal(load(w, at(0)), 6);
 	put(w, 4, 1, RW);
 	refusal(w, w_mremap(w, at(4), 0, PAGE, MAYMOVE, 0), MMK_EINVAL, MMK_REASON_MREMAP_PRIVATE);
@@ -234,7 +235,7 @@ static void locked_memory_grows_locked(void **state)
 	assert_int_equal(w_mlock(w, at(0), PAGE), 0);
 	w->rlim[MMK_RLIMIT_MEMLOCK].cur = 2 * PAGE;
 	refusal(w, w_mremap(w, at(0), PAGE, 3 * PAGE, MAYMOVE, 0), MMK_EAGAIN,
-		MMK_REASON_MEMLOCK_LIMIT);
+	        MMK_REASON_MEMLOCK_LIMIT);
 	assert_int_equal(w_mremap(w, at(0), PAGE, 2 * PAGE, 0, 0), at(0));
 	mmk_mm_stats(w->task.mm, &s);
 	assert_int_equal(s.locked_vm, 2);
@@ -269,23 +270,24 @@ static void refusals(void **state)
 	number(w, 0, 3);
 	refusal(w, w_mremap(w, at(0), PAGE, PAGE, 8, 0), MMK_EINVAL, MMK_REASON_MREMAP_FLAGS);
 	refusal(w, w_mremap(w, at(0), PAGE, PAGE, MMK_MREMAP_FIXED, at(8)), MMK_EINVAL,
-		MMK_REASON_MREMAP_MAYMOVE);
+	        MMK_REASON_MREMAP_MAYMOVE);
 	refusal(w, w_mremap(w, at(0), PAGE, PAGE, MMK_MREMAP_DONTUNMAP, 0), MMK_EINVAL,
-		MMK_REASON_MREMAP_MAYMOVE);
+	        MMK_REASON_MREMAP_MAYMOVE);
 	refusal(w, w_mremap(w, at(0), PAGE, 2 * PAGE, DONTUNMAP, 0), MMK_EINVAL,
-		MMK_REASON_MREMAP_DONTUNMAP_LENGTH);
+	        MMK_REASON_MREMAP_DONTUNMAP_LENGTH);
 	refusal(w, w_mremap(w, at(0) + 1, PAGE, PAGE, 0, 0), MMK_EINVAL, MMK_REASON_ADDR_UNALIGNED);
 	refusal(w, w_mremap(w, at(0), PAGE, 0, 0, 0), MMK_EINVAL, MMK_REASON_LENGTH_ZERO);
 	refusal(w, w_mremap(w, at(9), PAGE, PAGE, 0, 0), MMK_EFAULT, MMK_REASON_NOT_MAPPED);
 	refusal(w, w_mremap(w, at(0), 4 * PAGE, 5 * PAGE, MAYMOVE, 0), MMK_EFAULT,
-		MMK_REASON_MREMAP_ACROSS);
+	        MMK_REASON_MREMAP_ACROSS);
 	refusal(w, w_mremap(w, at(0), PAGE, PAGE, TO, at(8) + 1), MMK_EINVAL,
-		MMK_REASON_MREMAP_NEW_UNALIGNED);
+	        MMK_REASON_MREMAP_NEW_UNALIGNED);
 	refusal(w, w_mremap(w, at(0), PAGE, PAGE, TO, 1ul << 48), MMK_EINVAL,
-		MMK_REASON_BEYOND_TASK_SIZE);
+	        MMK_REASON_BEYOND_TASK_SIZE);
 	refusal(w, w_mremap(w, at(0), 3 * PAGE, 3 * PAGE, TO, at(2)), MMK_EINVAL,
-		MMK_REASON_MREMAP_OVERLAP);
-	refusal(w, w_mremap(w, at(0), PAGE, PAGE, TO, 0x1000), MMK_EPERM, MMK_REASON_BELOW_MIN_ADDR);
+	        MMK_REASON_MREMAP_OVERLAP);
+	refusal(w, w_mremap(w, at(0), PAGE, PAGE, TO, 0x1000), MMK_EPERM,
+	        MMK_REASON_BELOW_MIN_ADDR);
 	mmk_sysctl_set(w->sys, "max_map_count", world_nr_vmas(w) + 4);
 	refusal(w, w_mremap(w, at(0), PAGE, PAGE, TO, at(8)), MMK_ENOMEM, MMK_REASON_MAP_COUNT);
 	drawn(w, "AAAB.....");
@@ -325,22 +327,22 @@ static void every_allocation_of_a_move(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(shrinks_in_place),
-		WORLD_TEST(grows_in_place_and_joins_the_next),
-		WORLD_TEST(moves_when_it_must),
-		WORLD_TEST(moves_out_of_the_middle),
-		WORLD_TEST(fixed_replaces_and_resizes),
-		WORLD_TEST(within_one_mapping),
-		WORLD_TEST(untouched_memory_merges_where_it_arrives),
-		WORLD_TEST(touched_memory_goes_back_and_merges),
-		WORLD_TEST(a_file_keeps_its_offset),
-		WORLD_TEST(old_length_zero_doubles_a_shared_mapping),
-		WORLD_TEST(dontunmap_leaves_an_empty_mapping),
-		WORLD_TEST(dontunmap_of_locked_memory),
-		WORLD_TEST(locked_memory_grows_locked),
-		WORLD_TEST(charges_follow),
-		WORLD_TEST(refusals),
-		WORLD_TEST(every_allocation_of_a_move),
+	    WORLD_TEST(shrinks_in_place),
+	    WORLD_TEST(grows_in_place_and_joins_the_next),
+	    WORLD_TEST(moves_when_it_must),
+	    WORLD_TEST(moves_out_of_the_middle),
+	    WORLD_TEST(fixed_replaces_and_resizes),
+	    WORLD_TEST(within_one_mapping),
+	    WORLD_TEST(untouched_memory_merges_where_it_arrives),
+	    WORLD_TEST(touched_memory_goes_back_and_merges),
+	    WORLD_TEST(a_file_keeps_its_offset),
+	    WORLD_TEST(old_length_zero_doubles_a_shared_mapping),
+	    WORLD_TEST(dontunmap_leaves_an_empty_mapping),
+	    WORLD_TEST(dontunmap_of_locked_memory),
+	    WORLD_TEST(locked_memory_grows_locked),
+	    WORLD_TEST(charges_follow),
+	    WORLD_TEST(refusals),
+	    WORLD_TEST(every_allocation_of_a_move),
 	};
 
 	return cmocka_run_group_tests_name("mremap", tests, NULL, NULL);

@@ -3,8 +3,8 @@
 #include <mmkit/reason.h>
 #include "tests/unit/harness.h"
 
-#define BASE  0x10000000ul
-#define at(n) (BASE + (n)*PAGE)
+#define BASE              0x10000000ul
+#define at(n)             (BASE + (n)*PAGE)
 #define drawn(w, picture) assert_string_equal(world_draw(w, BASE, strlen(picture)), picture)
 #define refusal(w, call, error, why)                                                               \
 	do {                                                                                       \
@@ -16,7 +16,7 @@
 static void put(struct world *w, unsigned page, unsigned pages, unsigned long prot)
 {
 	assert_int_equal(w_mmap(w, at(page), pages * PAGE, prot, ANON_PRIVATE | FIXED, -1, 0),
-			 at(page));
+	                 at(page));
 }
 
 /* ---- munmap ---- */
@@ -137,12 +137,12 @@ static void refusals_of_mprotect(void **state)
 	refusal(w, w_mprotect(w, at(0) + 1, PAGE, R), MMK_EINVAL, MMK_REASON_ADDR_UNALIGNED);
 	refusal(w, w_mprotect(w, at(0), PAGE, 0x40), MMK_EINVAL, MMK_REASON_PROT_BITS);
 	refusal(w, w_mprotect(w, at(0), PAGE, R | MMK_PROT_BTI), MMK_EINVAL, MMK_REASON_PROT_BITS);
-	refusal(w, w_mprotect(w, at(0), PAGE, R | MMK_PROT_GROWSDOWN | MMK_PROT_GROWSUP), MMK_EINVAL,
-		MMK_REASON_GROWS_BOTH);
+	refusal(w, w_mprotect(w, at(0), PAGE, R | MMK_PROT_GROWSDOWN | MMK_PROT_GROWSUP),
+	        MMK_EINVAL, MMK_REASON_GROWS_BOTH);
 	refusal(w, w_mprotect(w, at(0), PAGE, R | MMK_PROT_GROWSDOWN), MMK_EINVAL,
-		MMK_REASON_GROWS_NOT);
+	        MMK_REASON_GROWS_NOT);
 	refusal(w, w_mprotect(w, at(0), PAGE, R | MMK_PROT_GROWSUP), MMK_EINVAL,
-		MMK_REASON_GROWS_NOT);
+	        MMK_REASON_GROWS_NOT);
 	refusal(w, w_mprotect(w, at(0), ~0ul & ~(PAGE - 1), R), MMK_ENOMEM, MMK_REASON_RANGE_WRAPS);
 	refusal(w, w_mprotect(w, at(5), PAGE, R), MMK_ENOMEM, MMK_REASON_NOT_MAPPED);
 	assert_int_equal(w_mprotect(w, at(5), 0, R), 0);
@@ -232,7 +232,7 @@ static void see_audit(void *ctx, struct mmk_task *task, int fd, unsigned long fl
 }
 
 static void see_perf(void *ctx, struct mmk_task *task, unsigned long start, unsigned long end,
-		     uint64_t pgoff, uint64_t vm_flags, struct mmk_file *file)
+                     uint64_t pgoff, uint64_t vm_flags, struct mmk_file *file)
 {
 	seen.perf++;
 	seen.start = start;
@@ -240,7 +240,7 @@ static void see_perf(void *ctx, struct mmk_task *task, unsigned long start, unsi
 }
 
 static void see_uprobe(void *ctx, struct mmk_task *task, unsigned long start, unsigned long end,
-		       uint64_t pgoff, struct mmk_file *file)
+                       uint64_t pgoff, struct mmk_file *file)
 {
 	seen.uprobe++;
 }
@@ -248,9 +248,8 @@ static void see_uprobe(void *ctx, struct mmk_task *task, unsigned long start, un
 static void hooks_hear_of_mappings(void **state)
 {
 	struct world *w = *state;
-	const struct mmk_hooks hooks = {.audit_mmap_fd = see_audit,
-					.perf_event_mmap = see_perf,
-					.uprobe_mmap = see_uprobe};
+	const struct mmk_hooks hooks = {
+	    .audit_mmap_fd = see_audit, .perf_event_mmap = see_perf, .uprobe_mmap = see_uprobe};
 	int fd = host_file(w, "f", PAGE, O_RDWR);
 
 	memset(&seen, 0, sizeof(seen));
@@ -273,21 +272,21 @@ static void hooks_hear_of_mappings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(whole_partial_and_across),
-		WORLD_TEST(the_middle_cuts_in_two),
-		WORLD_TEST(nothing_there_is_fine),
-		WORLD_TEST(a_file_keeps_its_offsets),
-		WORLD_TEST(munmap_takes_a_tag),
-		WORLD_TEST(refusals_of_munmap),
-		WORLD_TEST(what_lies_before_a_hole_has_changed),
-		WORLD_TEST(never_what_the_file_forbids),
-		WORLD_TEST(refusals_of_mprotect),
-		WORLD_TEST(a_split_without_memory_changes_nothing),
-		WORLD_TEST(becoming_writable_is_charged),
-		WORLD_TEST(becoming_data_meets_its_limit),
-		WORLD_TEST(growsdown_reaches_to_the_start),
-		WORLD_TEST(read_implies_exec),
-		WORLD_TEST(hooks_hear_of_mappings),
+	    WORLD_TEST(whole_partial_and_across),
+	    WORLD_TEST(the_middle_cuts_in_two),
+	    WORLD_TEST(nothing_there_is_fine),
+	    WORLD_TEST(a_file_keeps_its_offsets),
+	    WORLD_TEST(munmap_takes_a_tag),
+	    WORLD_TEST(refusals_of_munmap),
+	    WORLD_TEST(what_lies_before_a_hole_has_changed),
+	    WORLD_TEST(never_what_the_file_forbids),
+	    WORLD_TEST(refusals_of_mprotect),
+	    WORLD_TEST(a_split_without_memory_changes_nothing),
+	    WORLD_TEST(becoming_writable_is_charged),
+	    WORLD_TEST(becoming_data_meets_its_limit),
+	    WORLD_TEST(growsdown_reaches_to_the_start),
+	    WORLD_TEST(read_implies_exec),
+	    WORLD_TEST(hooks_hear_of_mappings),
 	};
 
 	return cmocka_run_group_tests_name("munmap and mprotect", tests, NULL, NULL);

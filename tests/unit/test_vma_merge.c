@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which mappings become one, drawn: 'A' is the first VMA seen, 'B' the next, '.' a hole. All within a
- * fixed window of pages, so that neighbours are what the test makes them.
+ * Which mappings become one, drawn: 'A' is the first VMA seen, 'B' the next, '.' a hole. All within
+ * a fixed window of pages, so that neighbours are what the test makes them.
  */
 #include "tests/unit/harness.h"
 
-#define BASE  0x10000000ul
-#define at(n) (BASE + (n)*PAGE)
+#define BASE              0x10000000ul
+#define at(n)             (BASE + (n)*PAGE)
 #define drawn(w, picture) assert_string_equal(world_draw(w, BASE, strlen(picture)), picture)
 
 static void put(struct world *w, unsigned page, unsigned pages, unsigned long prot)
 {
 	assert_int_equal(w_mmap(w, at(page), pages * PAGE, prot, ANON_PRIVATE | FIXED, -1, 0),
-			 at(page));
+	                 at(page));
 }
 
 static void like_neighbours_become_one(void **state)
@@ -86,7 +86,7 @@ static void a_faulted_neighbour_on_one_side(void **state)
 	put(w, 6, 2, RW);
 	store(w, at(6), 1);
 	drawn(w, "AAAA..BB");
-	/* Both sides have pages of their own, each with a history of its own: the hole joins one. */
+	/* Both sides have pages, each with a history of its own: the hole joins one. */
 	put(w, 4, 2, RW);
 	drawn(w, "AAAAAABB");
 }
@@ -179,7 +179,7 @@ static void locking_and_advice_split_and_merge(void **state)
 
 	put(w, 0, 5, RW);
 	assert_int_equal(CHECKED(w, mmk_sys_mlock2(&w->task, at(1), 2 * PAGE, MMK_MLOCK_ONFAULT)),
-			 0);
+	                 0);
 	drawn(w, "ABBCC");
 	assert_int_equal(w_munlock(w, at(0), 5 * PAGE), 0);
 	drawn(w, "AAAAA");
@@ -209,19 +209,19 @@ static void no_split_beyond_max_map_count(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(like_neighbours_become_one),
-		WORLD_TEST(unlike_neighbours_do_not),
-		WORLD_TEST(fixed_in_the_middle_of_the_same_kind),
-		WORLD_TEST(mprotect_merges_and_splits),
-		WORLD_TEST(a_faulted_neighbour_on_one_side),
-		WORLD_TEST(split_halves_find_together_again),
-		WORLD_TEST(neighbours_share_a_history),
-		WORLD_TEST(touched_memory_does_not_join_untouched),
-		WORLD_TEST(a_childs_memory_stays_apart),
-		WORLD_TEST(files_merge_by_offset),
-		WORLD_TEST(shared_anonymous_objects_stay_apart),
-		WORLD_TEST(locking_and_advice_split_and_merge),
-		WORLD_TEST(no_split_beyond_max_map_count),
+	    WORLD_TEST(like_neighbours_become_one),
+	    WORLD_TEST(unlike_neighbours_do_not),
+	    WORLD_TEST(fixed_in_the_middle_of_the_same_kind),
+	    WORLD_TEST(mprotect_merges_and_splits),
+	    WORLD_TEST(a_faulted_neighbour_on_one_side),
+	    WORLD_TEST(split_halves_find_together_again),
+	    WORLD_TEST(neighbours_share_a_history),
+	    WORLD_TEST(touched_memory_does_not_join_untouched),
+	    WORLD_TEST(a_childs_memory_stays_apart),
+	    WORLD_TEST(files_merge_by_offset),
+	    WORLD_TEST(shared_anonymous_objects_stay_apart),
+	    WORLD_TEST(locking_and_advice_split_and_merge),
+	    WORLD_TEST(no_split_beyond_max_map_count),
 	};
 
 	return cmocka_run_group_tests_name("merging", tests, NULL, NULL);
