@@ -11,6 +11,7 @@
 #include "kernel/drivers/virtio.h"
 #include "kernel/exec/exec.h"
 #include "kernel/fs/fs.h"
+#include "kernel/init.h"
 #include "kernel/irq.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/printk.h"
@@ -46,6 +47,7 @@ struct link_job {
 };
 
 static struct link_job job;
+static bool link_up; /* the host waits for a status */
 
 static int add_word(const char **list, u32 *n, u32 max, const char *word)
 {
@@ -220,6 +222,14 @@ static void __noreturn link_end(u32 status)
 	machine_power_off();
 }
 
+void power_off(void)
+{
+	if (link_up)
+		link_end(0);
+	vfs_sync_all();
+	machine_power_off();
+}
+
 static void __noreturn link_fail(const char *why, int err)
 {
 	if (!*job.failure)
@@ -235,6 +245,7 @@ static void __noreturn link_main(void)
 
 	if (err)
 		panic("the host link does not answer: error %d", err);
+	link_up = true;
 	err = parse_config();
 	if (err)
 		link_fail("the host's configuration makes no sense", err);

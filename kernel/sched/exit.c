@@ -5,8 +5,8 @@
  * A thread gives back what it has, then leaves the tables; only a process's leader stays, as a
  * zombie, until the last of its threads has gone and the parent has asked (wait4) or does not care.
  */
-#include "kernel/arch/psci.h"
 #include "kernel/fs/fs.h"
+#include "kernel/init.h"
 #include "kernel/lib/printk.h"
 #include "kernel/mm.h"
 #include "kernel/sched/sched.h"
@@ -281,8 +281,7 @@ static void init_died(u32 code)
 		       code);
 	else
 		printk("init has exited with status %u\n", code >> 8);
-	vfs_sync_all();
-	machine_power_off();
+	power_off();
 }
 
 /* The thread begins to end. True when all others of the process have. */

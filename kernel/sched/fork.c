@@ -429,13 +429,13 @@ static struct process *kernel_process(void)
  * Who becomes a program gets the next number, and PID 1 for its parent. The kernel's own helpers
  * are nobody's children, and count down from the top, so that they stay out of the way.
  */
-static int attach_kernel(struct process *p, struct task *t, bool helper)
+static int attach_kernel(struct process *p, struct task *t, bool service)
 {
-	s32 pid = helper ? pid_alloc_top_locked() : pid_alloc_locked();
+	s32 pid = service ? pid_alloc_top_locked() : pid_alloc_locked();
 
 	if (pid < 0)
 		return pid;
-	p->parent = helper ? NULL : find_process_locked(1);
+	p->parent = service ? NULL : find_process_locked(1);
 	t->pid = pid;
 	t->mmk.pid = pid;
 	p->tgid = pid;
@@ -470,7 +470,7 @@ static struct task *make_kthread(void)
 	return t;
 }
 
-static s32 create(const char *name, s32 (*fn)(void *), void *arg, bool helper)
+static s32 create(const char *name, s32 (*fn)(void *), void *arg, bool service)
 {
 	struct task *t = make_kthread();
 	struct process *p;
@@ -481,7 +481,7 @@ static s32 create(const char *name, s32 (*fn)(void *), void *arg, bool helper)
 		return -ENOMEM;
 	p = t->proc;
 	irq = spin_lock_irqsave(&proc_lock);
-	pid = t->files && t->fs ? attach_kernel(p, t, helper) : -ENOMEM;
+	pid = t->files && t->fs ? attach_kernel(p, t, service) : -ENOMEM;
 	spin_unlock_irqrestore(&proc_lock, irq);
 	if (pid < 0) {
 		process_get(p);

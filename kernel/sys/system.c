@@ -3,6 +3,7 @@
 #include "kernel/arch/psci.h"
 #include "kernel/clock.h"
 #include "kernel/fs/fs.h"
+#include "kernel/init.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
@@ -140,9 +141,8 @@ long sys_reboot(u64 magic, u64 magic2, u64 cmd, u64 arg)
 		return 0;
 	case RB_HALT:
 	case RB_POWER_OFF:
-		vfs_sync_all();
 		printk("reboot: Power down\n");
-		machine_power_off();
+		power_off();
 	case RB_RESTART:
 	case RB_RESTART2:
 		vfs_sync_all();
