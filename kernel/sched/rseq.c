@@ -32,14 +32,18 @@ static u64 field(const struct task *t, size_t offset)
 }
 #define FIELD(t, name) field(t, offsetof(struct rseq_area, name))
 
-static int put_cpu(const struct task *t)
+/* Only when it is another than last time: on the way from every sleep this is one comparison. */
+static int put_cpu(struct task *t)
 {
 	u32 cpu = cpu_id();
 
-	return put_user(cpu, u32, FIELD(t, cpu_id_start)) || put_user(cpu, u32, FIELD(t, cpu_id)) ||
-	               put_user(0, u32, FIELD(t, node_id)) || put_user(cpu, u32, FIELD(t, mm_cid))
-	           ? -EFAULT
-	           : 0;
+	if (t->rseq.cpu == cpu)
+		return 0;
+	if (put_user(cpu, u32, FIELD(t, cpu_id_start)) || put_user(cpu, u32, FIELD(t, cpu_id)) ||
+	    put_user(0, u32, FIELD(t, node_id)) || put_user(cpu, u32, FIELD(t, mm_cid)))
+		return -EFAULT;
+	t->rseq.cpu = cpu;
+	return 0;
 }
 
 static int clear_area(const struct task *t)
@@ -125,6 +129,7 @@ long sys_rseq(u64 area, u64 len, u64 flags, u64 sig)
 		return -EFAULT;
 	t->rseq.area = area;
 	t->rseq.sig = (u32)sig;
+	t->rseq.cpu = CPU_ID_UNINITIALIZED;
 	/* The fields are written on the way back; a bad address is found there. */
 	task_set_work(t, WORK_RSEQ);
 	return 0;

@@ -87,6 +87,7 @@ struct itimer {
 struct rseq_reg {
 	u64 area; /* user address; 0: not registered */
 	u32 sig;
+	u32 cpu; /* the number that is written there */
 };
 
 struct robust_list_reg {
