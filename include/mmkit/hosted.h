@@ -8,8 +8,9 @@
  * invalidation, a barrier left out, a broken break-before-make, an instruction cache out of step -
  * is a violation here, reported at once. Files are the host's, behind the core's page cache.
  *
- * Functions that return int give 0 or -errno unless they say otherwise. A machine's functions may be
- * called by several threads at once, each of which has named a CPU of its own with hosted_set_cpu.
+ * Functions that return int give 0 or -errno unless they say otherwise. A machine's functions may
+ * be called by several threads at once, each of which has named a CPU of its own with
+ * hosted_set_cpu.
  */
 #ifndef MMKIT_HOSTED_H
 #define MMKIT_HOSTED_H
@@ -25,7 +26,7 @@ struct hosted_config {
 	uint64_t ram_phys;  /* 0x40000000 */
 	unsigned nr_cpus;   /* 1 */
 	unsigned asid_bits; /* 8 or 16; 16 */
-	uint64_t seed;	    /* of random(), the source of ASLR; the same seed gives the same addresses */
+	uint64_t seed; /* of random(), the source of ASLR; the same seed gives the same addresses */
 };
 
 /* A new machine with a system on it; NULL where the host gives no memory. config may be NULL. */
@@ -34,7 +35,7 @@ struct hosted *hosted_create(const struct hosted_config *config);
 uint64_t hosted_destroy(struct hosted *h);
 struct mmk_system *hosted_system(struct hosted *h);
 
-/* The calling thread is this CPU from now on, of whatever machine it calls (a new thread: CPU 0). */
+/* The calling thread is this CPU from now on, of any machine it calls (a new thread: CPU 0). */
 void hosted_set_cpu(unsigned cpu);
 
 /* ---- programs ---- */
@@ -49,25 +50,26 @@ void hosted_exit(struct hosted *h, struct mmk_task *task);
 /*
  * What a load, store or instruction fetch of user code at EL0 does: n bytes at va, pages faulted in
  * as needed. n of 1, 2, 4 or 8, aligned, is one access, and no torn value is ever seen. 0, or the
- * number of the signal that the program gets, with *fault (may be NULL) as siginfo has it; what lies
- * before fault->addr has been copied.
- * Stores keep the instruction cache in step (a program has DC CVAU and IC IVAU for its own code).
+ * number of the signal that the program gets, with *fault (may be NULL) as siginfo has it; what
+ * lies before fault->addr has been copied. Stores keep the instruction cache in step (a program has
+ * DC CVAU and IC IVAU for its own code).
  */
 int hosted_load(struct hosted *h, struct mmk_task *task, unsigned long va, void *buf, size_t n,
-		struct mmk_fault *fault);
+                struct mmk_fault *fault);
 int hosted_store(struct hosted *h, struct mmk_task *task, unsigned long va, const void *buf,
-		 size_t n, struct mmk_fault *fault);
+                 size_t n, struct mmk_fault *fault);
 int hosted_fetch(struct hosted *h, struct mmk_task *task, unsigned long va, void *buf, size_t n,
-		 struct mmk_fault *fault);
+                 struct mmk_fault *fault);
 
 /* ---- files: one table of descriptors per machine ---- */
 
 #define HOSTED_NR_FDS 256
 
-/* open(2) on the host, with a page cache shared by all that open the same file. A descriptor or -errno. */
+/* open(2) on the host, with a page cache shared by all that open the same file. A descriptor or
+ * -errno. */
 int hosted_open(struct hosted *h, const char *path, int flags, mode_t mode);
 int hosted_memfd(struct hosted *h, const char *name, uint64_t size); /* a tmpfs object */
-int hosted_open_zero(struct hosted *h);				      /* /dev/zero */
+int hosted_open_zero(struct hosted *h);                              /* /dev/zero */
 /* A file of the caller's own making, owned by the table from now on; f_mapping may be NULL. */
 int hosted_open_special(struct hosted *h, const struct mmk_file_ops *ops, uint32_t f_mode);
 int hosted_close(struct hosted *h, int fd);
@@ -91,12 +93,12 @@ void hosted_fail_alloc(struct hosted *h, int site, uint64_t nth, bool on);
 /* Each allocation fails with probability 1/one_in, decided by the seed. one_in 0: none does. */
 void hosted_fail_alloc_random(struct hosted *h, int site, uint64_t seed, uint64_t one_in);
 enum hosted_io_failure { HOSTED_IO_EIO, HOSTED_IO_SHORT };
-/* The nth read, write or sync of a file's home from now fails with EIO, or moves half of its bytes. */
+/* The nth read, write or sync of a file's home from now fails with EIO, or moves half its bytes. */
 void hosted_fail_io(struct hosted *h, uint64_t nth, enum hosted_io_failure how);
 /* Allocations asked for, I/Os done since the machine was made: how far a countdown has to go. */
 uint64_t hosted_nr_allocs(struct hosted *h);
 uint64_t hosted_nr_ios(struct hosted *h);
-/* The thread that is this CPU has been killed: killable waits return -EINTR. false takes it back. */
+/* The thread that is this CPU has been killed: killable waits return -EINTR. false: not so. */
 void hosted_kill(struct hosted *h, unsigned cpu, bool killed);
 /* Privileges of all tasks: a set of 1u << enum mmk_cap. At first none. */
 void hosted_set_caps(struct hosted *h, uint32_t caps);
@@ -104,12 +106,13 @@ void hosted_set_caps(struct hosted *h, uint32_t caps);
 /* ---- the strict MMU ---- */
 
 enum hosted_violation_kind {
-	HOSTED_BREAK_BEFORE_MAKE, /* a live descriptor changed its frame, type or size in one step */
-	HOSTED_STALE_TLB,	  /* a translation was used or kept that the tables no longer give */
-	HOSTED_FREED_FRAME,	  /* a frame went back while a TLB or a walk still leads to it */
-	HOSTED_BARRIER,		  /* a store or a TLBI was not followed by the barrier it needs */
-	HOSTED_ICACHE,		  /* instructions were fetched that the I-cache was never told of */
-	HOSTED_BAD_OUTPUT,	  /* a descriptor leads outside of the RAM */
+	HOSTED_BREAK_BEFORE_MAKE, /* a live descriptor changed its frame, type or size in one step
+	                           */
+	HOSTED_STALE_TLB,   /* a translation was used or kept that the tables no longer give */
+	HOSTED_FREED_FRAME, /* a frame went back while a TLB or a walk still leads to it */
+	HOSTED_BARRIER,     /* a store or a TLBI was not followed by the barrier it needs */
+	HOSTED_ICACHE,      /* instructions were fetched that the I-cache was never told of */
+	HOSTED_BAD_OUTPUT,  /* a descriptor leads outside of the RAM */
 	HOSTED_NR_VIOLATIONS,
 };
 typedef void hosted_violation_fn(void *arg, enum hosted_violation_kind kind, const char *text);
@@ -117,8 +120,8 @@ typedef void hosted_violation_fn(void *arg, enum hosted_violation_kind kind, con
 void hosted_on_violation(struct hosted *h, hosted_violation_fn *fn, void *arg);
 uint64_t hosted_nr_violations(struct hosted *h);
 /*
- * To be called between calls, when no CPU is inside the core: everything that a TLB holds agrees with
- * the tables, and no barrier is owed. Returns the number of violations it has reported.
+ * To be called between calls, when no CPU is inside the core: everything that a TLB holds agrees
+ * with the tables, and no barrier is owed. Returns the number of violations it has reported.
  */
 unsigned hosted_audit(struct hosted *h);
 /* Entries in the TLBs of all CPUs, and of them those of one address (any ASID). */

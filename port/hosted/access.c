@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loads, stores and fetches: translate, move the bytes, or take the abort to the core and try again,
- * as an instruction does. Also the core's own copies to and from a program's memory.
+ * Loads, stores and fetches: translate, move the bytes, or take the abort to the core and try
+ * again, as an instruction does. Also the core's own copies to and from a program's memory.
  */
 #include <sched.h>
 #include <string.h>
@@ -9,14 +9,14 @@
 
 /* ESR_ELx (Arm ARM D17.2.37): exception class, and the bits of an abort's syndrome. */
 #define ESR_EC_FETCH_EL0 ((uint64_t)0x20 << 26)
-#define ESR_EC_DATA_EL0	 ((uint64_t)0x24 << 26)
-#define ESR_EC_DATA_EL1	 ((uint64_t)0x25 << 26)
-#define ESR_IL		 ((uint64_t)1 << 25)
-#define ESR_WNR		 ((uint64_t)1 << 6)
+#define ESR_EC_DATA_EL0  ((uint64_t)0x24 << 26)
+#define ESR_EC_DATA_EL1  ((uint64_t)0x25 << 26)
+#define ESR_IL           ((uint64_t)1 << 25)
+#define ESR_WNR          ((uint64_t)1 << 6)
 
 /* An access that faults so often, with nobody else at work, will never go through. */
 #define TRIES_ALONE 64
-#define TRIES	    100000
+#define TRIES       100000
 
 struct access {
 	struct mmk_task *task;
@@ -48,27 +48,32 @@ static uint64_t syndrome(const struct access *a, unsigned fault)
 }
 
 /*
- * Aligned pieces of 1, 2, 4, 8 bytes move whole, as the architecture promises (B2.2.1). A program may
- * race with others for its own bytes, and with the core that truncates its file: no fault of ours.
+ * Aligned pieces of 1, 2, 4, 8 bytes move whole, as the architecture promises (B2.2.1). A program
+ * may race with others for its own bytes, and with the core that truncates its file: no fault of
+ * ours.
  */
 __attribute__((no_sanitize("thread"))) static void move_whole(void *to, const void *from, size_t n)
 {
 	switch (n) {
 	case 1:
-		__atomic_store_n((uint8_t *)to, __atomic_load_n((const uint8_t *)from, __ATOMIC_RELAXED),
-				 __ATOMIC_RELAXED);
+		__atomic_store_n((uint8_t *)to,
+		                 __atomic_load_n((const uint8_t *)from, __ATOMIC_RELAXED),
+		                 __ATOMIC_RELAXED);
 		break;
 	case 2:
-		__atomic_store_n((uint16_t *)to, __atomic_load_n((const uint16_t *)from, __ATOMIC_RELAXED),
-				 __ATOMIC_RELAXED);
+		__atomic_store_n((uint16_t *)to,
+		                 __atomic_load_n((const uint16_t *)from, __ATOMIC_RELAXED),
+		                 __ATOMIC_RELAXED);
 		break;
 	case 4:
-		__atomic_store_n((uint32_t *)to, __atomic_load_n((const uint32_t *)from, __ATOMIC_RELAXED),
-				 __ATOMIC_RELAXED);
+		__atomic_store_n((uint32_t *)to,
+		                 __atomic_load_n((const uint32_t *)from, __ATOMIC_RELAXED),
+		                 __ATOMIC_RELAXED);
 		break;
 	default:
-		__atomic_store_n((uint64_t *)to, __atomic_load_n((const uint64_t *)from, __ATOMIC_RELAXED),
-				 __ATOMIC_RELAXED);
+		__atomic_store_n((uint64_t *)to,
+		                 __atomic_load_n((const uint64_t *)from, __ATOMIC_RELAXED),
+		                 __ATOMIC_RELAXED);
 	}
 }
 
@@ -115,13 +120,14 @@ static unsigned try_access(struct hosted *h, const struct access *a)
 }
 
 static int no_progress(struct hosted *h, const struct access *a, unsigned status,
-		       struct mmk_fault *f)
+                       struct mmk_fault *f)
 {
 	pthread_mutex_lock(&h->mmu_lock);
 	hosted_violation(h, HOSTED_BARRIER,
-			 "the access to %#lx faults for ever with status %#x though the core says that it is handled: "
-			 "a store or an invalidation never reached the walker",
-			 a->va, status);
+	                 "the access to %#lx faults for ever with status %#x though the core says "
+	                 "that it is handled: "
+	                 "a store or an invalidation never reached the walker",
+	                 a->va, status);
 	pthread_mutex_unlock(&h->mmu_lock);
 	*f = (struct mmk_fault){.signo = 9, .addr = a->va};
 	return f->signo;
@@ -170,25 +176,26 @@ static int access_range(struct hosted *h, struct access a, struct mmk_fault *fau
 }
 
 int hosted_load(struct hosted *h, struct mmk_task *task, unsigned long va, void *buf, size_t n,
-		struct mmk_fault *fault)
+                struct mmk_fault *fault)
 {
 	return access_range(h, (struct access){task, va, buf, n, ACCESS_LOAD, true}, fault);
 }
 
 int hosted_store(struct hosted *h, struct mmk_task *task, unsigned long va, const void *buf,
-		 size_t n, struct mmk_fault *fault)
+                 size_t n, struct mmk_fault *fault)
 {
-	return access_range(h, (struct access){task, va, (void *)buf, n, ACCESS_STORE, true}, fault);
+	return access_range(h, (struct access){task, va, (void *)buf, n, ACCESS_STORE, true},
+	                    fault);
 }
 
 int hosted_fetch(struct hosted *h, struct mmk_task *task, unsigned long va, void *buf, size_t n,
-		 struct mmk_fault *fault)
+                 struct mmk_fault *fault)
 {
 	return access_range(h, (struct access){task, va, buf, n, ACCESS_FETCH, true}, fault);
 }
 
 int hosted_copy_to_user(void *ctx, struct mmk_task *task, unsigned long dst, const void *src,
-			size_t n)
+                        size_t n)
 {
 	struct access a = {task, dst, (void *)src, n, ACCESS_STORE, false};
 

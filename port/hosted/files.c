@@ -49,7 +49,7 @@ static int64_t total(const struct mmk_iovec *iov, unsigned n)
 }
 
 static int64_t home_read(struct mmk_mapping *m, uint64_t pos, const struct mmk_iovec *iov,
-			 unsigned n)
+                         unsigned n)
 {
 	struct hosted_inode *inode = m->host;
 	struct iovec pieces[MAX_PIECES];
@@ -63,7 +63,7 @@ static int64_t home_read(struct mmk_mapping *m, uint64_t pos, const struct mmk_i
 }
 
 static int64_t home_write(struct mmk_mapping *m, uint64_t pos, const struct mmk_iovec *iov,
-			  unsigned n)
+                          unsigned n)
 {
 	struct hosted_inode *inode = m->host;
 	struct iovec pieces[MAX_PIECES];
@@ -87,9 +87,9 @@ static int home_sync(struct mmk_mapping *m)
 }
 
 static const struct mmk_mapping_ops home_ops = {
-	.read = home_read,
-	.write = home_write,
-	.sync = home_sync,
+    .read = home_read,
+    .write = home_write,
+    .sync = home_sync,
 };
 static const struct mmk_mapping_ops tmpfs_ops = {0};
 
@@ -100,7 +100,7 @@ static const struct mmk_file_ops unmappable_ops = {0};
 /* ---- inodes ---- */
 
 static struct hosted_inode *new_inode(struct hosted *h, int fd, uint64_t dev, uint64_t ino,
-				      uint64_t size)
+                                      uint64_t size)
 {
 	struct hosted_inode *inode = calloc(1, sizeof(*inode));
 
@@ -129,7 +129,7 @@ static void unlist_inode(struct hosted *h, struct hosted_inode *inode)
 	*at = inode->next;
 }
 
-/* open_lock held, so that nobody opens the file anew between its last page's way home and its end. */
+/* open_lock held, so that nobody opens the file anew while its last pages are on their way home. */
 static void put_inode(struct hosted *h, struct hosted_inode *inode)
 {
 	bool last;
@@ -166,8 +166,9 @@ static struct hosted_inode *find_inode(struct hosted *h, uint64_t dev, uint64_t 
 }
 
 /*
- * The inode of the host's file that fd has open; takes fd over. An inode whose own descriptor cannot
- * write gets one that can as soon as there is one; the old one stays open under the same number.
+ * The inode of the host's file that fd has open; takes fd over. An inode whose own descriptor
+ * cannot write gets one that can as soon as there is one; the old one stays open under the same
+ * number.
  */
 static struct hosted_inode *inode_of(struct hosted *h, int fd, const struct stat *st, bool writable)
 {
@@ -206,7 +207,7 @@ static int install(struct hosted *h, struct hosted_file *file)
 
 /* A descriptor for inode (taken over; may be NULL); open_lock held. */
 static int open_file(struct hosted *h, struct hosted_inode *inode, const struct mmk_file_ops *ops,
-		     uint32_t f_mode, const char *path)
+                     uint32_t f_mode, const char *path)
 {
 	struct hosted_file *f = calloc(1, sizeof(*f));
 	int fd = -MMK_ENOMEM;
@@ -243,7 +244,7 @@ static uint32_t mode_of(int flags)
 	}
 }
 
-/* A writer is counted, so that a file that is being executed refuses it; then O_TRUNC has its turn. */
+/* A writer is counted, as a file that is being executed refuses it; then O_TRUNC has its turn. */
 static int begin_writing(struct hosted *h, int fd, int flags)
 {
 	struct hosted_file *f = h->fds[fd];
@@ -260,7 +261,8 @@ static int begin_writing(struct hosted *h, int fd, int flags)
 
 /*
  * The host's own descriptor can read even where the program's may only write: the page cache reads
- * what a write leaves of a page. A write-only file that this user may not read is refused by the host.
+ * what a write leaves of a page. A write-only file that this user may not read is refused by the
+ * host.
  */
 static int host_open(const char *path, int flags, mode_t mode)
 {
@@ -331,7 +333,7 @@ int hosted_memfd(struct hosted *h, const char *name, uint64_t size)
 }
 
 static int open_special(struct hosted *h, const struct mmk_file_ops *ops, uint32_t f_mode,
-			const char *path)
+                        const char *path)
 {
 	int fd;
 
@@ -425,7 +427,7 @@ void hosted_fput(void *ctx, struct mmk_file *file)
 }
 
 void hosted_file_id(void *ctx, struct mmk_file *file, uint32_t *major, uint32_t *minor,
-		    uint64_t *ino)
+                    uint64_t *ino)
 {
 	const struct hosted_file *f = to_hosted(file);
 	uint64_t dev = f->inode ? f->inode->dev : makedev(0, 5);
@@ -503,7 +505,7 @@ int hosted_ftruncate(struct hosted *h, int fd, uint64_t size)
 	return err;
 }
 
-/* tmpfs only: the home of other files would have to be punched by means that POSIX does not have. */
+/* tmpfs only: POSIX has no means to punch the home of other files. */
 int hosted_punch(struct hosted *h, int fd, uint64_t start, uint64_t end)
 {
 	struct hosted_inode *inode = inode_for(h, fd, MMK_FMODE_WRITE);

@@ -70,12 +70,14 @@ void hosted_icache_fetch(struct hosted *h, unsigned long va, uint64_t pa, size_t
 		return;
 	if (!*at || ((*at)->valid & lines) != lines)
 		hosted_violation(h, HOSTED_ICACHE,
-				 "instructions at %#lx (frame %#llx) are executed, and sync_icache was never called for them",
-				 va, (unsigned long long)(pa - offset));
+		                 "instructions at %#lx (frame %#llx) are executed, and sync_icache "
+		                 "was never called for them",
+		                 va, (unsigned long long)(pa - offset));
 	else if (memcmp((*at)->bytes + offset, hosted_phys(h, pa), n))
-		hosted_violation(h, HOSTED_ICACHE,
-				 "instructions at %#lx (frame %#llx) have changed since sync_icache was called",
-				 va, (unsigned long long)(pa - offset));
+		hosted_violation(
+		    h, HOSTED_ICACHE,
+		    "instructions at %#lx (frame %#llx) have changed since sync_icache was called",
+		    va, (unsigned long long)(pa - offset));
 }
 
 /* A program has stored there, and does its own maintenance. */

@@ -15,7 +15,7 @@
 #include <mmkit/hosted.h>
 
 #define H_PAGE_SHIFT 12
-#define H_PAGE	     ((uint64_t)1 << H_PAGE_SHIFT)
+#define H_PAGE       ((uint64_t)1 << H_PAGE_SHIFT)
 #define H_MAX_CPUS   64
 
 #define TLB_BUCKETS  4096
@@ -26,42 +26,44 @@ enum access_kind { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
 
 /* What a table walk found. */
 struct translation {
-	unsigned fault;	     /* 0, or the fault status code of ESR_ELx.ISS[5:0] */
-	unsigned level;	     /* where it ended */
-	uint64_t page;	     /* output address of the 4 KiB that hold the address */
-	uint64_t base;	     /* output address of the whole page or block */
-	uint64_t type;	     /* memory type and shareability, as the descriptor has them */
+	unsigned fault;         /* 0, or the fault status code of ESR_ELx.ISS[5:0] */
+	unsigned level;         /* where it ended */
+	uint64_t page;          /* output address of the 4 KiB that hold the address */
+	uint64_t base;          /* output address of the whole page or block */
+	uint64_t type;          /* memory type and shareability, as the descriptor has them */
 	bool read, write, exec; /* what EL0 may do */
 	bool global;
-	uint64_t desc;	     /* the leaf descriptor and where it lies */
+	uint64_t desc; /* the leaf descriptor and where it lies */
 	uint64_t *ptep;
-	uint64_t next_table[3]; /* by level: the table that its descriptor leads to; 0: not come by */
+	uint64_t
+	    next_table[3]; /* by level: the table that its descriptor leads to; 0: not come by */
 	uint64_t *table_ptep[3];
 	uint64_t table_desc[3];
-	uint64_t limits[3];  /* what table descriptors up to that level take away (APTable, UXNTable) */
+	uint64_t
+	    limits[3]; /* what table descriptors up to that level take away (APTable, UXNTable) */
 };
 
 /* One entry of a TLB: a leaf, or a table descriptor in the walk cache. Hashed twice. */
 struct tlb_entry {
-	struct tlb_entry *next, **pprev;	   /* by (cpu, asid, level, address) */
+	struct tlb_entry *next, **pprev;           /* by (cpu, asid, level, address) */
 	struct tlb_entry *ptep_next, **ptep_pprev; /* by the descriptor it was made from */
 	unsigned cpu, asid, level;
-	bool table;		/* leads to a table; else to memory */
-	unsigned long va;	/* first address it translates */
-	uint64_t root;		/* the tree it came from */
+	bool table;       /* leads to a table; else to memory */
+	unsigned long va; /* first address it translates */
+	uint64_t root;    /* the tree it came from */
 	uint64_t *ptep;
-	struct translation t;	/* a leaf: all; a table: what is known down to its level */
-	uint64_t invalidating;	/* CPUs that have issued a TLBI for it and no DSB yet */
-	bool dead;		/* out of the TLB; freed when the last of these had its DSB */
-	bool outdated;		/* its descriptor has been written since, by writer, in that one's epoch */
-	uint64_t written;	/* the last value so */
+	struct translation t;  /* a leaf: all; a table: what is known down to its level */
+	uint64_t invalidating; /* CPUs that have issued a TLBI for it and no DSB yet */
+	bool dead;             /* out of the TLB; freed when the last of these had its DSB */
+	bool outdated; /* its descriptor has been written since, by writer, in that one's epoch */
+	uint64_t written; /* the last value so */
 	unsigned writer;
 	uint64_t writer_epoch;
 };
 
-/* A descriptor store that no barrier has pushed to the walkers yet: they still see the old value. */
+/* A descriptor store that no barrier has pushed to the walkers: they still see the old value. */
 struct pending_store {
-	struct pending_store *next;	/* hashed by ptep, in order of time */
+	struct pending_store *next;     /* hashed by ptep, in order of time */
 	struct pending_store *cpu_next; /* all of one CPU */
 	uint64_t *ptep;
 	uint64_t old;
@@ -72,7 +74,8 @@ struct hosted_cpu {
 	uint64_t root; /* TTBR0_EL1; 0: no user address space */
 	unsigned asid;
 	_Atomic(struct mmk_mm *) mm; /* whose it is, where hosted code activated it */
-	uint64_t epoch; /* accesses of user code so far: between two, the CPU was outside of the core */
+	uint64_t
+	    epoch; /* accesses of user code so far: between two, the CPU was outside of the core */
 	struct pending_store *pending;
 	struct tlb_entry **invalidated; /* those whose TLBI awaits this CPU's DSB */
 	size_t nr_invalidated, max_invalidated;
@@ -90,8 +93,8 @@ struct hosted_inode {
 	struct mmk_mapping mapping;
 	struct hosted *h;
 	pthread_mutex_t lock; /* size changes and writes, one at a time */
-	int fd;		      /* of the host; -1: tmpfs */
-	bool writable;	      /* fd is open for writing */
+	int fd;               /* of the host; -1: tmpfs */
+	bool writable;        /* fd is open for writing */
 	uint64_t dev, ino;
 	unsigned refs; /* open files; files_lock */
 };
@@ -99,7 +102,7 @@ struct hosted_inode {
 struct hosted_file {
 	struct mmk_file file;
 	struct hosted_inode *inode; /* NULL: special */
-	unsigned refs;		    /* files_lock */
+	unsigned refs;              /* files_lock */
 	bool counted_writer;
 	char *path;
 	uint64_t ino; /* shown in maps for files without an inode of the host's */
@@ -113,9 +116,9 @@ struct wait_bucket {
 /* A countdown or a dice for failures. */
 struct injector {
 	int site;
-	uint64_t nth;	 /* allocations to go; 0: off */
-	bool on;	 /* and from then on */
-	bool failing;	 /* has begun */
+	uint64_t nth;    /* allocations to go; 0: off */
+	bool on;         /* and from then on */
+	bool failing;    /* has begun */
 	uint64_t one_in; /* random: 0 off */
 	uint64_t state;
 };
@@ -144,7 +147,7 @@ struct hosted {
 	struct wait_bucket wait[WAIT_BUCKETS];
 
 	pthread_mutex_t files_lock; /* the table, the list of inodes and their counts */
-	pthread_mutex_t open_lock;  /* opening and last closing, one at a time; outside files_lock */
+	pthread_mutex_t open_lock; /* opening and last closing, one at a time; outside files_lock */
 	struct hosted_file *fds[HOSTED_NR_FDS];
 	struct hosted_inode *inodes;
 	uint64_t next_ino;
@@ -161,7 +164,7 @@ struct hosted {
 /* machine.c */
 unsigned hosted_this_cpu(void);
 void hosted_violation(struct hosted *h, enum hosted_violation_kind kind, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 uint64_t hosted_next_random(uint64_t *state);
 extern const struct mmk_port hosted_port_ops;
 
@@ -171,15 +174,15 @@ void *hosted_phys(struct hosted *h, uint64_t pa); /* NULL: not RAM */
 void hosted_walk_clean(struct hosted *h, uint64_t root, unsigned long va, struct translation *t);
 /* As a CPU does it, from its TLB or filling it; looks for violations. mmu_lock held. */
 void hosted_translate(struct hosted *h, unsigned cpu, unsigned long va, enum access_kind kind,
-		      struct translation *t);
+                      struct translation *t);
 bool hosted_may(const struct translation *t, enum access_kind kind);
 unsigned hosted_level_shift(unsigned level);
 
 /* tlb.c; mmu_lock held */
 struct tlb_entry *hosted_tlb_find(struct hosted *h, unsigned cpu, unsigned asid, unsigned level,
-				  unsigned long va, bool table);
+                                  unsigned long va, bool table);
 struct tlb_entry *hosted_tlb_fill(struct hosted *h, unsigned cpu, unsigned level, unsigned long va,
-				  bool table, uint64_t *ptep, const struct translation *t);
+                                  bool table, uint64_t *ptep, const struct translation *t);
 /* First entry of the chain that holds those made from *ptep (and others). */
 struct tlb_entry *hosted_tlb_of_descriptor(struct hosted *h, const uint64_t *ptep);
 /* Forget all that the CPU has of the address; a mistake there has been reported. */
@@ -209,7 +212,7 @@ void hosted_icache_release(struct hosted *h);
 
 /* access.c */
 int hosted_copy_to_user(void *ctx, struct mmk_task *task, unsigned long dst, const void *src,
-			size_t n);
+                        size_t n);
 int hosted_copy_from_user(void *ctx, struct mmk_task *task, void *dst, unsigned long src, size_t n);
 
 /* files.c */
@@ -217,7 +220,7 @@ struct mmk_file *hosted_fget(void *ctx, struct mmk_task *task, int fd);
 void hosted_get_file(void *ctx, struct mmk_file *file);
 void hosted_fput(void *ctx, struct mmk_file *file);
 void hosted_file_id(void *ctx, struct mmk_file *file, uint32_t *major, uint32_t *minor,
-		    uint64_t *ino);
+                    uint64_t *ino);
 int hosted_file_path(void *ctx, struct mmk_file *file, char *buf, size_t size);
 
 /* inject.c */

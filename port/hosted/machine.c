@@ -15,7 +15,8 @@
 #define DEFAULT_RAM  ((uint64_t)64 << 20)
 #define DEFAULT_PHYS 0x40000000u
 
-/* A thread is one CPU, of whatever machine it works with: a property of the thread, not of a machine. */
+/* A thread is one CPU, of whatever machine it works with: a property of the thread, not of a
+ * machine. */
 static _Thread_local unsigned this_cpu;
 
 void hosted_set_cpu(unsigned cpu)
@@ -85,8 +86,8 @@ static struct wait_bucket *bucket_of(struct hosted *h, const uint32_t *word)
 }
 
 /*
- * The word is looked at under the bucket's lock, and a waker takes that lock: no wake is lost. The CPU
- * of the thread leaves no barrier undone by sleeping, so nothing else is to do.
+ * The word is looked at under the bucket's lock, and a waker takes that lock: no wake is lost. The
+ * CPU of the thread leaves no barrier undone by sleeping, so nothing else is to do.
  */
 static int wait_on(void *ctx, const uint32_t *word, uint32_t seen, unsigned flags)
 {
@@ -158,43 +159,46 @@ static void frame_freed(void *ctx, uint64_t phys, unsigned order)
 }
 
 const struct mmk_machine hosted_machine_ops = {
-	.pte_written = hosted_pte_written,
-	.tlbi_va = hosted_tlbi_va,
-	.tlbi_asid = hosted_tlbi_asid,
-	.tlbi_all = hosted_tlbi_all,
-	.dsb_ishst = hosted_dsb_ishst,
-	.dsb_ish = hosted_dsb_ish,
-	.isb = isb,
-	.sync_icache = hosted_sync_icache,
-	.set_ttbr0 = set_ttbr0,
-	.frame_freed = frame_freed,
+    .pte_written = hosted_pte_written,
+    .tlbi_va = hosted_tlbi_va,
+    .tlbi_asid = hosted_tlbi_asid,
+    .tlbi_all = hosted_tlbi_all,
+    .dsb_ishst = hosted_dsb_ishst,
+    .dsb_ish = hosted_dsb_ish,
+    .isb = isb,
+    .sync_icache = hosted_sync_icache,
+    .set_ttbr0 = set_ttbr0,
+    .frame_freed = frame_freed,
 };
 
 const struct mmk_port hosted_port_ops = {
-	.cpu_id = cpu_id,
-	.relax = relax,
-	.wait = wait_on,
-	.wake = wake,
-	.fget = hosted_fget,
-	.get_file = hosted_get_file,
-	.fput = hosted_fput,
-	.file_id = hosted_file_id,
-	.file_path = hosted_file_path,
-	.copy_to_user = hosted_copy_to_user,
-	.copy_from_user = hosted_copy_from_user,
-	.capable = capable,
-	.random = random_bits,
-	.machine = &hosted_machine_ops,
-	.should_fail = hosted_should_fail,
-	.bug = bug,
+    .cpu_id = cpu_id,
+    .relax = relax,
+    .wait = wait_on,
+    .wake = wake,
+    .fget = hosted_fget,
+    .get_file = hosted_get_file,
+    .fput = hosted_fput,
+    .file_id = hosted_file_id,
+    .file_path = hosted_file_path,
+    .copy_to_user = hosted_copy_to_user,
+    .copy_from_user = hosted_copy_from_user,
+    .capable = capable,
+    .random = random_bits,
+    .machine = &hosted_machine_ops,
+    .should_fail = hosted_should_fail,
+    .bug = bug,
 };
 
 /* ---- violations ---- */
 
 static const char *const violation_names[HOSTED_NR_VIOLATIONS] = {
-	[HOSTED_BREAK_BEFORE_MAKE] = "break-before-make", [HOSTED_STALE_TLB] = "stale TLB entry",
-	[HOSTED_FREED_FRAME] = "freed frame",		  [HOSTED_BARRIER] = "missing barrier",
-	[HOSTED_ICACHE] = "instruction cache",		  [HOSTED_BAD_OUTPUT] = "bad output address",
+    [HOSTED_BREAK_BEFORE_MAKE] = "break-before-make",
+    [HOSTED_STALE_TLB] = "stale TLB entry",
+    [HOSTED_FREED_FRAME] = "freed frame",
+    [HOSTED_BARRIER] = "missing barrier",
+    [HOSTED_ICACHE] = "instruction cache",
+    [HOSTED_BAD_OUTPUT] = "bad output address",
 };
 
 static void print_and_abort(void *arg, enum hosted_violation_kind kind, const char *text)
@@ -266,7 +270,7 @@ static bool get_memory(struct hosted *h)
 	uint64_t frames = h->config.ram_size >> H_PAGE_SHIFT;
 
 	h->ram = mmap(NULL, h->config.ram_size, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	h->frame_uses = calloc(frames, sizeof(*h->frame_uses));
 	h->icache = calloc(frames, sizeof(struct icache_page *));
 	return h->ram != MAP_FAILED && h->frame_uses && h->icache;
@@ -275,13 +279,13 @@ static bool get_memory(struct hosted *h)
 static bool start_system(struct hosted *h)
 {
 	struct mmk_config config = {
-		.port = &h->port,
-		.ctx = h,
-		.ram_phys = h->config.ram_phys,
-		.ram_size = h->config.ram_size,
-		.ram_virt = h->ram,
-		.nr_cpus = h->config.nr_cpus,
-		.asid_bits = h->config.asid_bits,
+	    .port = &h->port,
+	    .ctx = h,
+	    .ram_phys = h->config.ram_phys,
+	    .ram_size = h->config.ram_size,
+	    .ram_virt = h->ram,
+	    .nr_cpus = h->config.nr_cpus,
+	    .asid_bits = h->config.asid_bits,
 	};
 
 	return mmk_system_init(&h->sys, &config) == 0;

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include "port/hosted/internal.h"
 
-#define VALID	1u
-#define FRAME	((uint64_t)0x0000fffffffff000)
-#define TYPE	((uint64_t)0x31c)
-#define NG	((uint64_t)1 << 11)
+#define VALID 1u
+#define FRAME ((uint64_t)0x0000fffffffff000)
+#define TYPE  ((uint64_t)0x31c)
+#define NG    ((uint64_t)1 << 11)
 
 static unsigned pend_bucket(const uint64_t *ptep)
 {
@@ -80,15 +80,15 @@ static uint64_t must_not_change(uint64_t desc, unsigned level)
 }
 
 static void check_break_before_make(struct hosted *h, const uint64_t *ptep, uint64_t old,
-				    uint64_t val, unsigned level)
+                                    uint64_t val, unsigned level)
 {
 	if (!live(old, level) || !live(val, level))
 		return;
 	if (must_not_change(old, level) != must_not_change(val, level))
-		hosted_violation(h, HOSTED_BREAK_BEFORE_MAKE,
-				 "the live level-%u descriptor at %p went from %#llx to %#llx in one step",
-				 level, (const void *)ptep, (unsigned long long)old,
-				 (unsigned long long)val);
+		hosted_violation(
+		    h, HOSTED_BREAK_BEFORE_MAKE,
+		    "the live level-%u descriptor at %p went from %#llx to %#llx in one step",
+		    level, (const void *)ptep, (unsigned long long)old, (unsigned long long)val);
 }
 
 /* The descriptor is made valid while some TLB still has what it was before. */
@@ -98,15 +98,16 @@ static void check_make(struct hosted *h, const struct tlb_entry *e, uint64_t val
 
 	if (must_not_change(cached, level) == must_not_change(val, level))
 		return;
-	hosted_violation(h, HOSTED_BREAK_BEFORE_MAKE,
-			 "a descriptor for %#lx is made %#llx while CPU %u still has %#llx, whose invalidation "
-			 "has not been %s",
-			 e->va, (unsigned long long)val, e->cpu, (unsigned long long)cached,
-			 e->invalidating ? "completed by a DSB" : "asked for");
+	hosted_violation(
+	    h, HOSTED_BREAK_BEFORE_MAKE,
+	    "a descriptor for %#lx is made %#llx while CPU %u still has %#llx, whose invalidation "
+	    "has not been %s",
+	    e->va, (unsigned long long)val, e->cpu, (unsigned long long)cached,
+	    e->invalidating ? "completed by a DSB" : "asked for");
 }
 
 static void tell_cached(struct hosted *h, uint64_t *ptep, uint64_t old, uint64_t val,
-			unsigned level)
+                        unsigned level)
 {
 	unsigned cpu = hosted_this_cpu();
 
@@ -131,7 +132,8 @@ void hosted_pte_written(void *ctx, uint64_t *ptep, uint64_t old, uint64_t val, u
 	pthread_mutex_lock(&h->mmu_lock);
 	check_break_before_make(h, ptep, old, val, level);
 	tell_cached(h, ptep, old, val, level);
-	if (live(old, level) || live(val, level)) /* no walker tells one invalid descriptor from another */
+	if (live(old, level) ||
+	    live(val, level)) /* no walker tells one invalid descriptor from another */
 		add_pending(h, hosted_this_cpu(), ptep, old);
 	pthread_mutex_unlock(&h->mmu_lock);
 }

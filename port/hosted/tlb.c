@@ -16,7 +16,7 @@ static unsigned bucket(uint64_t key)
 static unsigned va_bucket(unsigned cpu, unsigned asid, unsigned level, unsigned long va)
 {
 	return bucket((va >> hosted_level_shift(level)) ^ (uint64_t)asid << 40 ^
-		      (uint64_t)level << 57 ^ (uint64_t)cpu << 59);
+	              (uint64_t)level << 57 ^ (uint64_t)cpu << 59);
 }
 
 static unsigned ptep_bucket(const uint64_t *ptep)
@@ -25,13 +25,13 @@ static unsigned ptep_bucket(const uint64_t *ptep)
 }
 
 struct tlb_entry *hosted_tlb_find(struct hosted *h, unsigned cpu, unsigned asid, unsigned level,
-				  unsigned long va, bool table)
+                                  unsigned long va, bool table)
 {
 	struct tlb_entry *e = h->tlb[va_bucket(cpu, asid, level, va)];
 	unsigned shift = hosted_level_shift(level);
 
-	while (e && !(e->cpu == cpu && e->asid == asid && e->level == level &&
-		      e->table == table && e->va >> shift == va >> shift))
+	while (e && !(e->cpu == cpu && e->asid == asid && e->level == level && e->table == table &&
+	              e->va >> shift == va >> shift))
 		e = e->next;
 	return e;
 }
@@ -85,8 +85,8 @@ static void unlink_entry(struct hosted *h, struct tlb_entry *e)
 }
 
 /*
- * What has been reported is forgotten, so that one mistake is one report, and does no harm to memory
- * that is somebody else's by now.
+ * What has been reported is forgotten, so that one mistake is one report, and does no harm to
+ * memory that is somebody else's by now.
  */
 static void drop(struct hosted *h, struct tlb_entry *e)
 {
@@ -106,7 +106,7 @@ void hosted_tlb_drop_all(struct hosted *h, unsigned cpu, unsigned asid, unsigned
 }
 
 struct tlb_entry *hosted_tlb_fill(struct hosted *h, unsigned cpu, unsigned level, unsigned long va,
-				  bool table, uint64_t *ptep, const struct translation *t)
+                                  bool table, uint64_t *ptep, const struct translation *t)
 {
 	struct tlb_entry *e = calloc(1, sizeof(*e));
 	const struct pending_store *p = hosted_pending(h, ptep);
@@ -153,7 +153,8 @@ bool hosted_tlb_wrong(const struct tlb_entry *e, const struct translation *now)
 {
 	if (e->table)
 		return e->t.next_table[e->level] != now->next_table[e->level];
-	if (now->fault || e->level != now->level || e->t.base != now->base || e->t.type != now->type)
+	if (now->fault || e->level != now->level || e->t.base != now->base ||
+	    e->t.type != now->type)
 		return true;
 	return (e->t.read && !now->read) || (e->t.write && !now->write) ||
 	       (e->t.exec && !now->exec) || (e->t.global && !now->global);
@@ -165,8 +166,8 @@ static void remember_invalidated(struct hosted_cpu *cpu, struct tlb_entry *e)
 {
 	if (cpu->nr_invalidated == cpu->max_invalidated) {
 		cpu->max_invalidated = cpu->max_invalidated ? 2 * cpu->max_invalidated : 64;
-		cpu->invalidated = realloc(cpu->invalidated,
-					   cpu->max_invalidated * sizeof(struct tlb_entry *));
+		cpu->invalidated =
+		    realloc(cpu->invalidated, cpu->max_invalidated * sizeof(struct tlb_entry *));
 		if (!cpu->invalidated)
 			abort();
 	}
@@ -174,8 +175,8 @@ static void remember_invalidated(struct hosted_cpu *cpu, struct tlb_entry *e)
 }
 
 /*
- * A TLBI of the calling CPU hits the entry. A walk after it may load the old descriptor again unless
- * the store that changed it was pushed out before (D8.14.5: store, DSB, TLBI, DSB).
+ * A TLBI of the calling CPU hits the entry. A walk after it may load the old descriptor again
+ * unless the store that changed it was pushed out before (D8.14.5: store, DSB, TLBI, DSB).
  */
 static void invalidate(struct hosted *h, struct tlb_entry *e)
 {
@@ -183,10 +184,11 @@ static void invalidate(struct hosted *h, struct tlb_entry *e)
 	const struct pending_store *p = hosted_pending(h, e->ptep);
 
 	if (p && p->cpu == cpu)
-		hosted_violation(h, HOSTED_BARRIER,
-				 "TLBI of %#lx in ASID %u before a DSB ISHST made the store to its descriptor "
-				 "visible",
-				 e->va, e->asid);
+		hosted_violation(
+		    h, HOSTED_BARRIER,
+		    "TLBI of %#lx in ASID %u before a DSB ISHST made the store to its descriptor "
+		    "visible",
+		    e->va, e->asid);
 	if (e->invalidating & (uint64_t)1 << cpu)
 		return;
 	e->invalidating |= (uint64_t)1 << cpu;
@@ -256,8 +258,8 @@ static struct tlb_entry *entry_leading_to(struct hosted *h, uint64_t pa)
 	for (size_t i = 0; i < TLB_BUCKETS; i++)
 		for (struct tlb_entry *e = h->tlb[i]; e; e = e->next) {
 			uint64_t base = e->table ? e->t.next_table[e->level] : e->t.base;
-			uint64_t size = e->table ? H_PAGE
-						 : (uint64_t)1 << hosted_level_shift(e->level);
+			uint64_t size =
+			    e->table ? H_PAGE : (uint64_t)1 << hosted_level_shift(e->level);
 
 			if (pa - base < size)
 				return e;
@@ -270,10 +272,10 @@ static void report_freed(struct hosted *h, uint64_t pa)
 	struct tlb_entry *e = entry_leading_to(h, pa);
 
 	hosted_violation(h, HOSTED_FREED_FRAME,
-			 "frame %#llx is freed while CPU %u still has %s of %#lx in ASID %u%s",
-			 (unsigned long long)pa, e->cpu, e->table ? "the table" : "the translation",
-			 e->va, e->asid,
-			 e->invalidating ? ": the DSB after the TLBI is missing" : "");
+	                 "frame %#llx is freed while CPU %u still has %s of %#lx in ASID %u%s",
+	                 (unsigned long long)pa, e->cpu, e->table ? "the table" : "the translation",
+	                 e->va, e->asid,
+	                 e->invalidating ? ": the DSB after the TLBI is missing" : "");
 	while ((e = entry_leading_to(h, pa)))
 		drop(h, e);
 }
@@ -283,9 +285,10 @@ void hosted_check_freed(struct hosted *h, uint64_t phys, unsigned order)
 	for (uint64_t pa = phys; pa < phys + (H_PAGE << order); pa += H_PAGE) {
 		for (unsigned cpu = 0; cpu < h->config.nr_cpus; cpu++)
 			if (h->cpus[cpu].root == pa)
-				hosted_violation(h, HOSTED_FREED_FRAME,
-						 "frame %#llx is freed and CPU %u's TTBR0 still points to it",
-						 (unsigned long long)pa, cpu);
+				hosted_violation(
+				    h, HOSTED_FREED_FRAME,
+				    "frame %#llx is freed and CPU %u's TTBR0 still points to it",
+				    (unsigned long long)pa, cpu);
 		if (hosted_phys(h, pa) && h->frame_uses[(pa - h->config.ram_phys) >> H_PAGE_SHIFT])
 			report_freed(h, pa);
 	}
@@ -296,19 +299,21 @@ static bool audit_entry(struct hosted *h, const struct tlb_entry *e)
 	struct translation now;
 
 	if (e->invalidating) {
-		hosted_violation(h, HOSTED_BARRIER, "TLBI of %#lx in ASID %u was never completed by a DSB",
-				 e->va, e->asid);
+		hosted_violation(h, HOSTED_BARRIER,
+		                 "TLBI of %#lx in ASID %u was never completed by a DSB", e->va,
+		                 e->asid);
 		return true;
 	}
 	hosted_walk_clean(h, e->root, e->va, &now);
 	if (!hosted_tlb_wrong(e, &now))
 		return false;
-	hosted_violation(h, HOSTED_STALE_TLB,
-			 "CPU %u keeps a stale %s of %#lx in ASID %u: the TLB has descriptor %#llx, the "
-			 "table %#llx; an invalidation is missing",
-			 e->cpu, e->table ? "table" : "translation", e->va, e->asid,
-			 (unsigned long long)(e->table ? e->t.table_desc[e->level] : e->t.desc),
-			 (unsigned long long)now.desc);
+	hosted_violation(
+	    h, HOSTED_STALE_TLB,
+	    "CPU %u keeps a stale %s of %#lx in ASID %u: the TLB has descriptor %#llx, the "
+	    "table %#llx; an invalidation is missing",
+	    e->cpu, e->table ? "table" : "translation", e->va, e->asid,
+	    (unsigned long long)(e->table ? e->t.table_desc[e->level] : e->t.desc),
+	    (unsigned long long)now.desc);
 	return true;
 }
 
@@ -331,8 +336,9 @@ unsigned hosted_audit(struct hosted *h)
 		if (!p)
 			continue;
 		hosted_violation(h, HOSTED_BARRIER,
-				 "CPU %u left the core without a DSB ISHST after a store to the descriptor at %p",
-				 cpu, (void *)p->ptep);
+		                 "CPU %u left the core without a DSB ISHST after a store to the "
+		                 "descriptor at %p",
+		                 cpu, (void *)p->ptep);
 		bad++;
 	}
 	pthread_mutex_unlock(&h->mmu_lock);
@@ -357,7 +363,7 @@ size_t hosted_tlb_entries_at(struct hosted *h, unsigned long va)
 	for (size_t i = 0; i < TLB_BUCKETS; i++)
 		for (struct tlb_entry *e = h->tlb[i]; e; e = e->next)
 			n += !e->table && e->va >> hosted_level_shift(e->level) ==
-						  va >> hosted_level_shift(e->level);
+			                      va >> hosted_level_shift(e->level);
 	pthread_mutex_unlock(&h->mmu_lock);
 	return n;
 }

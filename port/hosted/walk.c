@@ -10,13 +10,13 @@
 #include "port/hosted/internal.h"
 
 #define DESC_VALID     ((uint64_t)1 << 0)
-#define DESC_TABLE     ((uint64_t)1 << 1)  /* level 0-2: a table; level 3: a page */
-#define DESC_EL0       ((uint64_t)1 << 6)  /* AP[1] */
-#define DESC_READ_ONLY ((uint64_t)1 << 7)  /* AP[2] */
-#define DESC_AF	       ((uint64_t)1 << 10)
-#define DESC_NG	       ((uint64_t)1 << 11)
+#define DESC_TABLE     ((uint64_t)1 << 1) /* level 0-2: a table; level 3: a page */
+#define DESC_EL0       ((uint64_t)1 << 6) /* AP[1] */
+#define DESC_READ_ONLY ((uint64_t)1 << 7) /* AP[2] */
+#define DESC_AF        ((uint64_t)1 << 10)
+#define DESC_NG        ((uint64_t)1 << 11)
 #define DESC_UXN       ((uint64_t)1 << 54)
-#define DESC_TYPE      ((uint64_t)0x31c)   /* AttrIndx[4:2], SH[9:8] */
+#define DESC_TYPE      ((uint64_t)0x31c) /* AttrIndx[4:2], SH[9:8] */
 #define DESC_ADDRESS   ((uint64_t)0x0000fffffffff000)
 #define TABLE_UXN      ((uint64_t)1 << 60)
 #define TABLE_NO_EL0   ((uint64_t)1 << 61) /* APTable[0] */
@@ -25,9 +25,9 @@
 
 /* Fault status codes, D17.2.37 (ISS encoding for a data abort); the low bits are the level. */
 #define FSC_TRANSLATION 0x04u
-#define FSC_ACCESS	0x08u
-#define FSC_PERMISSION	0x0cu
-#define FSC_WALK_ABORT	0x14u
+#define FSC_ACCESS      0x08u
+#define FSC_PERMISSION  0x0cu
+#define FSC_WALK_ABORT  0x14u
 
 unsigned hosted_level_shift(unsigned level)
 {
@@ -74,7 +74,7 @@ static bool is_leaf(uint64_t desc, unsigned level)
 }
 
 static void decode_leaf(struct translation *t, uint64_t desc, unsigned level, unsigned long va,
-			uint64_t limits)
+                        uint64_t limits)
 {
 	uint64_t size = (uint64_t)1 << hosted_level_shift(level);
 
@@ -89,7 +89,7 @@ static void decode_leaf(struct translation *t, uint64_t desc, unsigned level, un
 }
 
 static void note_table(struct translation *t, unsigned level, uint64_t *ptep, uint64_t desc,
-		       uint64_t *limits)
+                       uint64_t *limits)
 {
 	*limits |= desc & TABLE_LIMITS;
 	t->next_table[level] = desc & DESC_ADDRESS;
@@ -100,7 +100,7 @@ static void note_table(struct translation *t, unsigned level, uint64_t *ptep, ui
 
 /* From `table` at `level` downwards. */
 static void walk_from(struct hosted *h, uint64_t table, unsigned level, unsigned long va,
-		      uint64_t limits, bool clean, struct translation *t)
+                      uint64_t limits, bool clean, struct translation *t)
 {
 	uint64_t desc;
 	uint64_t *ptep;
@@ -149,9 +149,9 @@ bool hosted_may(const struct translation *t, enum access_kind kind)
 
 /*
  * A cached translation gives more than the tables do. Legal only while the CPU that changed them is
- * still inside the core, on its way to the TLBI and its DSB: once it runs user code again, or is this
- * very CPU, nothing is coming any more. Where the descriptor holds what nobody has reported yet,
- * another CPU is between its store and its report of it.
+ * still inside the core, on its way to the TLBI and its DSB: once it runs user code again, or is
+ * this very CPU, nothing is coming any more. Where the descriptor holds what nobody has reported
+ * yet, another CPU is between its store and its report of it.
  */
 static bool may_be_on_its_way(struct hosted *h, unsigned cpu, const struct tlb_entry *e)
 {
@@ -162,18 +162,18 @@ static bool may_be_on_its_way(struct hosted *h, unsigned cpu, const struct tlb_e
 
 /* Look whether the use of an entry is a mistake; then *t becomes what the tables say. */
 static void check_use(struct hosted *h, unsigned cpu, unsigned long va, const struct tlb_entry *e,
-		      struct translation *t)
+                      struct translation *t)
 {
 	struct translation now;
 
 	hosted_walk_clean(h, h->cpus[cpu].root, va, &now);
 	if (!hosted_tlb_wrong(e, &now) || may_be_on_its_way(h, cpu, e))
 		return;
-	hosted_violation(h, HOSTED_STALE_TLB,
-			 "CPU %u uses a stale translation of %#lx in ASID %u: the TLB has descriptor "
-			 "%#llx, the table %#llx; an invalidation is missing",
-			 cpu, va, e->asid, (unsigned long long)e->t.desc,
-			 (unsigned long long)now.desc);
+	hosted_violation(
+	    h, HOSTED_STALE_TLB,
+	    "CPU %u uses a stale translation of %#lx in ASID %u: the TLB has descriptor "
+	    "%#llx, the table %#llx; an invalidation is missing",
+	    cpu, va, e->asid, (unsigned long long)e->t.desc, (unsigned long long)now.desc);
 	hosted_tlb_drop_all(h, cpu, h->cpus[cpu].asid, va);
 	*t = now;
 }
@@ -197,7 +197,7 @@ static struct tlb_entry *cached_table(struct hosted *h, unsigned cpu, unsigned l
 }
 
 static void remember_tables(struct hosted *h, unsigned cpu, unsigned long va,
-			    const struct translation *t)
+                            const struct translation *t)
 {
 	for (unsigned level = 0; level < 3; level++) {
 		if (!t->next_table[level] ||
@@ -219,19 +219,19 @@ static void walk_and_fill(struct hosted *h, unsigned cpu, unsigned long va, stru
 		t->fault = 0;
 	}
 	walk_from(h, table, from ? from->level + 1 : 0, va, from ? from->t.limits[from->level] : 0,
-		  false, t);
+	          false, t);
 	remember_tables(h, cpu, va, t);
 	if (t->fault)
 		return; /* D8.13: a translation that faults is never cached */
 	if (!hosted_phys(h, t->page))
-		hosted_violation(h, HOSTED_BAD_OUTPUT, "%#lx is mapped to %#llx, which is no RAM", va,
-				 (unsigned long long)t->page);
+		hosted_violation(h, HOSTED_BAD_OUTPUT, "%#lx is mapped to %#llx, which is no RAM",
+		                 va, (unsigned long long)t->page);
 	e = hosted_tlb_fill(h, cpu, t->level, va, false, t->ptep, t);
 	check_use(h, cpu, va, e, t);
 }
 
 void hosted_translate(struct hosted *h, unsigned cpu, unsigned long va, enum access_kind kind,
-		      struct translation *t)
+                      struct translation *t)
 {
 	struct tlb_entry *e;
 

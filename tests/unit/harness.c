@@ -158,7 +158,7 @@ static void must_work(struct mmk_fault f, unsigned long va, const char *file, in
 	if (!f.signo)
 		return;
 	print_error("%s:%d: the access to %#lx gives signal %d, code %d\n", file, line, va, f.signo,
-		       f.code);
+	            f.code);
 	_fail(file, line);
 }
 
@@ -171,7 +171,7 @@ uint8_t task_peek(struct world *w, struct mmk_task *t, unsigned long va, const c
 }
 
 void task_poke(struct world *w, struct mmk_task *t, unsigned long va, uint8_t v, const char *file,
-	       int line)
+               int line)
 {
 	must_work(task_store(w, t, va, v), va, file, line);
 }
@@ -246,14 +246,14 @@ const char *world_maps(struct world *w)
 	long n;
 
 	while ((n = mmk_proc_maps(&w->task, w->task.mm, &pos, text + used,
-				  sizeof(text) - 1 - used)) > 0)
+	                          sizeof(text) - 1 - used)) > 0)
 		used += (size_t)n;
 	text[used] = 0;
 	return text;
 }
 
 static void draw_vma(char *picture, unsigned long base, unsigned n, unsigned long start,
-		     unsigned long end, char letter)
+                     unsigned long end, char letter)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (base + i * PAGE >= start && base + i * PAGE < end)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the unit tests share: a world - machine, system, one program, a directory on the host - that
- * is checked whole (mmk_check and the strict TLB's audit) after every call made through it, and that
- * must have got every frame back at its end.
+ * is checked whole (mmk_check and the strict TLB's audit) after every call made through it, and
+ *that must have got every frame back at its end.
  *
  * A test is a cmocka test with world_setup and world_teardown:
  *
@@ -35,31 +35,31 @@
 #include <cmocka.h>
 #include <mmkit/hosted.h>
 
-#define PAGE 4096ul
-#define UNIT_SIGBUS  7
-#define UNIT_SIGKILL 9
-#define UNIT_SIGSEGV 11
+#define PAGE            4096ul
+#define UNIT_SIGBUS     7
+#define UNIT_SIGKILL    9
+#define UNIT_SIGSEGV    11
 #define MMK_SEGV_MAPERR 1
 #define MMK_SEGV_ACCERR 2
-#define MMK_BUS_ADRERR	2
+#define MMK_BUS_ADRERR  2
 
-#define R    MMK_PROT_READ
-#define W    MMK_PROT_WRITE
-#define X    MMK_PROT_EXEC
-#define RW   (MMK_PROT_READ | MMK_PROT_WRITE)
-#define RX   (MMK_PROT_READ | MMK_PROT_EXEC)
-#define NONE MMK_PROT_NONE
+#define R            MMK_PROT_READ
+#define W            MMK_PROT_WRITE
+#define X            MMK_PROT_EXEC
+#define RW           (MMK_PROT_READ | MMK_PROT_WRITE)
+#define RX           (MMK_PROT_READ | MMK_PROT_EXEC)
+#define NONE         MMK_PROT_NONE
 #define ANON_PRIVATE (MMK_MAP_PRIVATE | MMK_MAP_ANONYMOUS)
 #define ANON_SHARED  (MMK_MAP_SHARED | MMK_MAP_ANONYMOUS)
-#define FIXED	     MMK_MAP_FIXED
+#define FIXED        MMK_MAP_FIXED
 
 struct world {
 	struct hosted *h;
 	struct mmk_system *sys;
-	struct mmk_task task;			    /* the program that the calls below are made for */
-	struct mmk_rlimit rlim[MMK_RLIM_NLIMITS];   /* task.rlim: unlimited until a test says else */
-	char dir[64];				    /* a directory on the host, gone at the end */
-	bool unchecked;				    /* a test that breaks things turns the checks off */
+	struct mmk_task task; /* the program that the calls below are made for */
+	struct mmk_rlimit rlim[MMK_RLIM_NLIMITS]; /* task.rlim: unlimited until a test says else */
+	char dir[64];                             /* a directory on the host, gone at the end */
+	bool unchecked; /* a test that breaks things turns the checks off */
 };
 
 /* cmocka's fixtures: *state is the world. */
@@ -84,17 +84,17 @@ void world_check(struct world *w, const char *file, int line);
 /* The system calls for w->task, checked. */
 #define w_mmap(w, addr, len, prot, flags, fd, off)                                                 \
 	CHECKED(w, mmk_sys_mmap(&(w)->task, addr, len, prot, flags, fd, off))
-#define w_munmap(w, addr, len)	       CHECKED(w, mmk_sys_munmap(&(w)->task, addr, len))
+#define w_munmap(w, addr, len)         CHECKED(w, mmk_sys_munmap(&(w)->task, addr, len))
 #define w_mprotect(w, addr, len, prot) CHECKED(w, mmk_sys_mprotect(&(w)->task, addr, len, prot))
-#define w_brk(w, addr)		       CHECKED(w, mmk_sys_brk(&(w)->task, addr))
+#define w_brk(w, addr)                 CHECKED(w, mmk_sys_brk(&(w)->task, addr))
 #define w_mremap(w, addr, old, len, flags, to)                                                     \
 	CHECKED(w, mmk_sys_mremap(&(w)->task, addr, old, len, flags, to))
-#define w_msync(w, addr, len, flags)   CHECKED(w, mmk_sys_msync(&(w)->task, addr, len, flags))
-#define w_mincore(w, addr, len, vec)   CHECKED(w, mmk_sys_mincore(&(w)->task, addr, len, vec))
-#define w_madvise(w, addr, len, what)  CHECKED(w, mmk_sys_madvise(&(w)->task, addr, len, what))
-#define w_mlock(w, addr, len)	       CHECKED(w, mmk_sys_mlock(&(w)->task, addr, len))
-#define w_munlock(w, addr, len)	       CHECKED(w, mmk_sys_munlock(&(w)->task, addr, len))
-#define w_fork(w, child)	       CHECKED(w, hosted_fork((w)->h, &(w)->task, child))
+#define w_msync(w, addr, len, flags)  CHECKED(w, mmk_sys_msync(&(w)->task, addr, len, flags))
+#define w_mincore(w, addr, len, vec)  CHECKED(w, mmk_sys_mincore(&(w)->task, addr, len, vec))
+#define w_madvise(w, addr, len, what) CHECKED(w, mmk_sys_madvise(&(w)->task, addr, len, what))
+#define w_mlock(w, addr, len)         CHECKED(w, mmk_sys_mlock(&(w)->task, addr, len))
+#define w_munlock(w, addr, len)       CHECKED(w, mmk_sys_munlock(&(w)->task, addr, len))
+#define w_fork(w, child)              CHECKED(w, hosted_fork((w)->h, &(w)->task, child))
 /* mmap that has to work; the address. */
 #define must_mmap(w, addr, len, prot, flags, fd, off)                                              \
 	({                                                                                         \
@@ -113,17 +113,18 @@ void world_assert_reason(struct world *w, const char *words, const char *file, i
 struct mmk_fault task_load(struct world *w, struct mmk_task *t, unsigned long va, uint8_t *value);
 struct mmk_fault task_store(struct world *w, struct mmk_task *t, unsigned long va, uint8_t value);
 struct mmk_fault task_fetch(struct world *w, struct mmk_task *t, unsigned long va);
-#define w_load(w, va)	   task_load(w, &(w)->task, va, NULL)
-#define w_store(w, va, v)  task_store(w, &(w)->task, va, v)
-#define w_fetch(w, va)	   task_fetch(w, &(w)->task, va)
+#define w_load(w, va)     task_load(w, &(w)->task, va, NULL)
+#define w_store(w, va, v) task_store(w, &(w)->task, va, v)
+#define w_fetch(w, va)    task_fetch(w, &(w)->task, va)
 /* Those that have to work. */
-#define load(w, va)	   task_peek(w, &(w)->task, va, __FILE__, __LINE__)
-#define store(w, va, v)	   task_poke(w, &(w)->task, va, v, __FILE__, __LINE__)
-#define load_of(w, t, va)  task_peek(w, t, va, __FILE__, __LINE__)
+#define load(w, va)           task_peek(w, &(w)->task, va, __FILE__, __LINE__)
+#define store(w, va, v)       task_poke(w, &(w)->task, va, v, __FILE__, __LINE__)
+#define load_of(w, t, va)     task_peek(w, t, va, __FILE__, __LINE__)
 #define store_of(w, t, va, v) task_poke(w, t, va, v, __FILE__, __LINE__)
-uint8_t task_peek(struct world *w, struct mmk_task *t, unsigned long va, const char *file, int line);
+uint8_t task_peek(struct world *w, struct mmk_task *t, unsigned long va, const char *file,
+                  int line);
 void task_poke(struct world *w, struct mmk_task *t, unsigned long va, uint8_t v, const char *file,
-	       int line);
+               int line);
 #define assert_fault(fault, sig, why)                                                              \
 	do {                                                                                       \
 		struct mmk_fault got_fault = (fault);                                              \

@@ -164,7 +164,8 @@ static void the_break_moves_both_ways(void **state)
 	assert_int_equal(load(w, start + 3 * PAGE), 0);
 	assert_int_equal(w_brk(w, start - 1), start + 4 * PAGE); /* cannot move */
 	must_mmap(w, start + 16 * PAGE, PAGE, RW, ANON_PRIVATE | FIXED, -1, 0);
-	assert_int_equal(w_brk(w, start + 32 * PAGE), start + 4 * PAGE); /* something is in the way */
+	assert_int_equal(w_brk(w, start + 32 * PAGE),
+	                 start + 4 * PAGE); /* something is in the way */
 }
 
 static void the_stack_grows_down_to_its_limit(void **state)
@@ -174,7 +175,8 @@ static void the_stack_grows_down_to_its_limit(void **state)
 
 	w->rlim[MMK_RLIMIT_STACK].cur = 64 * PAGE;
 	top = mmk_mm_layout(&w->task, w->task.mm) & ~(PAGE - 1);
-	assert_int_equal(CHECKED(w, mmk_mm_setup_stack(&w->task, w->task.mm, top, 2 * PAGE, false)), 0);
+	assert_int_equal(CHECKED(w, mmk_mm_setup_stack(&w->task, w->task.mm, top, 2 * PAGE, false)),
+	                 0);
 	store(w, top - 1, 1);
 	store(w, top - 20 * PAGE, 2);
 	store(w, top - 60 * PAGE, 3);
@@ -221,8 +223,8 @@ static void the_arguments_can_be_written(void **state)
 
 	assert_int_equal(mmk_mm_setup_stack(&w->task, w->task.mm, top, 4 * PAGE, false), 0);
 	assert_int_equal(CHECKED(w, mmk_access_vm(&w->task, w->task.mm, top - PAGE - 5, text,
-						  sizeof(text), MMK_ACCESS_WRITE)),
-			 sizeof(text));
+	                                          sizeof(text), MMK_ACCESS_WRITE)),
+	                 sizeof(text));
 	assert_int_equal(hosted_load(w->h, &w->task, top - PAGE - 5, back, sizeof(back), NULL), 0);
 	assert_string_equal(text, back);
 	assert_int_equal(mmk_access_vm(&w->task, w->task.mm, 0x1000, back, 4, 0), 0);
@@ -288,23 +290,23 @@ static void fixed_replaces_what_was_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(nothing_there_is_maperr),
-		WORLD_TEST(beyond_the_user_half_is_maperr),
-		WORLD_TEST(the_wrong_access_is_accerr),
-		WORLD_TEST(protection_changes_at_once),
-		WORLD_TEST(written_code_runs_after_mprotect),
-		WORLD_TEST(code_of_a_file_runs),
-		WORLD_TEST(code_is_copied_on_write_in_step),
-		WORLD_TEST(dontneed_brings_back_the_beginning),
-		WORLD_TEST(mincore_knows_what_is_there),
-		WORLD_TEST(the_break_moves_both_ways),
-		WORLD_TEST(the_stack_grows_down_to_its_limit),
-		WORLD_TEST(the_stack_keeps_its_distance),
-		WORLD_TEST(a_fresh_program_has_a_layout),
-		WORLD_TEST(the_arguments_can_be_written),
-		WORLD_TEST(mremap_carries_the_bytes_along),
-		WORLD_TEST(populate_and_lock_bring_pages_in),
-		WORLD_TEST(fixed_replaces_what_was_there),
+	    WORLD_TEST(nothing_there_is_maperr),
+	    WORLD_TEST(beyond_the_user_half_is_maperr),
+	    WORLD_TEST(the_wrong_access_is_accerr),
+	    WORLD_TEST(protection_changes_at_once),
+	    WORLD_TEST(written_code_runs_after_mprotect),
+	    WORLD_TEST(code_of_a_file_runs),
+	    WORLD_TEST(code_is_copied_on_write_in_step),
+	    WORLD_TEST(dontneed_brings_back_the_beginning),
+	    WORLD_TEST(mincore_knows_what_is_there),
+	    WORLD_TEST(the_break_moves_both_ways),
+	    WORLD_TEST(the_stack_grows_down_to_its_limit),
+	    WORLD_TEST(the_stack_keeps_its_distance),
+	    WORLD_TEST(a_fresh_program_has_a_layout),
+	    WORLD_TEST(the_arguments_can_be_written),
+	    WORLD_TEST(mremap_carries_the_bytes_along),
+	    WORLD_TEST(populate_and_lock_bring_pages_in),
+	    WORLD_TEST(fixed_replaces_what_was_there),
 	};
 
 	return cmocka_run_group_tests_name("calls", tests, NULL, NULL);

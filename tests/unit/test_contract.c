@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The contract of port.h as a list of checks, for any port: a row of `ports` is all that another one
- * needs to be put to the same test. Also the hosted machine's own promises about its descriptors.
+ * The contract of port.h as a list of checks, for any port: a row of `ports` is all that another
+ * one needs to be put to the same test. Also the hosted machine's own promises about its
+ * descriptors.
  */
 #include <pthread.h>
 #include <time.h>
@@ -14,7 +15,7 @@ struct contract {
 	void *ctx;
 	unsigned nr_cpus;
 	struct world *w; /* a program whose memory copy_to_user reaches */
-	int fd;		 /* an open file, file_byte() in each place, of FILE_SIZE bytes */
+	int fd;          /* an open file, file_byte() in each place, of FILE_SIZE bytes */
 	const char *path_end;
 };
 #define FILE_SIZE (PAGE + 100)
@@ -252,9 +253,11 @@ static void check_user_memory_is_copied_or_efault(struct contract *c)
 	assert_int_equal(c->port->copy_to_user(c->ctx, t, at + PAGE - 100, bytes, 300), 0);
 	assert_int_equal(c->port->copy_from_user(c->ctx, t, back, at + PAGE - 100, 300), 0);
 	assert_memory_equal(bytes, back, 300);
-	assert_int_equal(c->port->copy_to_user(c->ctx, t, at + 2 * PAGE - 100, bytes, 300), -MMK_EFAULT);
+	assert_int_equal(c->port->copy_to_user(c->ctx, t, at + 2 * PAGE - 100, bytes, 300),
+	                 -MMK_EFAULT);
 	assert_int_equal(c->port->copy_from_user(c->ctx, t, back, 0, 1), -MMK_EFAULT);
-	assert_int_equal(c->port->copy_to_user(c->ctx, t, 0xffff000000000000ul, bytes, 8), -MMK_EFAULT);
+	assert_int_equal(c->port->copy_to_user(c->ctx, t, 0xffff000000000000ul, bytes, 8),
+	                 -MMK_EFAULT);
 	assert_int_equal(w_mprotect(c->w, at, PAGE, R), 0);
 	assert_int_equal(c->port->copy_to_user(c->ctx, t, at, bytes, 1), -MMK_EFAULT);
 	assert_int_equal(c->port->copy_to_user(c->ctx, t, 0, bytes, 0), 0); /* nothing to copy */
@@ -370,24 +373,24 @@ static void an_unlinked_file_lives_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_required_is_missing),
-		cmocka_unit_test(cpu_is_in_range),
-		cmocka_unit_test(wait_returns_when_the_word_differs),
-		cmocka_unit_test(no_wake_is_lost),
-		cmocka_unit_test(a_killable_wait_ends_with_eintr),
-		cmocka_unit_test(a_bad_descriptor_is_null),
-		cmocka_unit_test(a_file_lives_as_long_as_its_references),
-		cmocka_unit_test(a_file_has_a_name),
-		cmocka_unit_test(a_home_reads_and_writes),
-		cmocka_unit_test(user_memory_is_copied_or_efault),
-		cmocka_unit_test(random_bits_differ),
-		cmocka_unit_test(nothing_fails_unasked),
-		cmocka_unit_test(the_seed_decides_the_addresses),
-		cmocka_unit_test(two_systems_do_not_meet),
-		cmocka_unit_test(a_small_machine_is_refused),
-		WORLD_TEST(the_host_refuses_as_it_does),
-		WORLD_TEST(a_directory_cannot_be_mapped),
-		WORLD_TEST(an_unlinked_file_lives_on),
+	    cmocka_unit_test(nothing_required_is_missing),
+	    cmocka_unit_test(cpu_is_in_range),
+	    cmocka_unit_test(wait_returns_when_the_word_differs),
+	    cmocka_unit_test(no_wake_is_lost),
+	    cmocka_unit_test(a_killable_wait_ends_with_eintr),
+	    cmocka_unit_test(a_bad_descriptor_is_null),
+	    cmocka_unit_test(a_file_lives_as_long_as_its_references),
+	    cmocka_unit_test(a_file_has_a_name),
+	    cmocka_unit_test(a_home_reads_and_writes),
+	    cmocka_unit_test(user_memory_is_copied_or_efault),
+	    cmocka_unit_test(random_bits_differ),
+	    cmocka_unit_test(nothing_fails_unasked),
+	    cmocka_unit_test(the_seed_decides_the_addresses),
+	    cmocka_unit_test(two_systems_do_not_meet),
+	    cmocka_unit_test(a_small_machine_is_refused),
+	    WORLD_TEST(the_host_refuses_as_it_does),
+	    WORLD_TEST(a_directory_cannot_be_mapped),
+	    WORLD_TEST(an_unlinked_file_lives_on),
 	};
 
 	return cmocka_run_group_tests_name("contract", tests, NULL, NULL);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every allocation and every I/O failed in turn, over a scenario that touches each call: what is
- * refused says ENOMEM (or EIO), nothing is lost, nothing is broken, and what was there before a call
- * that failed is there still.
+ * refused says ENOMEM (or EIO), nothing is lost, nothing is broken, and what was there before a
+ * call that failed is there still.
  */
 #include "tests/unit/harness.h"
 
-#define PAGES 4
-#define LEN   (PAGES * PAGE)
+#define PAGES                  4
+#define LEN                    (PAGES * PAGE)
 #define allow(s, result)       allow_at(s, result, __LINE__)
 #define allow_again(s, result) allow_again_at(s, result, __LINE__)
 
 struct scenario {
 	struct world *w;
 	int fd, memfd;
-	unsigned long a; /* anonymous, page i holding i + 1: made before anything fails */
+	unsigned long a;      /* anonymous, page i holding i + 1: made before anything fails */
 	unsigned long mapped; /* of the file, shared; made before too */
 	unsigned refused;
 };
@@ -25,7 +25,7 @@ static void check_old(struct scenario *s)
 		assert_int_equal(load(s->w, s->a + i * PAGE + 1), i + 1);
 }
 
-/* The call may work, or be refused for want of memory or by a failing device, and for nothing else. */
+/* The call may work, or be refused for want of memory or by a failing device; nothing else. */
 static void allow_at(struct scenario *s, long result, int line)
 {
 	world_check(s->w, __FILE__, line);
@@ -159,7 +159,8 @@ static void do_replacing(struct scenario *s)
 	if (at < 0)
 		check_old(s);
 	else
-		allow(s, mmk_sys_mmap(&w->task, s->a + PAGE, PAGE, RW, ANON_PRIVATE | FIXED, -1, 0));
+		allow(s,
+		      mmk_sys_mmap(&w->task, s->a + PAGE, PAGE, RW, ANON_PRIVATE | FIXED, -1, 0));
 	at = mmk_sys_mmap(&w->task, s->a, LEN, RW, MMK_MAP_PRIVATE | FIXED, s->fd, 0);
 	allow(s, at);
 	if (at < 0)
@@ -180,7 +181,7 @@ static void do_moves_and_locks(struct scenario *s)
 		to = at < 0 ? from : (unsigned long)at;
 		allow(s, mmk_sys_mremap(t, to, LEN, PAGE, 0, 0));
 		allow(s, mmk_sys_mremap(t, to, PAGE, PAGE, MMK_MREMAP_MAYMOVE | MMK_MREMAP_FIXED,
-					to + 1024 * PAGE));
+		                        to + 1024 * PAGE));
 	}
 	allow_again(s, mmk_sys_mlock2(t, s->mapped, PAGE, MMK_MLOCK_ONFAULT));
 	allow_again(s, mmk_sys_mlockall(t, MMK_MCL_CURRENT | MMK_MCL_FUTURE));
@@ -339,7 +340,7 @@ static uint64_t run_with_io(uint64_t n, enum hosted_io_failure how)
 	run(&s);
 	from = hosted_nr_ios(s.w->h) - from;
 	if (how == HOSTED_IO_SHORT || !n) {
-		/* A short transfer is continued, and nobody notices. sync has no bytes to move: EIO */
+		/* A short transfer is continued, and nobody notices; a sync has none: EIO. */
 		hosted_fail_io(s.w->h, 0, how);
 		assert_int_equal(hosted_fsync(s.w->h, s.fd) == 0 || how == HOSTED_IO_SHORT, 1);
 		for (size_t i = 1; i < PAGE - 50; i++)
@@ -398,7 +399,8 @@ static void memory_runs_out_for_real(void **state)
 {
 	struct hosted_config config = {.ram_size = 4 << 20};
 	struct world *w = world_new(&config);
-	unsigned long len = 16 << 20, a = must_mmap(w, 0, len, RW, ANON_PRIVATE | MMK_MAP_NORESERVE, -1, 0);
+	unsigned long len = 16 << 20,
+	              a = must_mmap(w, 0, len, RW, ANON_PRIVATE | MMK_MAP_NORESERVE, -1, 0);
 	unsigned long i = 0;
 	uint8_t byte = 5;
 
@@ -416,16 +418,16 @@ static void memory_runs_out_for_real(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_allocation_in_turn),
-		cmocka_unit_test(every_allocation_from_one_on),
-		cmocka_unit_test(every_allocation_of_the_rest),
-		cmocka_unit_test(every_allocation_of_what_replaces),
-		cmocka_unit_test(allocations_at_random),
-		cmocka_unit_test(every_io_in_turn),
-		cmocka_unit_test(every_io_short_in_turn),
-		WORLD_TEST(a_failed_read_is_sigbus_then_works),
-		WORLD_TEST(a_failed_writeback_is_told_once),
-		cmocka_unit_test(memory_runs_out_for_real),
+	    cmocka_unit_test(every_allocation_in_turn),
+	    cmocka_unit_test(every_allocation_from_one_on),
+	    cmocka_unit_test(every_allocation_of_the_rest),
+	    cmocka_unit_test(every_allocation_of_what_replaces),
+	    cmocka_unit_test(allocations_at_random),
+	    cmocka_unit_test(every_io_in_turn),
+	    cmocka_unit_test(every_io_short_in_turn),
+	    WORLD_TEST(a_failed_read_is_sigbus_then_works),
+	    WORLD_TEST(a_failed_writeback_is_told_once),
+	    cmocka_unit_test(memory_runs_out_for_real),
 	};
 
 	return cmocka_run_group_tests_name("failure", tests, NULL, NULL);

@@ -19,9 +19,9 @@ static void each_keeps_its_own(void **state)
 	store(w, a, 1);
 	store(w, a + PAGE, 2);
 	assert_int_equal(w_fork(w, &child), 0);
-	store(w, a, 10);			       /* the parent writes first here */
-	store_of(w, &child, a + PAGE, 20);	       /* and the child there */
-	store_of(w, &child, a + 2 * PAGE, 30);	       /* a page that was not there at the fork */
+	store(w, a, 10);                       /* the parent writes first here */
+	store_of(w, &child, a + PAGE, 20);     /* and the child there */
+	store_of(w, &child, a + 2 * PAGE, 30); /* a page that was not there at the fork */
 	assert_int_equal(load_of(w, &child, a), 1);
 	assert_int_equal(load(w, a), 10);
 	assert_int_equal(load(w, a + PAGE), 2);
@@ -190,15 +190,15 @@ static void many_children_use_asids_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(each_keeps_its_own),
-		WORLD_TEST(the_last_owner_does_not_copy),
-		WORLD_TEST(three_generations),
-		WORLD_TEST(a_read_only_page_forks_too),
-		WORLD_TEST(a_private_copy_of_a_file_forks),
-		WORLD_TEST(a_shared_file_stays_shared),
-		WORLD_TEST(the_zero_page_forks),
-		WORLD_TEST(the_parent_may_go_first),
-		cmocka_unit_test(many_children_use_asids_up),
+	    WORLD_TEST(each_keeps_its_own),
+	    WORLD_TEST(the_last_owner_does_not_copy),
+	    WORLD_TEST(three_generations),
+	    WORLD_TEST(a_read_only_page_forks_too),
+	    WORLD_TEST(a_private_copy_of_a_file_forks),
+	    WORLD_TEST(a_shared_file_stays_shared),
+	    WORLD_TEST(the_zero_page_forks),
+	    WORLD_TEST(the_parent_may_go_first),
+	    cmocka_unit_test(many_children_use_asids_up),
 	};
 
 	return cmocka_run_group_tests_name("fork", tests, NULL, NULL);

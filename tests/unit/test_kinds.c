@@ -74,7 +74,8 @@ static void shared_file_reaches_the_host_by_msync(void **state)
 	int fd = host_file(w, "f", SIZE, O_RDWR);
 	unsigned long a = must_mmap(w, 0, SIZE, RW, MMK_MAP_SHARED, fd, 0);
 
-	for (int round = 1; round <= 3; round++) { /* after writeback the first store must fault again */
+	for (int round = 1; round <= 3;
+	     round++) { /* after writeback the first store must fault again */
 		store(w, a + PAGE, (uint8_t)(100 + round));
 		assert_int_equal(w_msync(w, a, 2 * PAGE, MMK_MS_SYNC), 0);
 		assert_int_equal(host_byte(w, "f", PAGE), 100 + round);
@@ -280,21 +281,21 @@ static void tmpfs_file_holds_what_was_stored(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(private_file_starts_as_the_file),
-		WORLD_TEST(private_file_writes_stay_here),
-		WORLD_TEST(private_file_sees_later_changes_until_copied),
-		WORLD_TEST(shared_file_is_what_read_sees),
-		WORLD_TEST(shared_file_reaches_the_host_by_msync),
-		WORLD_TEST(shared_file_reaches_the_host_by_unmap_and_close),
-		WORLD_TEST(two_opens_of_one_file_are_one_cache),
-		WORLD_TEST(an_offset_maps_from_there),
-		WORLD_TEST(tail_reads_zero_and_is_never_written),
-		WORLD_TEST(a_page_past_the_end_is_sigbus),
-		WORLD_TEST(truncation_takes_pages_away_private_copies_too),
-		WORLD_TEST(private_anonymous_is_zero_then_its_own),
-		WORLD_TEST(shared_anonymous_is_shared_over_fork),
-		WORLD_TEST(dev_zero_is_anonymous_memory),
-		WORLD_TEST(tmpfs_file_holds_what_was_stored),
+	    WORLD_TEST(private_file_starts_as_the_file),
+	    WORLD_TEST(private_file_writes_stay_here),
+	    WORLD_TEST(private_file_sees_later_changes_until_copied),
+	    WORLD_TEST(shared_file_is_what_read_sees),
+	    WORLD_TEST(shared_file_reaches_the_host_by_msync),
+	    WORLD_TEST(shared_file_reaches_the_host_by_unmap_and_close),
+	    WORLD_TEST(two_opens_of_one_file_are_one_cache),
+	    WORLD_TEST(an_offset_maps_from_there),
+	    WORLD_TEST(tail_reads_zero_and_is_never_written),
+	    WORLD_TEST(a_page_past_the_end_is_sigbus),
+	    WORLD_TEST(truncation_takes_pages_away_private_copies_too),
+	    WORLD_TEST(private_anonymous_is_zero_then_its_own),
+	    WORLD_TEST(shared_anonymous_is_shared_over_fork),
+	    WORLD_TEST(dev_zero_is_anonymous_memory),
+	    WORLD_TEST(tmpfs_file_holds_what_was_stored),
 	};
 
 	return cmocka_run_group_tests_name("kinds", tests, NULL, NULL);

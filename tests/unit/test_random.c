@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random calls on a window of pages, beside a model that says what each page holds and what an access to
- * it gets. Checked after every step: the result, one page's contents, every invariant, the TLBs.
- * A failure prints its seed; MMKIT_SEED=n and MMKIT_STEPS=n replay it or go further.
+ * Random calls on a window of pages, beside a model that says what each page holds and what an
+ * access to it gets. Checked after every step: the result, one page's contents, every invariant,
+ * the TLBs. A failure prints its seed; MMKIT_SEED=n and MMKIT_STEPS=n replay it or go further.
  */
 #include "tests/unit/harness.h"
 
-#define PAGES	   24
+#define PAGES      24
 #define FILE_PAGES 8
-#define BASE	   0x40000000ul
+#define BASE       0x40000000ul
 
 enum kind { HOLE, ANON, FILE_SHARED, FILE_PRIVATE };
 
@@ -16,8 +16,8 @@ struct cell { /* a page of the window */
 	enum kind kind;
 	unsigned prot;
 	unsigned index; /* of the file */
-	bool copied;	/* FILE_PRIVATE: has a copy of its own */
-	uint8_t value;	/* ANON, or the copy's */
+	bool copied;    /* FILE_PRIVATE: has a copy of its own */
+	uint8_t value;  /* ANON, or the copy's */
 };
 
 struct model {
@@ -68,7 +68,7 @@ static int expect(const struct model *m, const struct cell *c, bool store, uint8
 	if (c->kind != ANON && c->index >= m->file_pages)
 		return UNIT_SIGBUS;
 	*value = c->kind == ANON || (c->kind == FILE_PRIVATE && c->copied) ? c->value
-									  : m->file[c->index];
+	                                                                   : m->file[c->index];
 	return 0;
 }
 
@@ -81,7 +81,7 @@ static void set(struct model *m, struct cell *c, uint8_t value)
 	c->copied = c->kind == FILE_PRIVATE;
 }
 
-/* A call was refused for want of memory, which is allowed while allocations fail: nothing changed. */
+/* Refused for want of memory, which is allowed while allocations fail: nothing changed. */
 static bool refused(struct model *m, long result)
 {
 	world_check(m->w, __FILE__, __LINE__);
@@ -104,12 +104,12 @@ static void step_mmap(struct model *m)
 {
 	unsigned first, n = pick_range(m, &first), prot = pick_prot(m), index = pick(m, FILE_PAGES);
 	enum kind kind = 1 + pick(m, 3);
-	unsigned long flags = FIXED | (kind == ANON	   ? ANON_PRIVATE
-				       : kind == FILE_SHARED ? MMK_MAP_SHARED
-							     : MMK_MAP_PRIVATE);
+	unsigned long flags = FIXED | (kind == ANON          ? ANON_PRIVATE
+	                               : kind == FILE_SHARED ? MMK_MAP_SHARED
+	                                                     : MMK_MAP_PRIVATE);
 
 	if (refused(m, mmk_sys_mmap(&m->w->task, va(first), n * PAGE, prot, flags,
-				    kind == ANON ? -1 : m->fd, kind == ANON ? 0 : index * PAGE)))
+	                            kind == ANON ? -1 : m->fd, kind == ANON ? 0 : index * PAGE)))
 		return;
 	for (unsigned i = 0; i < n; i++)
 		m->cell[first + i] = (struct cell){kind, prot, index + i, false, 0};
@@ -125,7 +125,7 @@ static void step_munmap(struct model *m)
 		m->cell[first + i].kind = HOLE;
 }
 
-/* What lies before a hole has changed. Where memory is short any part of it may have, so it is not. */
+/* What lies before a hole has changed. Short of memory any part of it may have: so it is not. */
 static void step_mprotect(struct model *m)
 {
 	unsigned first, n = pick_range(m, &first), prot = pick_prot(m);
@@ -151,7 +151,7 @@ static void step_dontneed(struct model *m)
 	for (unsigned i = 0; i < n; i++)
 		hole |= m->cell[first + i].kind == HOLE;
 	assert_int_equal(w_madvise(m->w, va(first), n * PAGE, MMK_MADV_DONTNEED),
-			 hole ? -MMK_ENOMEM : 0);
+	                 hole ? -MMK_ENOMEM : 0);
 	for (unsigned i = 0; i < n; i++) { /* holes are passed over */
 		m->cell[first + i].copied = false;
 		m->cell[first + i].value = 0;
@@ -164,7 +164,7 @@ static void access_page(struct model *m, unsigned page, bool store)
 	uint8_t wanted = 0, value = (uint8_t)(1 + pick(m, 255));
 	int signo = expect(m, c, store, &wanted);
 	struct mmk_fault f = store ? task_store(m->w, &m->w->task, va(page), value)
-				   : task_load(m->w, &m->w->task, va(page), &value);
+	                           : task_load(m->w, &m->w->task, va(page), &value);
 
 	/* No memory: killed, or SIGBUS for a page of a file; the access has not been done. */
 	if (m->failing && (f.signo == UNIT_SIGKILL || f.signo == UNIT_SIGBUS))
@@ -262,7 +262,7 @@ static void check_map(struct model *m)
 	for (unsigned i = 1; i < PAGES; i++) {
 		const struct cell *a = &m->cell[i - 1], *b = &m->cell[i];
 		bool differ = a->kind != b->kind || a->prot != b->prot ||
-			      (a->kind != ANON && b->index != a->index + 1);
+		              (a->kind != ANON && b->index != a->index + 1);
 
 		if (a->kind != HOLE && b->kind != HOLE && differ && drawn[i] == drawn[i - 1])
 			fail_msg("pages %u and %u are one in %s", i - 1, i, drawn);
@@ -270,9 +270,9 @@ static void check_map(struct model *m)
 }
 
 static void (*const steps[])(struct model *) = {
-	step_mmap,     step_mmap,   step_munmap, step_mprotect, step_mprotect, step_dontneed,
-	step_truncate, step_write,  step_read,	 step_fork,	step_sync,     step_access,
-	step_access,   step_access, step_access, step_access,	step_access,
+    step_mmap,     step_mmap,   step_munmap, step_mprotect, step_mprotect, step_dontneed,
+    step_truncate, step_write,  step_read,   step_fork,     step_sync,     step_access,
+    step_access,   step_access, step_access, step_access,   step_access,
 };
 
 /* tmpfs or a file of the host's; with failing allocations or without. */
@@ -283,9 +283,9 @@ static void run(uint64_t seed, bool tmpfs, bool failing, unsigned long nr_steps)
 	struct model m = {.w = w, .state = seed, .file_pages = FILE_PAGES, .failing = failing};
 
 	print_message("# seed %llu, %s%s\n", (unsigned long long)seed, tmpfs ? "tmpfs" : "a file",
-		      failing ? ", failing" : "");
+	              failing ? ", failing" : "");
 	m.fd = tmpfs ? hosted_memfd(w->h, "m", FILE_PAGES * PAGE)
-		     : host_file(w, "f", FILE_PAGES * PAGE, O_RDWR);
+	             : host_file(w, "f", FILE_PAGES * PAGE, O_RDWR);
 	for (unsigned i = 0; !tmpfs && i < FILE_PAGES; i++)
 		m.file[i] = file_byte(i * PAGE);
 	let_fail(&m, true);
@@ -331,9 +331,9 @@ static void random_calls_while_allocations_fail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(random_calls_on_tmpfs),
-		cmocka_unit_test(random_calls_on_a_file),
-		cmocka_unit_test(random_calls_while_allocations_fail),
+	    cmocka_unit_test(random_calls_on_tmpfs),
+	    cmocka_unit_test(random_calls_on_a_file),
+	    cmocka_unit_test(random_calls_while_allocations_fail),
 	};
 
 	return cmocka_run_group_tests_name("random", tests, NULL, NULL);

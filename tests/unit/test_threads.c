@@ -2,7 +2,8 @@
 /*
  * Several CPUs at once in one address space: faults against mmap, munmap, mprotect, fork and
  * truncation. What each thread sees of its own memory is exact; what it sees of memory that another
- * takes away is the old, the new, or the signal that belongs to it. The strict TLB watches throughout.
+ * takes away is the old, the new, or the signal that belongs to it. The strict TLB watches
+ * throughout.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -35,11 +36,13 @@ static void *own_memory(void *arg)
 			break;
 		}
 		for (unsigned p = 0; p < 8; p++)
-			if (hosted_store(h, &me->task, (unsigned long)a + p * PAGE, &value, 1, NULL))
+			if (hosted_store(h, &me->task, (unsigned long)a + p * PAGE, &value, 1,
+			                 NULL))
 				me->wrong = "a store got a signal";
 		if (mmk_sys_mprotect(&me->task, (unsigned long)a + PAGE, PAGE, R))
 			me->wrong = "mprotect was refused";
-		if (hosted_store(h, &me->task, (unsigned long)a + PAGE, &value, 1, NULL) != UNIT_SIGSEGV)
+		if (hosted_store(h, &me->task, (unsigned long)a + PAGE, &value, 1, NULL) !=
+		    UNIT_SIGSEGV)
 			me->wrong = "a store to a read-only page went through";
 		for (unsigned p = 0; p < 8; p++)
 			if (hosted_load(h, &me->task, (unsigned long)a + p * PAGE, &got, 1, NULL) ||
@@ -61,7 +64,7 @@ static void *touch_shared(void *arg)
 		unsigned long va = me->shared + i % 8 * PAGE + me->cpu * 8;
 		uint64_t value = me->cpu, got;
 		int sig = i & 1 ? hosted_store(me->w->h, &me->task, va, &value, 8, NULL)
-				: hosted_load(me->w->h, &me->task, va, &got, 8, NULL);
+		                : hosted_load(me->w->h, &me->task, va, &got, 8, NULL);
 
 		if (sig && sig != UNIT_SIGSEGV && sig != UNIT_SIGBUS)
 			me->wrong = "a signal that nothing explains";
@@ -82,8 +85,8 @@ static void *take_away(void *arg)
 
 		if (mmk_sys_munmap(&me->task, me->shared + 2 * PAGE, 2 * PAGE))
 			me->wrong = "munmap was refused";
-		if (mmk_sys_mmap(&me->task, me->shared + PAGE, 4 * PAGE, RW, ANON_PRIVATE | FIXED, -1,
-				 0) < 0)
+		if (mmk_sys_mmap(&me->task, me->shared + PAGE, 4 * PAGE, RW, ANON_PRIVATE | FIXED,
+		                 -1, 0) < 0)
 			me->wrong = "mmap was refused";
 		if (mmk_sys_mprotect(&me->task, me->shared, 3 * PAGE, i % 3 ? RW : R))
 			me->wrong = "mprotect was refused";
@@ -115,7 +118,8 @@ static void *truncate_file(void *arg)
 	return NULL;
 }
 
-static void run_all(struct world *w, unsigned long shared, int fd, void *(*const body[CPUS])(void *))
+static void run_all(struct world *w, unsigned long shared, int fd,
+                    void *(*const body[CPUS])(void *))
 {
 	struct worker worker[CPUS];
 	pthread_t thread[CPUS];
@@ -143,7 +147,8 @@ static void each_in_its_own_memory(void **state)
 {
 	struct world *w = world_of_cpus();
 
-	run_all(w, 0, -1, (void *(*const[])(void *)){own_memory, own_memory, own_memory, own_memory});
+	run_all(w, 0, -1,
+	        (void *(*const[])(void *)){own_memory, own_memory, own_memory, own_memory});
 	world_end(w);
 }
 
@@ -153,7 +158,7 @@ static void all_in_the_same_memory(void **state)
 	unsigned long a = must_mmap(w, 0, 8 * PAGE, RW, ANON_PRIVATE, -1, 0);
 
 	run_all(w, a, -1,
-		(void *(*const[])(void *)){touch_shared, touch_shared, touch_shared, touch_shared});
+	        (void *(*const[])(void *)){touch_shared, touch_shared, touch_shared, touch_shared});
 	world_end(w);
 }
 
@@ -162,7 +167,8 @@ static void faults_against_everything(void **state)
 	struct world *w = world_of_cpus();
 	unsigned long a = must_mmap(w, 0, 8 * PAGE, RW, ANON_PRIVATE, -1, 0);
 
-	run_all(w, a, -1, (void *(*const[])(void *)){take_away, touch_shared, touch_shared, own_memory});
+	run_all(w, a, -1,
+	        (void *(*const[])(void *)){take_away, touch_shared, touch_shared, own_memory});
 	world_end(w);
 }
 
@@ -172,8 +178,9 @@ static void faults_against_truncation(void **state)
 	int fd = hosted_memfd(w->h, "m", 8 * PAGE);
 	unsigned long a = must_mmap(w, 0, 8 * PAGE, RW, MMK_MAP_SHARED, fd, 0);
 
-	run_all(w, a, fd,
-		(void *(*const[])(void *)){truncate_file, touch_shared, touch_shared, touch_shared});
+	run_all(
+	    w, a, fd,
+	    (void *(*const[])(void *)){truncate_file, touch_shared, touch_shared, touch_shared});
 	world_end(w);
 }
 
@@ -232,11 +239,11 @@ static void a_killed_waiter_goes_with_eintr(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_in_its_own_memory),
-		cmocka_unit_test(all_in_the_same_memory),
-		cmocka_unit_test(faults_against_everything),
-		cmocka_unit_test(faults_against_truncation),
-		cmocka_unit_test(a_killed_waiter_goes_with_eintr),
+	    cmocka_unit_test(each_in_its_own_memory),
+	    cmocka_unit_test(all_in_the_same_memory),
+	    cmocka_unit_test(faults_against_everything),
+	    cmocka_unit_test(faults_against_truncation),
+	    cmocka_unit_test(a_killed_waiter_goes_with_eintr),
 	};
 
 	return cmocka_run_group_tests_name("threads", tests, NULL, NULL);

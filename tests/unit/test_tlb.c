@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The strict TLB tested itself: with tables made by hand each kind of mistake is made once and must be
- * seen, and what is right must not be; then the core is made to forget each of its invalidations in
- * turn, and one break before a make, and a scenario that otherwise passes must fail because of it.
+ * The strict TLB tested itself: with tables made by hand each kind of mistake is made once and must
+ * be seen, and what is right must not be; then the core is made to forget each of its invalidations
+ * in turn, and one break before a make, and a scenario that otherwise passes must fail because of
+ * it.
  */
 #include "tests/unit/harness.h"
 #include "port/hosted/internal.h"
 
-#define VA     0x0000123456789000ul
+#define VA      0x0000123456789000ul
 #define PAGE_RW 0x0060000000000f43ull /* valid page, AF, nG, inner shareable, EL0, UXN PXN */
 #define PAGE_RO (PAGE_RW | 0x80)
-#define TABLE	3ull
+#define TABLE   3ull
 
 /* ---- tables made by hand ---- */
 
@@ -112,7 +113,8 @@ static void expect_only(struct hand *hand, int kind, unsigned times)
 {
 	for (int i = 0; i < HOSTED_NR_VIOLATIONS; i++)
 		if (hand->seen[i] != (i == kind ? times : 0))
-			fail_msg("violation kind %d seen %u times: %s", i, hand->seen[i], hand->text);
+			fail_msg("violation kind %d seen %u times: %s", i, hand->seen[i],
+			         hand->text);
 }
 #define expect_none(hand) expect_only(hand, -1, 0)
 
@@ -133,7 +135,7 @@ static void a_walk_translates(void **state)
 	assert_int_equal(t.level, 3);
 	assert_int_equal(touch(hand, ACCESS_STORE, NULL), 0);
 	assert_int_equal(touch(hand, ACCESS_FETCH, NULL), 0x0f); /* UXN: permission, level 3 */
-	assert_int_equal(hosted_tlb_entries(hand->h), 4);	/* a leaf and three tables */
+	assert_int_equal(hosted_tlb_entries(hand->h), 4);        /* a leaf and three tables */
 	assert_int_equal(hosted_audit(hand->h), 0);
 	expect_none(hand);
 }
@@ -413,7 +415,7 @@ static void a_descriptor_out_of_the_ram_is_seen(void **state)
 struct saboteur {
 	struct hosted *h;
 	uint64_t effective; /* invalidations so far that hit something */
-	uint64_t drop;	    /* the one to leave out */
+	uint64_t drop;      /* the one to leave out */
 	unsigned violations;
 };
 static struct saboteur saboteur;
@@ -509,8 +511,10 @@ static void use_everything(struct world *w, struct mmk_task *child, int fd)
 {
 	struct mmk_task *t = &w->task;
 	unsigned long a = (unsigned long)mmk_sys_mmap(t, 0, WHOLE * PAGE, RW, ANON_PRIVATE, -1, 0);
-	unsigned long f = (unsigned long)mmk_sys_mmap(t, 0, WHOLE * PAGE, RW, MMK_MAP_SHARED, fd, 0);
-	unsigned long p = (unsigned long)mmk_sys_mmap(t, 0, WHOLE * PAGE, RW, MMK_MAP_PRIVATE, fd, 0);
+	unsigned long f =
+	    (unsigned long)mmk_sys_mmap(t, 0, WHOLE * PAGE, RW, MMK_MAP_SHARED, fd, 0);
+	unsigned long p =
+	    (unsigned long)mmk_sys_mmap(t, 0, WHOLE * PAGE, RW, MMK_MAP_PRIVATE, fd, 0);
 
 	STEP(peek_all(w, t, a)); /* the zero page, which the stores replace */
 	STEP(poke_all(w, t, a, 1));
@@ -567,7 +571,7 @@ static void each_missing_invalidation_fails_the_scenario(void **state)
 	for (uint64_t n = 1; n <= all; n++)
 		if (!run_sabotaged(n))
 			fail_msg("invalidation %llu of %llu can be left out and nothing notices",
-				 (unsigned long long)n, (unsigned long long)all);
+			         (unsigned long long)n, (unsigned long long)all);
 }
 
 /* ---- and made to leave out the break ---- */
@@ -606,35 +610,35 @@ static void each_missing_break_fails_the_scenario(void **state)
 	for (uint64_t n = 1; n <= all; n++)
 		if (!run_without_break(n))
 			fail_msg("break %llu of %llu can be left out and nothing notices",
-				 (unsigned long long)n, (unsigned long long)all);
+			         (unsigned long long)n, (unsigned long long)all);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		HAND_TEST(a_walk_translates),
-		HAND_TEST(each_level_has_its_fault),
-		HAND_TEST(blocks_translate),
-		HAND_TEST(tables_can_take_rights_away),
-		HAND_TEST(an_unseen_store_faults_on),
-		HAND_TEST(a_changed_frame_needs_a_break),
-		HAND_TEST(a_changed_type_needs_a_break),
-		HAND_TEST(a_table_for_a_block_needs_a_break),
-		HAND_TEST(rights_change_without_a_break),
-		HAND_TEST(a_make_before_the_tlbi_is_seen),
-		HAND_TEST(a_make_before_the_dsb_is_seen),
-		HAND_TEST(a_stale_entry_in_use_is_seen),
-		HAND_TEST(a_stale_entry_at_rest_is_seen),
-		HAND_TEST(the_wrong_invalidation_does_not_help),
-		HAND_TEST(an_asid_given_twice_is_seen),
-		HAND_TEST(a_tlbi_without_its_dsb_is_seen),
-		HAND_TEST(a_tlbi_before_its_store_is_visible_is_seen),
-		HAND_TEST(a_frame_freed_too_early_is_seen),
-		HAND_TEST(a_table_needs_more_than_its_leaves_invalidated),
-		HAND_TEST(instructions_never_synced_are_seen),
-		HAND_TEST(a_descriptor_out_of_the_ram_is_seen),
-		cmocka_unit_test(each_missing_invalidation_fails_the_scenario),
-		cmocka_unit_test(each_missing_break_fails_the_scenario),
+	    HAND_TEST(a_walk_translates),
+	    HAND_TEST(each_level_has_its_fault),
+	    HAND_TEST(blocks_translate),
+	    HAND_TEST(tables_can_take_rights_away),
+	    HAND_TEST(an_unseen_store_faults_on),
+	    HAND_TEST(a_changed_frame_needs_a_break),
+	    HAND_TEST(a_changed_type_needs_a_break),
+	    HAND_TEST(a_table_for_a_block_needs_a_break),
+	    HAND_TEST(rights_change_without_a_break),
+	    HAND_TEST(a_make_before_the_tlbi_is_seen),
+	    HAND_TEST(a_make_before_the_dsb_is_seen),
+	    HAND_TEST(a_stale_entry_in_use_is_seen),
+	    HAND_TEST(a_stale_entry_at_rest_is_seen),
+	    HAND_TEST(the_wrong_invalidation_does_not_help),
+	    HAND_TEST(an_asid_given_twice_is_seen),
+	    HAND_TEST(a_tlbi_without_its_dsb_is_seen),
+	    HAND_TEST(a_tlbi_before_its_store_is_visible_is_seen),
+	    HAND_TEST(a_frame_freed_too_early_is_seen),
+	    HAND_TEST(a_table_needs_more_than_its_leaves_invalidated),
+	    HAND_TEST(instructions_never_synced_are_seen),
+	    HAND_TEST(a_descriptor_out_of_the_ram_is_seen),
+	    cmocka_unit_test(each_missing_invalidation_fails_the_scenario),
+	    cmocka_unit_test(each_missing_break_fails_the_scenario),
 	};
 
 	return cmocka_run_group_tests_name("tlb", tests, NULL, NULL);
