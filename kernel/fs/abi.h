@@ -168,10 +168,6 @@ struct abi_timespec {
 #define F_GETPIPE_SZ    1032
 #define F_ADD_SEALS     1033
 #define F_GET_SEALS     1034
-#define F_SEAL_SEAL     1u
-#define F_SEAL_SHRINK   2u
-#define F_SEAL_GROW     4u
-#define F_SEAL_WRITE    8u
 #define FD_CLOEXEC      1
 #define F_RDLCK         0
 #define F_WRLCK         1
@@ -202,6 +198,13 @@ _Static_assert(sizeof(struct abi_flock) == 32, "struct flock");
 #define MFD_HUGETLB       4u
 #define MFD_NOEXEC_SEAL   8u
 #define MFD_EXEC          16u
+
+#define F_SEAL_SEAL         0x01u /* no more seals */
+#define F_SEAL_SHRINK       0x02u
+#define F_SEAL_GROW         0x04u
+#define F_SEAL_WRITE        0x08u
+#define F_SEAL_FUTURE_WRITE 0x10u /* mappings that write already may go on */
+#define F_SEAL_EXEC         0x20u /* the mode's x bits stay as they are */
 
 #define R_OK 4u
 #define W_OK 2u

@@ -96,8 +96,9 @@ static long fcntl_file(struct file *f, int fd, u64 cmd, u64 arg)
 	case F_GETPIPE_SZ:
 		return pipe_size(f, cmd, arg);
 	case F_ADD_SEALS:
+		return file_add_seals(f, (u32)arg);
 	case F_GET_SEALS:
-		return tmpfs_seals(f, cmd, arg);
+		return file_get_seals(f);
 	default: /* leases and the rest are not offered */
 		return -EINVAL;
 	}

@@ -131,7 +131,8 @@ static ssize_t read_loop(struct file *f, struct user_iter *it, u64 *pos)
 			n = -EFAULT;
 			break;
 		}
-		if ((size_t)n < want || (f->fop->flags & FOP_STREAM))
+		if ((size_t)n < want || (f->fop->flags & FOP_STREAM) ||
+		    fatal_signal_pending(current))
 			break;
 	} while (it->left);
 	bounce_put(buf, small);
@@ -155,7 +156,7 @@ static ssize_t write_loop(struct file *f, struct user_iter *it, u64 *pos)
 		n = f->fop->write(f, buf, in, pos);
 		if (n > 0)
 			done += (size_t)n;
-		if (n < 0 || (size_t)n < want)
+		if (n < 0 || (size_t)n < want || fatal_signal_pending(current))
 			break;
 	} while (it->left);
 	bounce_put(buf, small);

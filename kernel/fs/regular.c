@@ -45,6 +45,8 @@ static ssize_t write_locked(struct inode *inode, const void *buf, size_t n, u64 
 	s64 done;
 	int err;
 
+	if (room >= 0)
+		room = seal_write(inode, *pos, (size_t)room);
 	if (room < 0)
 		return room;
 	err = op->reserve ? op->reserve(inode, *pos, (u64)room) : 0;
@@ -103,18 +105,26 @@ static bool has_page(struct mmk_mapping *m, u64 index)
 	return true;
 }
 
-/* SEEK_DATA, SEEK_HOLE. A file with a home is all data, as far as we know. */
+#define SEEK_SCAN 65536u /* pages that one call looks at */
+
+/*
+ * SEEK_DATA, SEEK_HOLE. A file with a home is all data, as far as we know; and so is what lies
+ * further on than one call can look: a hole may always be told as data.
+ */
 static s64 seek_hole_data(struct inode *inode, u64 off, bool data)
 {
 	struct mmk_mapping *m = &inode->mapping;
-	u64 size = inode_size(inode), index;
+	u64 size = inode_size(inode), index, last;
 	bool memory = !m->ops || !m->ops->read;
 
 	if (off >= size)
 		return -ENXIO;
 	if (!memory)
 		return data ? (s64)off : (s64)size;
+	last = (off >> PAGE_SHIFT) + SEEK_SCAN;
 	for (index = off >> PAGE_SHIFT; index << PAGE_SHIFT < size; index++) {
+		if (index == last)
+			return data ? (s64)(index << PAGE_SHIFT) : (s64)size;
 		if (has_page(m, index) != data)
 			continue;
 		return (s64)max(off, index << PAGE_SHIFT);

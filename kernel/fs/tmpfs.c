@@ -6,12 +6,10 @@
  * Room is counted in pages. What programs touch through mappings is found out late (a page more or
  * less than the limit does no harm): each inode's pages are counted again whenever it is written.
  */
-#include "kernel/fs/syscalls.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/task.h"
-#include "kernel/sys/uaccess.h"
 
 struct tmpfs {
 	u64 max_pages; /* 0: no limit */
@@ -35,7 +33,7 @@ static struct inode *tmpfs_inode(struct super *sb, u32 mode, u32 rdev)
 	inode->rdev = rdev;
 	inode->fop = special_ops(mode, &tmpfs_regular_ops, &tmpfs_dir_file_ops);
 	inode->op = &tmpfs_file_ops;
-	inode->flags |= F_SEAL_SEAL << INODE_SEALS; /* a memfd may say otherwise */
+	inode->seals = F_SEAL_SEAL; /* a memfd may say otherwise */
 	if (S_ISDIR(mode)) {
 		inode->op = &tmpfs_dir_ops;
 		inode->nlink = 2;
@@ -181,32 +179,14 @@ static ssize_t tmpfs_readlink(struct dentry *d, char *buf, size_t size)
 	return (ssize_t)n;
 }
 
-static u32 seals_of(const struct inode *inode)
-{
-	return READ_ONCE(inode->flags) >> INODE_SEALS;
-}
-
-/* May the size become @size? inode.lock is held. */
-static int check_size_seals(struct inode *inode, u64 size)
-{
-	u64 old = inode_size(inode);
-	u32 seals = seals_of(inode);
-
-	if ((size < old && (seals & F_SEAL_SHRINK)) || (size > old && (seals & F_SEAL_GROW)))
-		return -EPERM;
-	return 0;
-}
-
 static int tmpfs_setattr(struct dentry *d, const struct iattr *a)
 {
-	int err;
+	int err = a->valid & ATTR_MODE ? seal_mode(d->inode, a->mode) : 0;
 
-	if (!(a->valid & ATTR_SIZE))
-		return 0;
-	err = check_size_seals(d->inode, a->size);
-	if (err)
+	if (err || !(a->valid & ATTR_SIZE))
 		return err;
-	return mmk_mapping_truncate(&d->inode->mapping, a->size);
+	err = seal_size(d->inode, a->size);
+	return err ? err : mmk_mapping_truncate(&d->inode->mapping, a->size);
 }
 
 static const struct inode_ops tmpfs_dir_ops = {
@@ -288,6 +268,8 @@ static int tmpfs_reserve(struct inode *inode, u64 pos, u64 len)
 	tmpfs_account(inode);
 	if (READ_ONCE(t->used) + need <= t->max_pages)
 		return 0;
+	if (READ_ONCE(t->used) - inode->charged + need > t->max_pages)
+		return -ENOSPC; /* too much even if all of its pages were in the range */
 	/* Near the limit it matters which of the pages are there already. */
 	for (index = pos >> PAGE_SHIFT; index << PAGE_SHIFT < pos + len; index++) {
 		struct mmk_page *page;
@@ -299,16 +281,6 @@ static int tmpfs_reserve(struct inode *inode, u64 pos, u64 len)
 		need--;
 	}
 	return READ_ONCE(t->used) + need <= t->max_pages ? 0 : -ENOSPC;
-}
-
-/* Before a write: the seals, then the room. */
-static int tmpfs_before_write(struct inode *inode, u64 pos, u64 len)
-{
-	u32 seals = seals_of(inode);
-
-	if ((seals & F_SEAL_WRITE) || ((seals & F_SEAL_GROW) && pos + len > inode_size(inode)))
-		return -EPERM;
-	return tmpfs_reserve(inode, pos, len);
 }
 
 static void tmpfs_evict(struct inode *inode)
@@ -343,15 +315,13 @@ static int make_pages(struct inode *inode, u64 off, u64 len)
 static int allocate_locked(struct inode *inode, int mode, u64 off, u64 len)
 {
 	u64 old = inode_size(inode);
-	int err;
+	int err = seal_fallocate(inode, mode, off, len);
 
-	if ((mode & FALLOC_FL_PUNCH_HOLE) && (seals_of(inode) & F_SEAL_WRITE))
-		return -EPERM;
+	if (err)
+		return err;
 	if (mode & FALLOC_FL_PUNCH_HOLE)
 		return mmk_mapping_punch(&inode->mapping, off, off + len);
-	err = off + len > old ? check_size_seals(inode, off + len) : 0;
-	if (!err)
-		err = tmpfs_reserve(inode, off, len);
+	err = tmpfs_reserve(inode, off, len);
 	if (err)
 		return err;
 	if (off + len <= old || (mode & FALLOC_FL_KEEP_SIZE)) {
@@ -463,7 +433,7 @@ static const struct super_ops tmpfs_super_ops = {
     .evict = tmpfs_evict,
     .statfs = tmpfs_statfs,
     .options = tmpfs_options,
-    .reserve = tmpfs_before_write,
+    .reserve = tmpfs_reserve,
     .account = tmpfs_account,
     .unmount = tmpfs_unmount,
     .put = tmpfs_put,
@@ -552,71 +522,4 @@ int tmpfs_object(const char *name, u64 size, u32 flags, struct file **out)
 		err = file_open_path(&p, flags, out);
 	dput(p.dentry);
 	return err;
-}
-
-/* ------------------------------------------------------------------ seals */
-
-/* No writable shared mapping from now on; -EBUSY if there is one. */
-static int forbid_writable_mappings(struct inode *inode)
-{
-	int32_t none = 0;
-
-	if (__atomic_compare_exchange_n(&inode->mapping.i_mmap_writable, &none, -1, false,
-	                                __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-		return 0;
-	return none < 0 ? 0 : -EBUSY;
-}
-
-static int add_seals_locked(struct inode *inode, u32 seals)
-{
-	int err = 0;
-
-	if (seals_of(inode) & F_SEAL_SEAL)
-		return -EPERM;
-	if (seals & F_SEAL_WRITE)
-		err = forbid_writable_mappings(inode);
-	if (!err)
-		WRITE_ONCE(inode->flags, inode->flags | seals << INODE_SEALS);
-	return err;
-}
-
-/* F_SEAL_FUTURE_WRITE and F_SEAL_EXEC are not offered. */
-long tmpfs_seals(struct file *f, u64 cmd, u64 arg)
-{
-	struct inode *inode = f->inode;
-	int err;
-
-	if (inode->op != &tmpfs_file_ops || !S_ISREG(inode->mode))
-		return -EINVAL;
-	if (cmd == F_GET_SEALS)
-		return seals_of(inode);
-	if (!FILE_CAN_WRITE(f))
-		return -EPERM;
-	if (arg & ~(u64)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
-		return -EINVAL;
-	mutex_lock(&inode->lock);
-	err = add_seals_locked(inode, (u32)arg);
-	mutex_unlock(&inode->lock);
-	return err;
-}
-
-/* MFD_NOEXEC_SEAL and MFD_HUGETLB are refused, not promised. */
-long sys_memfd_create(u64 uname, u64 flags)
-{
-	char name[256] = "memfd:";
-	struct file *f;
-	long n;
-	int err;
-
-	if (flags & ~(u64)(MFD_CLOEXEC | MFD_EXEC | MFD_ALLOW_SEALING))
-		return -EINVAL;
-	n = strncpy_from_user(name + 6, uname, 250);
-	if (n < 0)
-		return n == -ENAMETOOLONG ? -EINVAL : n;
-	err = tmpfs_object(name, 0, O_RDWR, &f);
-	if (err)
-		return err;
-	if (flags & MFD_ALLOW_SEALING)
-		f->inode->flags &= ~(F_SEAL_SEAL << INODE_SEALS);
-	return fd_new(f, flags & MFD_CLOEXEC ? O_CLOEXEC : 0);
 }

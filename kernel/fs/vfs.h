@@ -123,7 +123,6 @@ struct inode_ops {
 /* inode.flags */
 #define INODE_APPEND   0x1u /* may only be appended to */
 #define INODE_LINKABLE 0x2u /* O_TMPFILE: may get a name though it has none */
-#define INODE_SEALS    8    /* tmpfs: from this bit on, the F_SEAL_* that hold; inode.lock */
 
 struct inode {
 	u32 refs; /* [A] dentries and whoever looks */
@@ -144,6 +143,7 @@ struct inode {
 	struct list_head locks;   /* posix and flock locks: locks.c */
 	u64 blocks;               /* [L] of 512 bytes; where the pages are not all there is */
 	u64 charged;              /* tmpfs: pages counted */
+	u32 seals;                /* [L] tmpfs: F_SEAL_* */
 	char *link;               /* [I] symlinks that are kept in memory */
 	void *priv;               /* the file system's */
 };
@@ -517,6 +517,18 @@ ssize_t file_write(struct file *file, const void *buf, size_t n, u64 *pos);
 int file_readable(struct file *file); /* 0 or -EBADF, -EISDIR, -EINVAL */
 int file_writable(struct file *file);
 
+/* ------------------------------------------------------------------ seal.c */
+
+/* inode.lock is held. May the size, the mode become so? 0, -EPERM. */
+int seal_size(const struct inode *inode, u64 size);
+int seal_mode(const struct inode *inode, u32 mode);
+/* How much of n bytes at pos may be written, or -EPERM. */
+ssize_t seal_write(const struct inode *inode, u64 pos, size_t n);
+int seal_fallocate(const struct inode *inode, int mode, u64 off, u64 len);
+/* F_ADD_SEALS, F_GET_SEALS. */
+long file_add_seals(struct file *file, u32 seals);
+long file_get_seals(const struct file *file);
+
 /* ------------------------------------------------------------------ locks.c */
 
 void locks_close(struct file *file, struct files *owner); /* a descriptor of it is closed */
@@ -546,8 +558,6 @@ struct super *tmpfs_new(const char *type, u64 max_bytes, u32 mode);
 struct super *shm_super(void); /* the instance behind memfd_create and shmget */
 /* A nameless tmpfs object (memfd): name is shown as "/NAME (deleted)". */
 int tmpfs_object(const char *name, u64 size, u32 flags, struct file **out);
-/* fcntl(2) F_ADD_SEALS, F_GET_SEALS. */
-long tmpfs_seals(struct file *f, u64 cmd, u64 arg);
 struct super *devfs_new(void);
 struct super *procfs_new(void);
 struct super *sysfs_new(void);
