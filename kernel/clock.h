@@ -20,9 +20,6 @@ void clock_arm(u64 deadline_ns);
 /* The scheduler's; called from the interrupt, masked. The timer is then off until armed again. */
 void clock_tick(void);
 
-/* Busy-waits. */
-void delay_us(u32 us);
-
 u32 clock_frequency(void);
 void clock_init(void);
 

@@ -90,18 +90,6 @@ const char *hwcap_name(bool second, unsigned bit)
 	return !second && bit == 11 ? "cpuid" : NULL;
 }
 
-static void find_caches(struct cpu_features *f)
-{
-	u64 dczid = read_sysreg(dczid_el0);
-
-	f->ctr = read_sysreg(ctr_el0);
-	f->icache_line = 4u << field(f->ctr, 0);
-	f->dcache_line = 4u << field(f->ctr, 16);
-	f->ctr_idc = f->ctr >> 28 & 1;
-	f->ctr_dic = f->ctr >> 29 & 1;
-	f->zva_size = dczid & 16 ? 0 : 4u << (dczid & 15);
-}
-
 /*
  * On these of Arm's cores a write of PSTATE.SSBS takes effect late (erratum 3194386 and its kin),
  * so that programs are not told of it.
@@ -121,7 +109,6 @@ static bool ssbs_is_late(u64 midr)
 
 void cpufeature_init(void)
 {
-	static const u8 pa_bits[] = {32, 36, 40, 42, 44, 48, 48};
 	struct cpu_features *f = &cpu_features;
 	u64 regs[NR_ID_REGS];
 
@@ -138,36 +125,7 @@ void cpufeature_init(void)
 	regs[MMFR1] = read_sysreg(id_aa64mmfr1_el1);
 	regs[MMFR2] = read_sysreg(S3_0_C0_C7_2);
 
-	find_caches(f);
 	f->asid_bits = field(regs[MMFR0], 4) == 2 ? 16 : 8;
-	f->pa_bits = pa_bits[min(field(regs[MMFR0], 0), (u64)6)];
-	f->hafdbs_af = field(regs[MMFR1], 0) >= 1;
-	f->hafdbs_dbm = field(regs[MMFR1], 0) >= 2;
-	f->pan = field(regs[MMFR1], 20) >= 1;
-	f->lse = field(regs[ISAR0], 20) >= 2;
-	f->tlb_range = field(regs[ISAR0], 56) >= 2;
 	f->bti = field(regs[PFR1], 0) >= 1;
-	f->mte = field(regs[PFR1], 8) >= 2;
-	f->e0pd = field(regs[MMFR2], 60) >= 1;
-	f->rndr = field(regs[ISAR0], 60) >= 1;
-	f->gic_sysreg = field(regs[PFR0], 24) >= 1;
 	find_hwcaps(regs);
-}
-
-void dcache_clean_icache_inval(const void *va, size_t len)
-{
-	u64 start = (u64)va, end = start + len, p;
-
-	if (!cpu_features.ctr_idc)
-		for (p = ALIGN_DOWN(start, cpu_features.dcache_line); p < end;
-		     p += cpu_features.dcache_line)
-			__asm__ volatile("dc cvau, %0" : : "r"(p) : "memory");
-	dsb(ish);
-	if (!cpu_features.ctr_dic) {
-		for (p = ALIGN_DOWN(start, cpu_features.icache_line); p < end;
-		     p += cpu_features.icache_line)
-			__asm__ volatile("ic ivau, %0" : : "r"(p) : "memory");
-		dsb(ish);
-	}
-	isb();
 }

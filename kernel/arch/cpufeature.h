@@ -12,26 +12,9 @@ struct pt_regs;
 
 struct cpu_features {
 	u64 midr;
-	u64 ctr;
-	u64 pfr1;        /* ID_AA64PFR1_EL1 without what an erratum forbids to use */
-	u32 dcache_line; /* bytes: smallest line of any data cache that must be cleaned by address
-	                  */
-	u32 icache_line;
-	u32 zva_size;    /* bytes that DC ZVA zeroes; 0 when it is prohibited */
-	bool ctr_idc;    /* no data cache clean needed for new code */
-	bool ctr_dic;    /* no instruction cache invalidation needed for new code */
-	u32 asid_bits;   /* 8 or 16; TCR_EL1.AS is set to match */
-	u32 pa_bits;     /* at most 48 */
-	bool hafdbs_af;  /* hardware access flag */
-	bool hafdbs_dbm; /* hardware dirty state */
-	bool pan;
-	bool lse;
-	bool tlb_range;
+	u64 pfr1;      /* ID_AA64PFR1_EL1 without what an erratum forbids to use */
+	u32 asid_bits; /* 8 or 16; TCR_EL1.AS is set to match */
 	bool bti;
-	bool mte;
-	bool e0pd;
-	bool rndr;
-	bool gic_sysreg;
 	u64 hwcap;  /* AT_HWCAP */
 	u64 hwcap2; /* AT_HWCAP2 */
 };
@@ -49,8 +32,5 @@ const char *hwcap_name(bool second, unsigned bit);
  * that it names, steps over it and returns true.
  */
 bool cpu_emulate_mrs(struct pt_regs *regs, u32 insn);
-
-/* Makes code just written to [va, va + len) visible to instruction fetch on all CPUs. */
-void dcache_clean_icache_inval(const void *va, size_t len);
 
 #endif

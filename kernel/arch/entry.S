@@ -2,9 +2,10 @@
 /*
  * Exceptions: the vector table, saving and restoring what was interrupted (struct pt_regs).
  *
- * From EL0 the kernel stack is empty, so pt_regs lies at its top; sp_el0 becomes `current`. The way back
- * looks at current->work, which is the first word of struct task, until there is nothing left to do.
- * A system call runs with interrupts on; what follows from an interrupt or a fault decides for itself.
+ * From EL0 the kernel stack is empty, so pt_regs lies at its top; sp_el0 becomes `current`. The
+ * way back looks at current->work, which is the first word of struct task, until there is nothing
+ * left to do. A system call runs with interrupts on; what follows from an interrupt or a fault
+ * decides for itself.
  */
 #include "kernel/arch/ptregs.h"
 #include "kernel/arch/sysreg.h"

@@ -23,14 +23,6 @@
 
 #include "kernel/lib/types.h"
 
-/* For inline assembly: _ASM_EXTABLE("1b", "2f"). */
-#define _ASM_EXTABLE(insn, fixup)                                                                  \
-	"	.pushsection __ex_table, \"a\"\n"                                                        \
-	"	.balign	4\n"                                                                             \
-	"	.long	(" insn ") - .\n"                                                          \
-	"	.long	(" fixup ") - .\n"                                                         \
-	"	.popsection\n"
-
 /* Where to continue when the instruction at @pc faulted for good; 0 when it must not fault. */
 u64 extable_fixup(u64 pc);
 /* At boot: panics when the table is not in the order that the search needs. */

@@ -42,9 +42,6 @@ static inline u64 virt_to_phys(const void *p)
 /* Device registers; valid for good. NULL when the address or the tables do not allow it. */
 void __iomem *ioremap(u64 pa, size_t size);
 
-/* A TTBR0 table that maps nothing: for CPUs that run no user task. */
-u64 empty_ttbr0_pa(void);
-
 /* Pages that are contiguous in physical memory, zeroed, from the linear map; NULL when there are
  * none. */
 void *kpages_alloc(size_t nr_pages);

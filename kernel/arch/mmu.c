@@ -25,7 +25,7 @@
 #define ATTR_DEVICE (PTE_AF | PTE_ATTR(MT_DEVICE_nGnRE) | (u64)PTE_UXN_PXN)
 #define PTE_UXN_PXN (3ull << 53)
 
-extern u64 kernel_pgd[ENTRIES], empty_pgd[ENTRIES];
+extern u64 kernel_pgd[ENTRIES];
 extern char _text[], _erodata[], boot_heap[], boot_heap_end[];
 
 u64 kimage_voffset;
@@ -172,11 +172,6 @@ void __iomem *ioremap(u64 pa, size_t size)
 	ok = map_range(IO_BASE + start, start, end - start, ATTR_DEVICE);
 	spin_unlock_irqrestore(&tables_lock, flags);
 	return ok ? (void __iomem *)(IO_BASE + pa) : NULL;
-}
-
-u64 empty_ttbr0_pa(void)
-{
-	return virt_to_phys(empty_pgd);
 }
 
 static unsigned order_of(size_t nr_pages)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From one task to another (the callee-saved registers and the stack; the compiler has spilled the rest),
- * and the FP/SIMD registers, which only user code uses.
+ * From one task to another (the callee-saved registers and the stack; the compiler has spilled the
+ * rest), and the FP/SIMD registers, which only user code uses.
  */
 #include "kernel/arch/thread.h"
 #include "kernel/percpu.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copies between kernel and user memory. Every access to the user's side is a load or store "unprivileged"
- * (LDTR, STTR), with an entry in the exception table. A fault in the middle of a block falls back to single
- * bytes, which either gets on or finds exactly which byte cannot be had.
+ * Copies between kernel and user memory. Every access to the user's side is a load or store
+ * "unprivileged" (LDTR, STTR), with an entry in the exception table. A fault in the middle of a
+ * block falls back to single bytes, which either gets on or finds exactly which byte cannot be
+ * had.
  */
 #include "kernel/arch/extable.h"
 
@@ -142,8 +143,8 @@ __clear_user:
 
 /*
  * long __strncpy_from_user(char *dst, const char *src, long max)
- * Aligned words never reach into a page that the string does not; a zero byte in one shows by the classic
- * (w - 0x01..01) & ~w & 0x80..80.
+ * Aligned words never reach into a page that the string does not; a zero byte in one shows by the
+ * classic (w - 0x01..01) & ~w & 0x80..80.
  */
 	.globl	__strncpy_from_user
 	.balign	16
@@ -201,10 +202,8 @@ put_user_u\bits:
 	ret
 	.endm
 
-	get_user 8, ldtrb, strb, w2
 	get_user 32, ldtr, str, w2
 	get_user 64, ldtr, str, x2
-	put_user 8, sttrb, w0
 	put_user 32, sttr, w0
 	put_user 64, sttr, x0
 
@@ -213,7 +212,8 @@ fault:	mov	w0, #-EFAULT
 
 /*
  * int cmpxchg_user_u32(u32 *p, u32 old, u32 val, u32 *seen)
- * There is no unprivileged exclusive access before ARMv9; that the address is the user's is checked.
+ * There is no unprivileged exclusive access before ARMv9; that the address is the user's is
+ * checked.
  */
 	.globl	cmpxchg_user_u32
 	.balign	16

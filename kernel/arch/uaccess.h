@@ -23,10 +23,8 @@ size_t __clear_user(void __user *dst, size_t n);
 long __strncpy_from_user(char *dst, const char __user *src, long max);
 
 /* 0 or -EFAULT. */
-int get_user_u8(u8 *v, const u8 __user *p);
 int get_user_u32(u32 *v, const u32 __user *p);
 int get_user_u64(u64 *v, const u64 __user *p);
-int put_user_u8(u8 v, u8 __user *p);
 int put_user_u32(u32 v, u32 __user *p);
 int put_user_u64(u64 v, u64 __user *p);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the boot loader's jump to C: Linux's arm64 boot protocol (MMU off, caches of the image clean, x0 the
- * physical address of the device tree, EL2 or EL1).
+ * From the boot loader's jump to C: Linux's arm64 boot protocol (MMU off, caches of the image
+ * clean, x0 the physical address of the device tree, EL2 or EL1).
  *
- *   drop to EL1 -> page tables for the image, its identity and the device tree -> MMU on -> jump to the link
- *   address -> clear .bss -> kmain()
+ *   drop to EL1 -> page tables for the image, its identity and the device tree -> MMU on
+ *   -> jump to the link address -> clear .bss -> kmain()
  *
  * Until the jump everything is relative to the program counter: the image may lie at any 2 MiB.
  */
@@ -52,8 +52,8 @@ primary_entry:
 	b	enable_mmu
 
 /*
- * EL2: give EL1 everything (64-bit, timers, FP, GIC system registers, no traps, no virtual offset) and go
- * there. Returns to the caller at EL1 with the MMU off.
+ * EL2: give EL1 everything (64-bit, timers, FP, GIC system registers, no traps, no virtual offset)
+ * and go there. Returns to the caller at EL1 with the MMU off.
  */
 drop_to_el1:
 	mrs	x0, CurrentEL
@@ -63,7 +63,7 @@ drop_to_el1:
 	msr	sctlr_el1, x0
 	isb
 	ret
-1:	mov_q	x0, (1 << 31) | (3 << 40)	/* HCR: RW; APK, API: no pointer authentication traps */
+1:	mov_q	x0, (1 << 31) | (3 << 40)	/* HCR: RW, APK, API */
 	msr	hcr_el2, x0
 	isb
 	mov_q	x0, SCTLR_MMUOFF
@@ -114,7 +114,8 @@ drop_to_el1:
 
 /*
  * The first tables, written with the MMU (and so the caches) off:
- *   image: code RX, constants R, the rest RW, by pages; the 2 MiB of this code also at its own address;
+ *   image: code RX, constants R, the rest RW, by pages; the 2 MiB of this code also at its own
+ *   address;
  *   two 2 MiB blocks from the one in which the device tree begins.
  */
 make_boot_tables:
@@ -218,7 +219,7 @@ cpu_setup:
 	mov	x3, #1
 	bfi	x0, x3, #TCR_TBI0_POS, #1
 	mrs	x2, id_aa64mmfr0_el1
-	and	x3, x2, #0xf			/* PARange; 5 is 48 bits, all that 4 KiB tables reach */
+	and	x3, x2, #0xf			/* PARange: at most 5, 48 bits */
 	mov	x4, #5
 	cmp	x3, x4
 	csel	x3, x3, x4, lo

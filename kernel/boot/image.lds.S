@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's image: linked at KIMAGE_BASE, loaded at any multiple of 2 MiB. Code, constants and data
- * each begin on a page, as each gets its own permissions. What lies behind __bss_end is not in the file.
+ * The kernel's image: linked at KIMAGE_BASE, loaded at any multiple of 2 MiB. Code, constants and
+ * data each begin on a page, as each gets its own permissions. What lies behind __bss_end is not
+ * in the file.
  */
 #include "kernel/arch/memory.h"
 
@@ -77,9 +78,12 @@ SECTIONS
 	_ro_pages = (_erodata - _etext) / 4096;
 	_rw_pages = (_end - _erodata) / 4096;
 
-	ASSERT(_end - _text <= IMAGE_PTE_TABLES * 0x200000, "the image has outgrown IMAGE_PTE_TABLES")
+	ASSERT(_end - _text <= IMAGE_PTE_TABLES * 0x200000, "the image outgrew IMAGE_PTE_TABLES")
 	ASSERT(_end % 4096 == 0, "the image must end on a page")
 
 	.comment 0 : { *(.comment) }
-	/DISCARD/ : { *(.note.*) *(.eh_frame) *(.eh_frame_hdr) *(.interp) *(.dynamic) *(.dyn*) *(.gnu.hash) *(.hash) }
+	/DISCARD/ : {
+		*(.note.*) *(.eh_frame) *(.eh_frame_hdr)
+		*(.interp) *(.dyn*) *(.gnu.hash) *(.hash)
+	}
 }

@@ -117,20 +117,6 @@ struct p9_virtio *p9_virtio_find(const char *tag)
 	return NULL;
 }
 
-struct p9_virtio *p9_virtio_nth(unsigned n)
-{
-	struct p9_virtio *c = channels;
-
-	while (c && n--)
-		c = c->next;
-	return c;
-}
-
-const char *p9_virtio_tag(const struct p9_virtio *chan)
-{
-	return chan->tag;
-}
-
 /* Configuration: u16 length of the tag, the tag. */
 static int read_tag(struct virtio_dev *dev, char *tag)
 {

@@ -16,9 +16,6 @@ struct p9_virtio;
 
 /* NULL when no device has this tag. */
 struct p9_virtio *p9_virtio_find(const char *tag);
-/* The n-th channel in the order of the device tree; NULL past the last. */
-struct p9_virtio *p9_virtio_nth(unsigned n);
-const char *p9_virtio_tag(const struct p9_virtio *chan);
 
 /*
  * Sends @tx (then the @nout buffers of @out), and waits for the answer in @rx (which continues in

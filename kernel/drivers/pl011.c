@@ -82,16 +82,6 @@ void pl011_write(const char *s, size_t n)
 		pl011_putc(*s++);
 }
 
-int pl011_getc(void)
-{
-	u32 v;
-
-	if (!regs || readl(regs + UARTFR) & FR_RXFE)
-		return -1;
-	v = readl(regs + UARTDR);
-	return v & DR_ERRORS ? -1 : (int)(v & 0xff);
-}
-
 static void pl011_interrupt(void *arg)
 {
 	writel(INT_RX | INT_RT, regs + UARTICR);

@@ -12,8 +12,6 @@ void pl011_init_irq(void);
 
 void pl011_putc(char c);
 void pl011_write(const char *s, size_t n);
-/* The next byte received, -1 when there is none. Only useful while no callback is set. */
-int pl011_getc(void);
 /* @fn gets every byte received, from the interrupt. */
 void pl011_set_rx(void (*fn)(u8));
 

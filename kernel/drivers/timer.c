@@ -59,14 +59,6 @@ void clock_arm(u64 deadline_ns)
 	isb();
 }
 
-void delay_us(u32 us)
-{
-	u64 end = clock_ns() + us * 1000ull;
-
-	while (clock_ns() < end)
-		cpu_relax();
-}
-
 static void timer_interrupt(void *arg)
 {
 	write_sysreg(0, cntv_ctl_el0);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memcpy, memmove, memset; unaligned accesses are welcome (normal memory). Large zeroing uses DC ZVA, which
- * needs no data to be read. Up to 64 bytes are copied without a loop: from both ends, overlapping in the
- * middle.
+ * memcpy, memmove, memset; unaligned accesses are welcome (normal memory). Large zeroing uses DC
+ * ZVA, which needs no data to be read. Up to 64 bytes are copied without a loop: from both ends,
+ * overlapping in the middle.
  *
- * Large copies go through eight SIMD registers, at half the instructions of general ones. They may hold the
- * running program's values, so they are put on the stack and brought back; an interrupt in between that
- * copies does the same again. Nothing here sleeps and the kernel is not preempted, so no other task runs
- * meanwhile.
+ * Large copies go through eight SIMD registers, at half the instructions of general ones. They may
+ * hold the running program's values, so they are put on the stack and brought back; an interrupt
+ * in between that copies does the same again. Nothing here sleeps and the kernel is not preempted,
+ * so no other task runs meanwhile.
  */
 	.arch_extension fp
 	.arch_extension simd
@@ -179,8 +179,8 @@ memmove:
 5:	ret
 
 /*
- * void clear_pages(void *dst, size_t n): dst and n multiples of 64, n not 0. Leaves x0 as it is, and touches
- * x0-x4 only.
+ * void clear_pages(void *dst, size_t n): dst and n multiples of 64, n not 0. Leaves x0 as it is,
+ * and touches x0-x4 only.
  */
 	.globl	clear_pages
 	.balign	64

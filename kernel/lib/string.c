@@ -80,36 +80,9 @@ char *strrchr(const char *s, int c)
 	return (char *)last;
 }
 
-char *strstr(const char *s, const char *what)
-{
-	size_t n = strlen(what);
-
-	if (!n)
-		return (char *)s;
-	for (; (s = strchr(s, *what)); s++)
-		if (!strncmp(s, what, n))
-			return (char *)s;
-	return NULL;
-}
-
 char *strcpy(char *dst, const char *src)
 {
 	return memcpy(dst, src, strlen(src) + 1);
-}
-
-char *strncpy(char *dst, const char *src, size_t n)
-{
-	size_t len = strnlen(src, n);
-
-	memcpy(dst, src, len);
-	memset(dst + len, 0, n - len);
-	return dst;
-}
-
-char *strcat(char *dst, const char *src)
-{
-	strcpy(dst + strlen(dst), src);
-	return dst;
 }
 
 size_t strlcpy(char *dst, const char *src, size_t size)
