@@ -363,6 +363,20 @@ static int check_any_file(struct mmap_call *c)
 	return 0;
 }
 
+/* A sealed file may be shared, but only for reading, and mprotect() cannot undo that. */
+static int check_seals(struct mmap_call *c)
+{
+	const struct address_space *m = c->file->f_mapping;
+
+	if (!m || !(c->vm_flags & MMK_VM_SHARED) ||
+	    !(__atomic_load_n(&m->flags, __ATOMIC_ACQUIRE) & MMK_MAPPING_SEALED))
+		return 0;
+	if (c->vm_flags & MMK_VM_WRITE)
+		return refuse(c->task, -MMK_EPERM, MMK_REASON_SEALED, 0, 0);
+	c->vm_flags &= ~MMK_VM_MAYWRITE;
+	return 0;
+}
+
 static int check_file(struct mmap_call *c)
 {
 	uint64_t pages = c->len >> PAGE_SHIFT;
@@ -380,7 +394,9 @@ static int check_file(struct mmap_call *c)
 	default:
 		err = refuse(c->task, -MMK_EINVAL, MMK_REASON_MAP_TYPE, c->flags, 0);
 	}
-	return err ? err : check_any_file(c);
+	if (!err)
+		err = check_any_file(c);
+	return err ? err : check_seals(c);
 }
 
 /* Step 11. */

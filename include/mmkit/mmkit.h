@@ -286,10 +286,11 @@ struct mmk_mapping {
 	void *i_mmap;		/* [M] interval tree of the VMAs that map it */
 	int32_t i_mmap_writable; /* [A] shared writable mappings; < 0: refused (sealed) */
 	int32_t i_writecount;	/* [A] open writers; < 0: denied (ETXTBSY) */
-	uint32_t flags;		/* [I] MMK_MAPPING_* */
+	uint32_t flags;		/* [A] MMK_MAPPING_* */
 	int32_t wb_err;		/* [A] first writeback error that nobody was told of */
 };
-#define MMK_MAPPING_SHMEM 0x1u /* pages live here alone; counted as Shmem */
+#define MMK_MAPPING_SHMEM  0x1u /* [I] pages live here alone; counted as Shmem */
+#define MMK_MAPPING_SEALED 0x2u /* the embedder's: from now on no new shared mapping may write */
 
 /* Begin: no pages, size bytes long. ops->read == NULL makes it a tmpfs object. */
 void mmk_mapping_init(struct mmk_system *sys, struct mmk_mapping *m,

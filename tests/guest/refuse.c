@@ -3,9 +3,15 @@
 #include "guest.h"
 
 #include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
 
 #define RW   (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x20
+#endif
 
 static unsigned long read_knob(const char *path)
 {
@@ -468,6 +474,137 @@ TEST(memfd_without_sealing_EPERM)
 	CHECK(fd >= 0);
 	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL);
 	CHECK_FAILS(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
+}
+
+static int sealable(const char *name, size_t size)
+{
+	int fd = syscall(SYS_memfd_create, name, 2 /* MFD_ALLOW_SEALING */);
+
+	CHECK(fd >= 0);
+	CHECK(!ftruncate(fd, size));
+	return fd;
+}
+
+TEST(seal_shrink_EPERM)
+{
+	int fd = sealable("shrink", 2 * page);
+
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK));
+	CHECK_FAILS(ftruncate(fd, page), EPERM);
+	CHECK(!ftruncate(fd, 2 * page));
+	CHECK(!ftruncate(fd, 3 * page));
+	CHECK_EQ(pwrite(fd, "x", 1, 4 * page), 1);
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SHRINK);
+}
+
+TEST(seal_grow_EPERM)
+{
+	int fd = sealable("grow", page + 10);
+	char *bytes = calloc(3, page);
+
+	CHECK(bytes);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_GROW));
+	CHECK_FAILS(ftruncate(fd, 2 * page), EPERM);
+	CHECK_FAILS(fallocate(fd, 0, 0, 2 * page), EPERM);
+	CHECK_FAILS(fallocate(fd, FALLOC_FL_KEEP_SIZE, page, page), EPERM);
+	CHECK(!fallocate(fd, 0, 0, page + 10));
+	CHECK_FAILS(pwrite(fd, "x", 1, page + 10), EPERM);
+	CHECK_FAILS(pwrite(fd, bytes, 20, page), EPERM);
+	CHECK_EQ(pwrite(fd, bytes, 10, page), 10);
+	/* page by page, up to the one that would grow it */
+	CHECK_EQ(pwrite(fd, bytes, 3 * page, 0), page);
+	CHECK_EQ(pwrite(fd, bytes, 3 * page, 100), page - 100);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), page + 10);
+	CHECK(!ftruncate(fd, page));
+}
+
+TEST(seal_write_EPERM)
+{
+	int fd = sealable("write", 2 * page), file = test_file(page);
+	struct iovec v = {"xy", 2};
+	loff_t at = 0;
+	char *p, *q;
+
+	q = map(NULL, page, RW, MAP_PRIVATE, fd, 0);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+	CHECK_FAILS(write(fd, "x", 1), EPERM);
+	CHECK_EQ(write(fd, "x", 0), 0);
+	CHECK_FAILS(pwritev(fd, &v, 1, 0), EPERM);
+	CHECK_FAILS(sendfile(fd, file, &at, 10), EPERM);
+	CHECK_FAILS(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, page), EPERM);
+	CHECK_FAILS(raw_mmap(0, page, PROT_WRITE, MAP_SHARED, fd, 0), EPERM);
+	p = map(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK_FAILS(mprotect(p, page, RW), EACCES);
+	CHECK(!mprotect(p, page, PROT_READ | PROT_EXEC));
+	q[0] = 'q';
+	CHECK_EQ(p[0], 0);
+	CHECK(!ftruncate(fd, page)); /* other seals forbid that */
+	CHECK(!ftruncate(fd, 2 * page));
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+}
+
+TEST(seal_future_write_EPERM)
+{
+	int fd = sealable("future", 2 * page);
+	char *p = map(NULL, page, RW, MAP_SHARED, fd, 0), *q;
+
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE));
+	p[0] = 'x'; /* what was there, goes on */
+	CHECK(!mprotect(p, page, PROT_READ));
+	CHECK(!mprotect(p, page, RW));
+	CHECK_FAILS(pwrite(fd, "y", 1, 0), EPERM);
+	CHECK_FAILS(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, page), EPERM);
+	CHECK_FAILS(raw_mmap(0, page, RW, MAP_SHARED, fd, 0), EPERM);
+	CHECK_FAILS(raw_mmap((unsigned long)p + page, page, RW, MAP_SHARED | MAP_FIXED, fd, page),
+	            EPERM);
+	q = map(NULL, page, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK_EQ(q[0], 'x');
+	CHECK_FAILS(mprotect(q, page, RW), EACCES);
+	CHECK_FAILS(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_FUTURE_WRITE);
+	CHECK(!munmap(p, page));
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+}
+
+TEST(seal_exec_EPERM)
+{
+	int fd = syscall(SYS_memfd_create, "noexec", 8 /* MFD_NOEXEC_SEAL */);
+	struct stat st;
+
+	CHECK(fd >= 0 && !fstat(fd, &st));
+	CHECK_EQ(st.st_mode & 0777, 0666);
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_EXEC);
+	CHECK_FAILS(fchmod(fd, 0777), EPERM);
+	CHECK(!fchmod(fd, 0600));
+	CHECK_EQ(write(fd, "x", 1), 1);
+	/* with x bits, it takes all that changes the bytes along */
+	fd = sealable("exec", page);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_EXEC));
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_EXEC | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
+	                                     F_SEAL_FUTURE_WRITE);
+	CHECK_FAILS(fchmod(fd, 0600), EPERM);
+	CHECK_FAILS(write(fd, "x", 1), EPERM);
+	CHECK_FAILS(raw_mmap(0, page, RW, MAP_SHARED, fd, 0), EPERM);
+}
+
+TEST(seals_of_what_cannot_be_sealed)
+{
+	int fd = sealable("sealed", page), pipes[2], reader;
+	char name[64];
+
+	CHECK(!pipe(pipes));
+	CHECK_FAILS(fcntl(pipes[1], F_GET_SEALS), EINVAL);
+	CHECK_FAILS(fcntl(pipes[1], F_ADD_SEALS, F_SEAL_WRITE), EINVAL);
+	CHECK_FAILS(fcntl(fd, F_ADD_SEALS, 0x40), EINVAL);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	reader = open(name, O_RDONLY);
+	CHECK(reader >= 0);
+	CHECK_FAILS(fcntl(reader, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL));
+	CHECK_EQ(fcntl(reader, F_GET_SEALS), F_SEAL_SEAL);
+	CHECK_FAILS(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), EPERM);
+	CHECK_FAILS(syscall(SYS_memfd_create, "both", 8 | 16 /* MFD_EXEC */), EINVAL);
+	CHECK_FAILS(syscall(SYS_memfd_create, "unknown", 0x20), EINVAL);
 }
 
 TEST(hugetlb_without_huge_pages)
