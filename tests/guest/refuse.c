@@ -580,8 +580,8 @@ TEST(seal_exec_EPERM)
 	/* with x bits, it takes all that changes the bytes along */
 	fd = sealable("exec", page);
 	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_EXEC));
-	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_EXEC | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
-	                                     F_SEAL_FUTURE_WRITE);
+	CHECK_EQ(fcntl(fd, F_GET_SEALS),
+	         F_SEAL_EXEC | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
 	CHECK_FAILS(fchmod(fd, 0600), EPERM);
 	CHECK_FAILS(write(fd, "x", 1), EPERM);
 	CHECK_FAILS(raw_mmap(0, page, RW, MAP_SHARED, fd, 0), EPERM);

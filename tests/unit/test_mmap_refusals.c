@@ -474,6 +474,25 @@ static void shared_writable_of_a_sealed_file(void **state)
 	m->i_mmap_writable = 0;
 }
 
+/* One that writes already goes on, and nothing joins it. */
+static void shared_writable_of_a_file_sealed_for_the_future(void **state)
+{
+	struct world *w = *state;
+	int fd = hosted_memfd(w->h, "sealed", 2 * PAGE);
+	struct mmk_mapping *m = hosted_file(w->h, fd)->f_mapping;
+	unsigned long old = must_mmap(w, 0, 2 * PAGE, RW, MMK_MAP_SHARED, fd, 0), at;
+
+	assert_int_equal(w_munmap(w, old + PAGE, PAGE), 0);
+	m->flags |= MMK_MAPPING_SEALED;
+	refused(w, MMK_EPERM, MMK_REASON_SEALED, "sealed", old + PAGE, PAGE, RW,
+	        MMK_MAP_SHARED | MMK_MAP_FIXED_NOREPLACE, fd, PAGE);
+	at = must_mmap(w, 0, PAGE, MMK_PROT_READ, MMK_MAP_SHARED, fd, 0);
+	assert_int_equal(w_mprotect(w, at, PAGE, RW), -MMK_EACCES);
+	assert_int_equal(m->i_mmap_writable, 1);
+	assert_int_equal(w_mprotect(w, old, PAGE, RW), 0);
+	must_mmap(w, 0, PAGE, RW, MMK_MAP_PRIVATE, fd, 0);
+}
+
 static int driver_says_no(struct mmk_file *file, struct mmk_mmap_request *req)
 {
 	return -MMK_EIO;
@@ -572,6 +591,7 @@ int main(void)
 	    WORLD_TEST(no_memory_for_the_shared_object),
 	    WORLD_TEST(deny_write_of_a_file_in_use),
 	    WORLD_TEST(shared_writable_of_a_sealed_file),
+	    WORLD_TEST(shared_writable_of_a_file_sealed_for_the_future),
 	    WORLD_TEST(the_driver_says_no),
 	    WORLD_TEST(a_call_that_works_clears_the_reason),
 	    WORLD_TEST(refusals_are_remembered),
