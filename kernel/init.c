@@ -37,10 +37,10 @@ static void lead_session(void)
 struct link_job {
 	const char *path;
 	const char *cwd;
-	const char *argv[MAX_WORDS + 1];
+	const char **argv; /* max_argc words and a NULL */
 	const char *envp[MAX_WORDS + 1];
 	const char *mounts[16];
-	u32 argc, envc, nr_mounts;
+	u32 argc, max_argc, envc, nr_mounts;
 	u32 tty_mask;
 	bool report;
 	char failure[256];
@@ -64,7 +64,7 @@ static int parse_config_word(const char *w)
 		job.path = w + 1;
 		return 0;
 	case 'a':
-		return add_word(job.argv, &job.argc, MAX_WORDS, w + 1);
+		return add_word(job.argv, &job.argc, job.max_argc, w + 1);
 	case 'v':
 		return add_word(job.envp, &job.envc, MAX_WORDS, w + 1);
 	case 'd':
@@ -85,12 +85,29 @@ static int parse_config_word(const char *w)
 	}
 }
 
+/* Room for every argument that the configuration has. */
+static int alloc_argv(const char *config, size_t len)
+{
+	size_t i;
+
+	job.max_argc = *config == 'a';
+	for (i = 1; i < len; i++)
+		job.max_argc += config[i] == 'a' && !config[i - 1];
+	job.argv = kpages_alloc((job.max_argc + 1) * sizeof(*job.argv) / PAGE_SIZE + 1);
+	if (!job.argv)
+		return -ENOMEM;
+	job.argv[job.max_argc] = NULL;
+	return 0;
+}
+
 static int parse_config(void)
 {
 	size_t len, n;
 	const char *c = hostlink_config(&len);
-	int err;
+	int err = len ? alloc_argv(c, len) : -EINVAL;
 
+	if (err)
+		return err;
 	for (; len; c += n, len -= n) {
 		n = strnlen(c, len) + 1;
 		if (n > len)

@@ -78,9 +78,9 @@ void frame_put_config(struct buf *b, const struct run_config *cfg, const char *t
 		put_string(&text, 'm', mount);
 		free(mount);
 	}
-	if (text.len > FRAME_MAX)
+	if (text.len > CONFIG_MAX)
 		die(EXIT_BAD_CALL, "the arguments are %zu bytes long; the guest takes at most %u",
-		    text.len, FRAME_MAX);
+		    text.len, CONFIG_MAX);
 	frame_put(b, FRAME_CONFIG, text.bytes, text.len);
 	free(text.bytes);
 }

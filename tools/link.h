@@ -27,6 +27,7 @@ enum frame_type {
 
 #define FRAME_HEADER 4
 #define FRAME_MAX    0xffffffu
+#define CONFIG_MAX   (1u << 20) /* the guest's room for a configuration */
 
 /* A queue of bytes; data lies at bytes[start .. start + len). */
 struct buf {
