@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the core say to each other, file by file. Everything here has hidden visibility: an embedder sees
- * only mmk_ symbols. VMA-side functions return 0 or -errno; "unsigned long or -errno" values are told apart by IS_ERR_VALUE.
+ * What the files of the core say to each other, file by file. Everything here has hidden
+ * visibility: an embedder sees only mmk_ symbols. VMA-side functions return 0 or -errno; "unsigned
+ * long or -errno" values are told apart by IS_ERR_VALUE.
  */
 #ifndef MM_INTERNAL_H
 #define MM_INTERNAL_H
@@ -15,26 +16,55 @@
 		if (__builtin_expect(!!(cond), 0))                                                 \
 			(sys)->port->bug((sys)->ctx, __FILE__, __LINE__, #cond);                   \
 	} while (0)
-#define likely(x)   __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
+#define likely(x)                       __builtin_expect(!!(x), 1)
+#define unlikely(x)                     __builtin_expect(!!(x), 0)
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
-#define IS_ERR_VALUE(x) ((unsigned long)(x) >= (unsigned long)-4095)
-#define PAGE_ALIGN(x)	(((x) + PAGE_SIZE - 1) & PAGE_MASK)
-#define stat_inc(sys, field) ((void)__atomic_fetch_add(&(sys)->count.field, 1, __ATOMIC_RELAXED))
-#define stat_add(sys, field, n) ((void)__atomic_fetch_add(&(sys)->count.field, (n), __ATOMIC_RELAXED))
+#define IS_ERR_VALUE(x)                 ((unsigned long)(x) >= (unsigned long)-4095)
+#define PAGE_ALIGN(x)                   (((x) + PAGE_SIZE - 1) & PAGE_MASK)
+#define stat_inc(sys, field) stat_add(sys, field, 1)
+#define stat_add(sys, field, n)                                                                    \
+	((void)__atomic_fetch_add(&(sys)->count.field, (n), __ATOMIC_RELAXED))
 
 /* ---- page.c, page_alloc.c: frames ---- */
-static inline void *phys_to_virt(const struct mmk_system *sys, phys_addr_t pa) { return (void *)(uintptr_t)(pa + sys->virt_offset); }
-static inline phys_addr_t virt_to_phys(const struct mmk_system *sys, const void *va) { return (uintptr_t)va - sys->virt_offset; }
-static inline struct page *phys_to_page(const struct mmk_system *sys, phys_addr_t pa) { return sys->mem_map + ((pa - sys->phys_base) >> PAGE_SHIFT); }
-static inline phys_addr_t page_to_phys(const struct mmk_system *sys, const struct page *p) { return sys->phys_base + ((uint64_t)(p - sys->mem_map) << PAGE_SHIFT); }
-static inline void *page_address(const struct mmk_system *sys, const struct page *p) { return phys_to_virt(sys, page_to_phys(sys, p)); }
-static inline bool phys_is_ram(const struct mmk_system *sys, phys_addr_t pa) { return pa - sys->phys_base < sys->ram_size; }
-static inline enum page_kind page_kind(const struct page *p) { return (enum page_kind)((p->flags >> PG_KIND_SHIFT) & 0xff); }
-/* A block of 2^order frames of the given kind, refcount 1, or NULL. Honours port->should_fail. Does not zero. */
+static inline void *phys_to_virt(const struct mmk_system *sys, phys_addr_t pa)
+{
+	return (void *)(uintptr_t)(pa + sys->virt_offset);
+}
+static inline phys_addr_t virt_to_phys(const struct mmk_system *sys, const void *va)
+{
+	return (uintptr_t)va - sys->virt_offset;
+}
+static inline struct page *phys_to_page(const struct mmk_system *sys, phys_addr_t pa)
+{
+	return sys->mem_map + ((pa - sys->phys_base) >> PAGE_SHIFT);
+}
+static inline phys_addr_t page_to_phys(const struct mmk_system *sys, const struct page *p)
+{
+	return sys->phys_base + ((uint64_t)(p - sys->mem_map) << PAGE_SHIFT);
+}
+static inline void *page_address(const struct mmk_system *sys, const struct page *p)
+{
+	return phys_to_virt(sys, page_to_phys(sys, p));
+}
+static inline bool phys_is_ram(const struct mmk_system *sys, phys_addr_t pa)
+{
+	return pa - sys->phys_base < sys->ram_size;
+}
+static inline enum page_kind page_kind(const struct page *p)
+{
+	return (enum page_kind)((p->flags >> PG_KIND_SHIFT) & 0xff);
+}
+/*
+ * A block of 2^order frames of the given kind, refcount 1, or NULL. Honours port->should_fail. Does
+ * not zero.
+ */
 struct page *alloc_pages(struct mmk_system *sys, unsigned order, enum page_kind kind);
-void free_pages(struct mmk_system *sys, struct page *page); /* order from the page; refcount must be 0 or 1 */
-/* One frame for a program's data, dropping cached pages when frames are short. May sleep: no page lock, no spinlock held. */
+void free_pages(struct mmk_system *sys,
+                struct page *page); /* order from the page; refcount must be 0 or 1 */
+/*
+ * One frame for a program's data, dropping cached pages when frames are short. May sleep: no page
+ * lock, no spinlock held.
+ */
 struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind);
 void get_page(struct page *page);
 bool get_page_unless_zero(struct page *page); /* a frame that may be free or freed at any time */
@@ -52,55 +82,81 @@ void *slab_alloc(struct slab_cache *cache); /* not zeroed; NULL when short or sh
 void slab_free(struct slab_cache *cache, void *obj);
 
 /* ---- rbtree.c, vma_tree.c, interval.c ---- */
-typedef void rb_augment_fn(struct rb_node *node); /* recompute node's own augmented value from itself and its children */
-void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent, struct rb_node **link, rb_augment_fn *aug);
+typedef void rb_augment_fn(
+    struct rb_node *node); /* recompute node's own augmented value from itself and its children */
+void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
+               struct rb_node **link, rb_augment_fn *aug);
 void rb_erase(struct rb_root *root, struct rb_node *node, rb_augment_fn *aug);
-void rb_propagate(struct rb_node *node, rb_augment_fn *aug); /* node changed: recompute up to the root */
+void rb_propagate(struct rb_node *node,
+                  rb_augment_fn *aug); /* node changed: recompute up to the root */
 struct rb_node *rb_first(const struct rb_root *root), *rb_last(const struct rb_root *root);
 struct rb_node *rb_next(const struct rb_node *node), *rb_prev(const struct rb_node *node);
 /* first range with end > addr, or NULL */
 struct range_node *range_find(const struct range_tree *t, unsigned long addr);
 void range_insert(struct range_tree *t, struct range_node *n); /* must not overlap */
 void range_erase(struct range_tree *t, struct range_node *n);
-void range_resize(struct range_tree *t, struct range_node *n, unsigned long start, unsigned long end); /* order kept */
-struct range_node *range_next(const struct range_node *n), *range_prev(const struct range_node *n), *range_first(const struct range_tree *t);
+void range_resize(struct range_tree *t, struct range_node *n, unsigned long start,
+                  unsigned long end); /* order kept */
+struct range_node *range_next(const struct range_node *n), *range_prev(const struct range_node *n),
+    *range_first(const struct range_tree *t);
 /*
- * A hole of at least len bytes within [low, high): the lowest (top_down false) or the highest place; the hole before range n starts at the end of
- * its predecessor. Returns its address or ~0ul. Guard gaps are the caller's affair (unmapped_area.c).
+ * A hole of at least len bytes within [low, high): the lowest (top_down false) or the highest
+ * place; the hole before range n starts at the end of its predecessor. Returns its address or ~0ul.
+ * Guard gaps are the caller's affair (unmapped_area.c).
  */
-unsigned long range_find_gap(const struct range_tree *t, unsigned long len, unsigned long low, unsigned long high, bool top_down);
+unsigned long range_find_gap(const struct range_tree *t, unsigned long len, unsigned long low,
+                             unsigned long high, bool top_down);
 void itv_insert(void **root, struct vm_area_struct *vma); /* root: &mapping->i_mmap [M] */
 void itv_erase(void **root, struct vm_area_struct *vma);
 /* VMAs whose pgoff interval meets [first, last], in order; prev NULL to begin. */
-struct vm_area_struct *itv_next(void *const *root, struct vm_area_struct *prev, uint64_t first, uint64_t last);
+struct vm_area_struct *itv_next(void *const *root, struct vm_area_struct *prev, uint64_t first,
+                                uint64_t last);
 
 /* ---- filemap.c, readahead within, writeback.c, truncate.c, shmem.c ---- */
 /*
- * The page at index, up to date, with a reference; not locked. create: fill a hole of a homeless (shmem) mapping. 0; -ENOENT: hole, or beyond
- * i_size; -EIO; -ENOMEM. *major set when I/O was done. May sleep; mmap_lock may be held for reading.
+ * The page at index, up to date, with a reference; not locked. create: fill a hole of a homeless
+ * (shmem) mapping. 0; -ENOENT: hole, or beyond i_size; -EIO; -ENOMEM. *major set when I/O was done.
+ * May sleep; mmap_lock may be held for reading.
  */
-int filemap_get_page(struct address_space *m, uint64_t index, bool create, struct page **out, bool *major);
+int filemap_get_page(struct address_space *m, uint64_t index, bool create, struct page **out,
+                     bool *major);
 /* Only if cached and up to date: with a reference, or NULL. Does not sleep. */
 struct page *filemap_peek(struct address_space *m, uint64_t index);
-/* Up to n cached up-to-date pages with indexes first.. (out[i] NULL where absent), references taken. For fault-around. Returns number found. */
-unsigned filemap_peek_range(struct address_space *m, uint64_t first, unsigned n, struct page **out);
-uint64_t mapping_pages(const struct address_space *m); /* DIV_ROUND_UP(i_size, PAGE_SIZE), read once, atomically */
-void set_page_dirty(struct address_space *m, struct page *page); /* idempotent; counts */
-bool page_clear_dirty_for_io(struct address_space *m, struct page *page); /* also write-protects all its PTEs (page_mkclean) */
 /*
- * What a fault owes truncate and writeback: with the page locked, page->mapping == m and index < mapping_pages(m) are looked at again
- * before a PTE is made. A PTE becomes writable with the page locked too; set_page_dirty(m, page) comes after or under the same page lock.
+ * Up to n cached up-to-date pages with indexes first.. (out[i] NULL where absent), references
+ * taken. For fault-around. Returns number found.
  */
-/* rmap.c: take every PTE of pages [first, last] of m away; even_cows: private copies too. May sleep (no). */
+unsigned filemap_peek_range(struct address_space *m, uint64_t first, unsigned n, struct page **out);
+uint64_t mapping_pages(
+    const struct address_space *m); /* DIV_ROUND_UP(i_size, PAGE_SIZE), read once, atomically */
+void set_page_dirty(struct address_space *m, struct page *page); /* idempotent; counts */
+bool page_clear_dirty_for_io(
+    struct address_space *m,
+    struct page *page); /* also write-protects all its PTEs (page_mkclean) */
+/*
+ * What a fault owes truncate and writeback: with the page locked, page->mapping == m and index <
+ * mapping_pages(m) are looked at again before a PTE is made. A PTE becomes writable with the page
+ * locked too; set_page_dirty(m, page) comes after or under the same page lock.
+ */
+/*
+ * rmap.c: take every PTE of pages [first, last] of m away; even_cows: private copies too. May sleep
+ * (no).
+ */
 void unmap_mapping_range(struct address_space *m, uint64_t first, uint64_t last, bool even_cows);
 /* rmap.c: make all PTEs of the page read-only and clean; true when one of them was dirty. */
 bool page_mkclean(struct address_space *m, struct page *page);
-/* shmem.c: an anonymous shared object: a file whose reference the caller owns; its fput frees it (internal files: f_op == &shmem_file_ops). */
+/*
+ * shmem.c: an anonymous shared object: a file whose reference the caller owns; its fput frees it
+ * (internal files: f_op == &shmem_file_ops).
+ */
 struct file *shmem_zero_file(struct mmk_system *sys, uint64_t size, uint64_t vm_flags);
 extern const struct mmk_file_ops shmem_file_ops;
 /* `pages` have been committed for the object: they are given back at its end. */
 void shmem_set_charge(struct file *file, int64_t pages);
-/* What mmk_generic_file_mmap gives a VMA: fault is NULL, the pages come from vm_file->f_mapping. (vm_ops NULL: anonymous memory.) */
+/*
+ * What mmk_generic_file_mmap gives a VMA: fault is NULL, the pages come from vm_file->f_mapping.
+ * (vm_ops NULL: anonymous memory.)
+ */
 extern const struct vm_operations_struct generic_file_vm_ops;
 /* References to files, the embedder's or the core's own (shmem_zero_file). */
 void get_vma_file(struct mmk_system *sys, struct file *file);
@@ -108,53 +164,97 @@ void put_vma_file(struct mmk_system *sys, struct file *file);
 
 /* ---- memory.c: VMAs' ranges -> page tables (page tables side, with arch/arm64) ---- */
 struct mmu_gather; /* tlb batch; see memory.h */
-/* Unmap [start,end) of the mm: clears PTEs, drops rss and pages after the TLB is clean; frees empty tables within [floor, ceiling). */
-void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned long floor, unsigned long ceiling);
-/* madvise DONTNEED of a part of one VMA, truncate (even_cows false keeps private anonymous copies). */
-void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end, bool even_cows);
-/* PTEs of [start,end) get newprot (from vm_get_page_prot/vma_page_prot of the VMA, write-notify kept); TLB flushed. */
+/*
+ * Unmap [start,end) of the mm: clears PTEs, drops rss and pages after the TLB is clean; frees empty
+ * tables within [floor, ceiling).
+ */
+void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long end,
+                      unsigned long floor, unsigned long ceiling);
+/* madvise DONTNEED of a part of one VMA, truncate (even_cows false keeps private anonymous copies).
+ */
+void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+                    bool even_cows);
+/*
+ * PTEs of [start,end) get newprot (from vm_get_page_prot/vma_page_prot of the VMA, write-notify
+ * kept); TLB flushed.
+ */
 void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned long end);
-/* fork: share src's pages of one VMA with dst (write-protecting private ones). 0 or -ENOMEM. Caller flushes src by flush_tlb_mm after the last. */
+/*
+ * fork: share src's pages of one VMA with dst (write-protecting private ones). 0 or -ENOMEM. Caller
+ * flushes src by flush_tlb_mm after the last.
+ */
 int copy_page_range(struct vm_area_struct *dst, struct vm_area_struct *src);
-/* mremap: move PTEs of [old, old+len) of vma to new_addr in new_vma. Returns bytes moved (short: out of table memory). */
-unsigned long move_page_tables(struct vm_area_struct *vma, unsigned long old, struct vm_area_struct *new_vma, unsigned long new_addr, unsigned long len);
+/*
+ * mremap: move PTEs of [old, old+len) of vma to new_addr in new_vma. Returns bytes moved (short:
+ * out of table memory).
+ */
+unsigned long move_page_tables(struct vm_area_struct *vma, unsigned long old,
+                               struct vm_area_struct *new_vma, unsigned long new_addr,
+                               unsigned long len);
 int mm_pgd_alloc(struct mm_struct *mm);
-void mm_pgd_free(struct mm_struct *mm); /* frees all tables left */
-bool vma_wants_writenotify(const struct vm_area_struct *vma); /* shared file with a home: first write of a clean page must fault */
-pgprot_t vma_page_prot(const struct vm_area_struct *vma);	   /* what a present PTE gets, write-notify considered */
+void mm_pgd_free(struct mm_struct *mm);                       /* frees all tables left */
+bool vma_wants_writenotify(const struct vm_area_struct *vma); /* shared file with a home: first
+                                                                 write of a clean page must fault */
+pgprot_t vma_page_prot(
+    const struct vm_area_struct *vma); /* what a present PTE gets, write-notify considered */
 /* mincore: one byte a page into vec for [start, end) within vma. */
-void mincore_range(struct vm_area_struct *vma, unsigned long start, unsigned long end, unsigned char *vec);
+void mincore_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+                   unsigned char *vec);
 
 /* ---- fault.c ---- */
-#define FAULT_FLAG_WRITE 1u
-#define FAULT_FLAG_EXEC	 2u
-#define FAULT_FLAG_USER	 4u
+#define FAULT_FLAG_WRITE  1u
+#define FAULT_FLAG_EXEC   2u
+#define FAULT_FLAG_USER   4u
 #define FAULT_FLAG_REMOTE 8u /* not by the owner: mmk_access_vm */
-#define FAULT_FLAG_FORCE 16u
-/* mmap_lock held (read or write). 0; -EFAULT not allowed (SIGSEGV); -EIO beyond the file or I/O error (SIGBUS); -ENOMEM. */
-int handle_mm_fault(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr, unsigned flags);
-/* Fault in every page of [start,end) as mlock and MAP_POPULATE do (write faults where the VMA is private writable). mmap_lock held for reading. 0 or -errno. */
-int populate_vma_page_range(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start, unsigned long end);
-/* Set by mmap.c: the anon_vma of a VMA, made or shared with a neighbour when first needed. mmap_lock held (any). 0 or -ENOMEM. */
+#define FAULT_FLAG_FORCE  16u
+/*
+ * mmap_lock held (read or write). 0; -EFAULT not allowed (SIGSEGV); -EIO beyond the file or I/O
+ * error (SIGBUS); -ENOMEM.
+ */
+int handle_mm_fault(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr,
+                    unsigned flags);
+/*
+ * Fault in every page of [start,end) as mlock and MAP_POPULATE do (write faults where the VMA is
+ * private writable). mmap_lock held for reading. 0 or -errno.
+ */
+int populate_vma_page_range(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+                            unsigned long end);
+/*
+ * Set by mmap.c: the anon_vma of a VMA, made or shared with a neighbour when first needed.
+ * mmap_lock held (any). 0 or -ENOMEM.
+ */
 int anon_vma_prepare(struct vm_area_struct *vma);
 
 /* ---- vma.c ---- */
-struct vm_area_struct *find_vma(const struct mm_struct *mm, unsigned long addr); /* first with vm_end > addr */
-struct vm_area_struct *vma_next(const struct vm_area_struct *vma), *vma_prev(const struct vm_area_struct *vma);
+struct vm_area_struct *find_vma(const struct mm_struct *mm,
+                                unsigned long addr); /* first with vm_end > addr */
+struct vm_area_struct *vma_next(const struct vm_area_struct *vma),
+    *vma_prev(const struct vm_area_struct *vma);
 struct vm_area_struct *vma_first(const struct mm_struct *mm);
 #define vma_for_each(vma, mm) for (vma = vma_first(mm); vma; vma = vma_next(vma))
-static inline uint64_t vma_pages(const struct vm_area_struct *v) { return (v->vm_end - v->vm_start) >> PAGE_SHIFT; }
+static inline uint64_t vma_pages(const struct vm_area_struct *v)
+{
+	return (v->vm_end - v->vm_start) >> PAGE_SHIFT;
+}
 /* the page index in the file (or linear pgoff) of an address of the VMA */
-static inline uint64_t linear_page_index(const struct vm_area_struct *v, unsigned long addr) { return v->vm_pgoff + ((addr - v->vm_start) >> PAGE_SHIFT); }
-/* Grow a VM_GROWSDOWN VMA down to addr: rlimits, guard gap, accounting. mmap_lock for writing. 0 or -ENOMEM. */
+static inline uint64_t linear_page_index(const struct vm_area_struct *v, unsigned long addr)
+{
+	return v->vm_pgoff + ((addr - v->vm_start) >> PAGE_SHIFT);
+}
+/*
+ * Grow a VM_GROWSDOWN VMA down to addr: rlimits, guard gap, accounting. mmap_lock for writing. 0 or
+ * -ENOMEM.
+ */
 int expand_stack(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr);
 
 /* ---- mmap.c and its siblings: the VMA side ---- */
 int do_munmap(struct mmk_task *task, struct mm_struct *mm, unsigned long start, unsigned long len);
-unsigned long do_mmap_pgoff(struct mmk_task *task, struct mm_struct *mm, struct file *file, unsigned long addr, unsigned long len,
-			    unsigned long prot, unsigned long flags, uint64_t pgoff, unsigned long *populate);
+unsigned long do_mmap_pgoff(struct mmk_task *task, struct mm_struct *mm, struct file *file,
+                            unsigned long addr, unsigned long len, unsigned long prot,
+                            unsigned long flags, uint64_t pgoff, unsigned long *populate);
 void exit_mmap(struct mm_struct *mm);
-int mm_populate(struct mmk_task *task, struct mm_struct *mm, unsigned long start, unsigned long len);
+int mm_populate(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
+                unsigned long len);
 
 /* ---- arch/arm64: asid.c, tlb.c ---- see arch/arm64/pgtable.h */
 

@@ -15,44 +15,57 @@
 #define MM_TYPES_H
 
 /* The core speaks Linux's names; the embedder sees the same types with a prefix. */
-#define mm_struct	mmk_mm
-#define vm_area_struct	mmk_vma
-#define address_space	mmk_mapping
-#define page		mmk_page
-#define file		mmk_file
+#define mm_struct            mmk_mm
+#define vm_area_struct       mmk_vma
+#define address_space        mmk_mapping
+#define page                 mmk_page
+#define file                 mmk_file
 #define vm_operations_struct mmk_vm_ops
 
 #include <mmkit/mmkit.h>
 #include "arch/arm64/pgtable_types.h" /* pte_t, phys_addr_t, PAGE_SHIFT, TASK_SIZE, ... */
 
-typedef struct { _Atomic uint32_t v; } spinlock_t;
+typedef struct {
+	_Atomic uint32_t v;
+} spinlock_t;
 /* Readers count in the low bits, a writer the top bit; sleeps through port->wait. See lock.h. */
-struct rwsem { _Atomic uint32_t state; _Atomic uint32_t waiters; };
+struct rwsem {
+	_Atomic uint32_t state;
+	_Atomic uint32_t waiters;
+};
 
 /* ---- frames: 32 bytes each (the frame table is the largest structure there is) ---- */
-enum page_kind { PAGE_FREE, PAGE_RESERVED, PAGE_KERNEL, PAGE_SLAB, PAGE_TABLE, PAGE_ANON, PAGE_CACHE };
+enum page_kind {
+	PAGE_FREE,
+	PAGE_RESERVED,
+	PAGE_KERNEL,
+	PAGE_SLAB,
+	PAGE_TABLE,
+	PAGE_ANON,
+	PAGE_CACHE
+};
 /* flags: low 8 bits order, next 8 kind, then PG_* */
-#define PG_ORDER_MASK	0xffu
-#define PG_KIND_SHIFT	8
-#define PG_LOCKED	(1u << 16)
-#define PG_WAITERS	(1u << 17)
-#define PG_UPTODATE	(1u << 18)
-#define PG_DIRTY	(1u << 19)
-#define PG_WRITEBACK	(1u << 20)
-#define PG_REFERENCED	(1u << 21)
-#define PG_SHMEM	(1u << 22)
-#define PG_ZERO		(1u << 23) /* the shared zero page */
-#define PG_EXEC_CLEAN	(1u << 24) /* I-cache is in step with the bytes (reset on write) */
-#define PG_ANON_EXCL	(1u << 25) /* anonymous, and mapped by one mm alone */
-#define PG_ERROR	(1u << 26)
+#define PG_ORDER_MASK 0xffu
+#define PG_KIND_SHIFT 8
+#define PG_LOCKED     (1u << 16)
+#define PG_WAITERS    (1u << 17)
+#define PG_UPTODATE   (1u << 18)
+#define PG_DIRTY      (1u << 19)
+#define PG_WRITEBACK  (1u << 20)
+#define PG_REFERENCED (1u << 21)
+#define PG_SHMEM      (1u << 22)
+#define PG_ZERO       (1u << 23) /* the shared zero page */
+#define PG_EXEC_CLEAN (1u << 24) /* I-cache is in step with the bytes (reset on write) */
+#define PG_ANON_EXCL  (1u << 25) /* anonymous, and mapped by one mm alone */
+#define PG_ERROR      (1u << 26)
 struct page {
 	_Atomic uint32_t flags;
 	_Atomic uint32_t refcount; /* 0: free. Mapping a page, the cache, a pin: one each */
 	union {
 		_Atomic int32_t mapcount; /* PTEs that map it (anon, cache) */
-		spinlock_t ptl;		  /* PAGE_TABLE: guards the entries of this table */
+		spinlock_t ptl;           /* PAGE_TABLE: guards the entries of this table */
 		struct {
-			uint16_t slab_free;  /* PAGE_SLAB: first free object, in units of 16 bytes */
+			uint16_t slab_free; /* PAGE_SLAB: first free object, in units of 16 bytes */
 			uint16_t slab_cache; /* PAGE_SLAB: which cache: slab.c */
 		};
 	};
@@ -60,19 +73,24 @@ struct page {
 	union {
 		struct address_space *mapping; /* PAGE_CACHE [page lock]; NULL once truncated */
 		struct anon_vma *anon_vma;     /* PAGE_ANON */
-		struct page *next;	       /* PAGE_FREE [B], slab */
+		struct page *next;             /* PAGE_FREE [B], slab */
 		struct mm_struct *table_mm;    /* PAGE_TABLE */
 	};
 	union {
-		uint64_t index;	   /* PAGE_CACHE: page index in the file; PAGE_ANON: linear pgoff */
+		uint64_t index;    /* PAGE_CACHE: page index in the file; PAGE_ANON: linear pgoff */
 		struct page *prev; /* PAGE_FREE [B], slab */
 	};
 };
 _Static_assert(sizeof(struct page) == 32, "the frame table is sized for this");
 
 /* ---- trees ---- */
-struct rb_node { uintptr_t parent_color; struct rb_node *left, *right; };
-struct rb_root { struct rb_node *node; };
+struct rb_node {
+	uintptr_t parent_color;
+	struct rb_node *left, *right;
+};
+struct rb_root {
+	struct rb_node *node;
+};
 /* The interval index of an mm: disjoint half-open ranges, with the largest gap of each subtree. */
 struct range_node {
 	struct rb_node rb;
@@ -80,9 +98,14 @@ struct range_node {
 	unsigned long hole; /* bytes between the end of the predecessor (or 0) and start */
 	unsigned long gap;  /* largest hole of this subtree */
 };
-struct range_tree { struct rb_root root; };
+struct range_tree {
+	struct rb_root root;
+};
 /* i_mmap: overlapping closed intervals of page indexes. */
-struct itv_node { struct rb_node rb; uint64_t last, subtree_last; };
+struct itv_node {
+	struct rb_node rb;
+	uint64_t last, subtree_last;
+};
 
 /* ---- address spaces ---- */
 struct anon_vma {
@@ -93,67 +116,75 @@ struct anon_vma {
 
 struct vm_area_struct {
 	struct range_node range; /* [W]; vm_start and vm_end */
-	uint64_t vm_flags;	 /* [W] MMK_VM_* */
-	uint64_t vm_pgoff;	 /* [W] in pages: of the file, or vm_start's at creation when private anonymous */
-	struct mm_struct *vm_mm; /* [I] */
-	struct file *vm_file;	 /* [I] holds a reference */
+	uint64_t vm_flags;       /* [W] MMK_VM_* */
+	uint64_t vm_pgoff; /* [W] in pages: of the file, or vm_start's at creation when private
+	                      anonymous */
+	struct mm_struct *vm_mm;                   /* [I] */
+	struct file *vm_file;                      /* [I] holds a reference */
 	const struct vm_operations_struct *vm_ops; /* [I]; NULL: private anonymous */
 	struct anon_vma *anon_vma; /* [W], or set once under mmap_lock read + mm->page_table_lock */
-	struct itv_node i_mmap;	   /* [M] in vm_file's mapping, first index = vm_pgoff */
-	void *vm_private_data;	   /* [I] */
-	bool anon_chained;	   /* [W] came by fork from a VMA with anon_vma: never merges with one without */
+	struct itv_node i_mmap;    /* [M] in vm_file's mapping, first index = vm_pgoff */
+	void *vm_private_data;     /* [I] */
+	bool anon_chained; /* [W] came by fork from a VMA with anon_vma: never merges with one
+	                      without */
 };
 #define vm_start range.start
-#define vm_end	 range.end
+#define vm_end   range.end
 
 struct mm_struct {
-	struct range_tree vmas;	  /* [W] */
-	struct mmk_system *sys;	  /* [I] */
-	phys_addr_t pgd;	  /* [I] root table */
+	struct range_tree vmas;   /* [W] */
+	struct mmk_system *sys;   /* [I] */
+	phys_addr_t pgd;          /* [I] root table */
 	_Atomic uint64_t context; /* generation and ASID: asid.c */
 	_Atomic uint32_t users;
 	struct rwsem mmap_lock;
-	spinlock_t page_table_lock; /* anon_vma assignment; upper table levels */
-	_Atomic uint64_t cpus;	  /* CPUs that may hold TLB entries of it */
-	uint32_t map_count;	  /* [W] */
-	bool mmap_legacy;	  /* [W] bottom-up */
-	unsigned long mmap_base;  /* [W] top-down searches begin below it, bottom-up at it */
-	unsigned long task_size;  /* [I] */
+	spinlock_t page_table_lock;    /* anon_vma assignment; upper table levels */
+	_Atomic uint64_t cpus;         /* CPUs that may hold TLB entries of it */
+	uint32_t map_count;            /* [W] */
+	bool mmap_legacy;              /* [W] bottom-up */
+	unsigned long mmap_base;       /* [W] top-down searches begin below it, bottom-up at it */
+	unsigned long task_size;       /* [I] */
 	unsigned long stack_guard_gap; /* [I] bytes */
-	uint64_t def_flags;	  /* [W] VM_LOCKED | VM_LOCKONFAULT of mlockall */
+	uint64_t def_flags;            /* [W] VM_LOCKED | VM_LOCKONFAULT of mlockall */
 	uint64_t total_vm, data_vm, exec_vm, stack_vm, locked_vm; /* [W] pages */
 	_Atomic int64_t pinned_vm;
 	_Atomic int64_t rss_anon, rss_file, rss_shmem, pgtables; /* pages; pgtables: table frames */
 	_Atomic uint64_t hiwater_rss, min_flt, maj_flt;
-	uint64_t hiwater_vm;	  /* [W] */
-	struct mmk_mm_bounds bounds; /* [W] */
+	uint64_t hiwater_vm;                  /* [W] */
+	struct mmk_mm_bounds bounds;          /* [W] */
 	struct mm_struct *next_mm, **prev_mm; /* sys->mms, under mms_lock */
 };
 
 /* ---- the system ---- */
-#define MAX_ORDER 11 /* largest block 2^10 frames */
+#define MAX_ORDER      11 /* largest block 2^10 frames */
 #define NR_SLAB_CACHES 24
-struct free_area { struct page *head; uint64_t count; };
+struct free_area {
+	struct page *head;
+	uint64_t count;
+};
 struct slab_cache {
 	spinlock_t lock;
 	uint32_t size, per_slab, id; /* [I] */
-	struct page *partial; /* slabs with room */
+	struct page *partial;        /* slabs with room */
 	uint64_t in_use;
 	const char *name;
 	struct mmk_system *sys;
 };
-#define MAX_CPUS 64
+#define MAX_CPUS    64
 #define NR_REFUSALS 64
-struct refusal { struct mmk_reason reason; int32_t pid; };
+struct refusal {
+	struct mmk_reason reason;
+	int32_t pid;
+};
 
 struct mmk_system {
-	const struct mmk_port *port; /* [I] */
-	void *ctx;		     /* [I] */
+	const struct mmk_port *port;  /* [I] */
+	void *ctx;                    /* [I] */
 	uint64_t phys_base, ram_size; /* [I] */
-	uintptr_t virt_offset;	     /* [I] virtual = physical + this */
-	struct page *mem_map;	     /* [I] frame table; index = (phys - phys_base) >> PAGE_SHIFT */
-	uint64_t nr_frames;	     /* [I] */
-	struct page *zero_page;	     /* [I] the one zero page */
+	uintptr_t virt_offset;        /* [I] virtual = physical + this */
+	struct page *mem_map;        /* [I] frame table; index = (phys - phys_base) >> PAGE_SHIFT */
+	uint64_t nr_frames;          /* [I] */
+	struct page *zero_page;      /* [I] the one zero page */
 	unsigned nr_cpus, asid_bits; /* [I] */
 
 	spinlock_t buddy_lock;
@@ -162,7 +193,8 @@ struct mmk_system {
 	uint64_t nr_low;  /* [I] fewer free than this: reclaim.c drops cached pages first */
 	_Atomic uint64_t clock_hand; /* reclaim.c: the next frame to look at */
 
-	struct slab_cache kmalloc_caches[16]; /* 16 bytes << i, up to 4 KiB in slabs; larger: frames */
+	struct slab_cache
+	    kmalloc_caches[16]; /* 16 bytes << i, up to 4 KiB in slabs; larger: frames */
 	struct slab_cache vma_cache, anon_vma_cache, mm_cache, radix_cache;
 
 	/* asid.c */
@@ -179,8 +211,8 @@ struct mmk_system {
 	uint64_t overcommit_kbytes, max_map_count, mmap_min_addr;
 	uint32_t mmap_rnd_bits, legacy_va_layout;
 	uint64_t admin_reserve_kbytes, user_reserve_kbytes;
-	uint64_t stack_guard_gap; /* pages */
-	_Atomic int64_t committed; /* pages */
+	uint64_t stack_guard_gap;        /* pages */
+	_Atomic int64_t committed;       /* pages */
 	_Atomic int64_t committed_shmem; /* those of them that belong to shared memory objects */
 
 	spinlock_t mms_lock;

@@ -43,7 +43,10 @@ struct mmk_config {
  * configuration, -ENOMEM where the RAM is too small. Does not sleep.
  */
 int mmk_system_init(struct mmk_system **out, const struct mmk_config *config);
-/* End it. Every mm, mapping and frame must have been given back: returns the number of frames that were not. */
+/*
+ * End it. Every mm, mapping and frame must have been given back: returns the number of frames that
+ * were not.
+ */
 uint64_t mmk_system_destroy(struct mmk_system *sys);
 
 /* Knobs of /proc/sys/vm; read and written by name. -ENOENT unknown, -EINVAL out of range. */
@@ -97,23 +100,31 @@ struct mmk_mm *mmk_mm_get(struct mmk_mm *mm);
 void mmk_mm_put(struct mmk_mm *mm);
 /* fork(2): a copy of task->mm, memory shared copy-on-write. 0 or -ENOMEM, -EINTR. May sleep. */
 int mmk_mm_dup(struct mmk_task *task, struct mmk_mm **out);
-/* Make mm the user address space of the calling CPU (TTBR0, ASID). Interrupts off or preemption off. */
+/*
+ * Make mm the user address space of the calling CPU (TTBR0, ASID). Interrupts off or preemption
+ * off.
+ */
 void mmk_mm_activate(struct mmk_mm *mm, unsigned cpu);
 /* The calling CPU uses no user address space from now on. */
 void mmk_mm_deactivate(struct mmk_system *sys, unsigned cpu);
 
 /*
- * execve(2)'s fresh mm. mmk_mm_layout chooses where mmap areas go (top-down below the stack, or bottom-up
- * with ADDR_COMPAT_LAYOUT or an unlimited stack) and returns the randomized top of the stack.
+ * execve(2)'s fresh mm. mmk_mm_layout chooses where mmap areas go (top-down below the stack, or
+ * bottom-up with ADDR_COMPAT_LAYOUT or an unlimited stack) and returns the randomized top of the
+ * stack.
  */
 unsigned long mmk_mm_layout(struct mmk_task *task, struct mmk_mm *mm);
 /*
- * Make the stack VMA of `size` bytes ending at `top` (page-aligned), VM_GROWSDOWN; exec_stack as PT_GNU_STACK says.
- * Returns 0, -ENOMEM, -EEXIST. The arguments are then written with mmk_access_vm. May sleep.
+ * Make the stack VMA of `size` bytes ending at `top` (page-aligned), VM_GROWSDOWN; exec_stack as
+ * PT_GNU_STACK says. Returns 0, -ENOMEM, -EEXIST. The arguments are then written with
+ * mmk_access_vm. May sleep.
  */
 int mmk_mm_setup_stack(struct mmk_task *task, struct mmk_mm *mm, unsigned long top, size_t size,
 		       bool exec_stack);
-/* The boundaries that /proc/PID/stat and prctl(PR_SET_MM) know; [brk] begins at start_brk (page-aligned up). */
+/*
+ * The boundaries that /proc/PID/stat and prctl(PR_SET_MM) know; [brk] begins at start_brk
+ * (page-aligned up).
+ */
 struct mmk_mm_bounds {
 	unsigned long start_code, end_code, start_data, end_data, start_brk, brk;
 	unsigned long start_stack, arg_start, arg_end, env_start, env_end;
@@ -123,68 +134,83 @@ void mmk_mm_get_bounds(struct mmk_mm *mm, struct mmk_mm_bounds *b);
 /* A random start for the heap above end_bss (ASLR), page-aligned; end_bss itself without. */
 unsigned long mmk_mm_brk_base(struct mmk_task *task, unsigned long end_bss);
 /*
- * Map a page of the embedder that every program shares ([vdso], [sigpage]): frame at kva (from mmk_alloc_frames), read and
- * execute, name shown in maps. addr 0: anywhere. Returns the address or -errno. May sleep.
+ * Map a page of the embedder that every program shares ([vdso], [sigpage]): frame at kva (from
+ * mmk_alloc_frames), read and execute, name shown in maps. addr 0: anywhere. Returns the address
+ * or -errno. May sleep.
  */
 long mmk_install_special_mapping(struct mmk_task *task, struct mmk_mm *mm, unsigned long addr,
 				 void *kva, const char *name);
 
 /* ------------------------------------------------------------------ system calls */
 /*
- * The calls of man section 2, as a program makes them on Linux 6.12 arm64. All act on task->mm, take and drop its
- * mmap_lock themselves (call with no lock of the core held), may sleep, and leave the reason of a refusal in
- * task->reason. Addresses may carry a tag in bits 63:56 where Linux's tagged-address ABI allows one.
+ * The calls of man section 2, as a program makes them on Linux 6.12 arm64. All act on task->mm,
+ * take and drop its mmap_lock themselves (call with no lock of the core held), may sleep, and
+ * leave the reason of a refusal in task->reason. Addresses may carry a tag in bits 63:56 where
+ * Linux's tagged-address ABI allows one.
  */
 
 /*
- * mmap(2), arm64's entry. addr: hint, or place with MAP_FIXED (bytes). len: bytes, rounded up to pages. prot: MMK_PROT_*,
- * flags: MMK_MAP_*. fd: ignored with MAP_ANONYMOUS. off: bytes. Returns the address of the mapping, or
- *   -EINVAL    off, or addr with MAP_FIXED, not a multiple of the page size; len 0; neither (or both) of SHARED and PRIVATE;
- *	        GROWSDOWN with a file or with shared memory; MAP_HUGETLB on a descriptor that is not huge
+ * mmap(2), arm64's entry. addr: hint, or place with MAP_FIXED (bytes). len: bytes, rounded up to
+ * pages. prot: MMK_PROT_*, flags: MMK_MAP_*. fd: ignored with MAP_ANONYMOUS. off: bytes. Returns
+ * the address of the mapping, or
+ *   -EINVAL    off, or addr with MAP_FIXED, not a multiple of the page size; len 0; neither (or
+ *              both) of SHARED and PRIVATE; GROWSDOWN with a file or with shared memory;
+ *              MAP_HUGETLB on a descriptor that is not huge
  *   -EBADF     no such descriptor
- *   -ENOMEM    len wraps; no room; beyond TASK_SIZE with MAP_FIXED; max_map_count; RLIMIT_AS, RLIMIT_DATA; overcommit; frames
+ *   -ENOMEM    len wraps; no room; beyond TASK_SIZE with MAP_FIXED; max_map_count; RLIMIT_AS,
+ *              RLIMIT_DATA; overcommit; frames
  *   -EOVERFLOW off + len passes the end of what a page offset can name
- *   -EPERM     MAP_FIXED below mmap_min_addr without MMK_CAP_SYS_RAWIO; MAP_LOCKED with RLIMIT_MEMLOCK 0; PROT_EXEC of a
- *	        file on a noexec mount; shared and writable on a sealed object
+ *   -EPERM     MAP_FIXED below mmap_min_addr without MMK_CAP_SYS_RAWIO; MAP_LOCKED with
+ *              RLIMIT_MEMLOCK 0; PROT_EXEC of a file on a noexec mount; shared and writable on a
+ *              sealed object
  *   -EEXIST    MAP_FIXED_NOREPLACE over a mapping
  *   -EAGAIN    MAP_LOCKED beyond RLIMIT_MEMLOCK; a mandatory lock
- *   -EACCES    the file is not open for reading; shared and writable but not open for writing, or append-only
+ *   -EACCES    the file is not open for reading; shared and writable but not open for writing, or
+ *              append-only
  *   -ENODEV    the file cannot be mapped
  *   -ETXTBSY   MAP_DENYWRITE semantics: the file is open for writing
  *   -EOPNOTSUPP MAP_SHARED_VALIDATE with flags that this file does not know
  *   -EINTR     killed while waiting for mmap_lock
- * or what f_op->mmap or hooks->security_mmap_file answered. After a refusal everything is as before, also under MAP_FIXED.
- * POSIX mmap; man 2 mmap.
+ * or what f_op->mmap or hooks->security_mmap_file answered. After a refusal everything is as
+ * before, also under MAP_FIXED. POSIX mmap; man 2 mmap.
  */
 long mmk_sys_mmap(struct mmk_task *task, unsigned long addr, unsigned long len, unsigned long prot,
 		  unsigned long flags, int fd, uint64_t off);
 /*
- * munmap(2): nothing is mapped in [addr, addr+len) afterwards; a range where nothing was is fine. 0, or
+ * munmap(2): nothing is mapped in [addr, addr+len) afterwards; a range where nothing was is fine.
+ * 0, or
  *   -EINVAL    addr not page-aligned; len 0; the range ends beyond TASK_SIZE
- *   -ENOMEM    a mapping would have to be split and there would be more than max_map_count; memory for the split
+ *   -ENOMEM    a mapping would have to be split and there would be more than max_map_count; memory
+ *              for the split
  *   -EINTR     killed while waiting for mmap_lock
  */
 long mmk_sys_munmap(struct mmk_task *task, unsigned long addr, size_t len);
 /*
  * mprotect(2). 0, or
- *   -EINVAL    addr not page-aligned; unknown bits in prot; both PROT_GROWSDOWN and PROT_GROWSUP, or one on a mapping that
- *	        does not grow
- *   -ENOMEM    a part of the range is not mapped (what lies before it has changed); split over max_map_count; memory
- *   -EACCES    the mapping may never have this protection (VM_MAY*): a shared file not open for writing
+ *   -EINVAL    addr not page-aligned; unknown bits in prot; both PROT_GROWSDOWN and PROT_GROWSUP,
+ *              or one on a mapping that does not grow
+ *   -ENOMEM    a part of the range is not mapped (what lies before it has changed); split over
+ *              max_map_count; memory
+ *   -EACCES    the mapping may never have this protection (VM_MAY*): a shared file not open for
+ *              writing
  *   -EINTR     killed while waiting for mmap_lock
  */
 long mmk_sys_mprotect(struct mmk_task *task, unsigned long addr, size_t len, unsigned long prot);
 /*
- * brk(2), the system call and not libc's: brk is the new end of the heap in bytes; returns the end now in force, which is
- * the old one where it could not move (below start_brk, RLIMIT_DATA, RLIMIT_AS, memory, a mapping in the way). No errno.
+ * brk(2), the system call and not libc's: brk is the new end of the heap in bytes; returns the end
+ * now in force, which is the old one where it could not move (below start_brk, RLIMIT_DATA,
+ * RLIMIT_AS, memory, a mapping in the way). No errno.
  */
 unsigned long mmk_sys_brk(struct mmk_task *task, unsigned long brk);
 /*
- * mremap(2): flags MMK_MREMAP_*; old_len 0 makes a second mapping of a shared one. Returns the address, or
- *   -EINVAL    addr or (FIXED) new_addr not page-aligned; unknown flags; new_len 0; FIXED or DONTUNMAP without MAYMOVE;
- *	        DONTUNMAP with another length; old and new place overlap; old_len 0 on a private mapping
+ * mremap(2): flags MMK_MREMAP_*; old_len 0 makes a second mapping of a shared one. Returns the
+ * address, or
+ *   -EINVAL    addr or (FIXED) new_addr not page-aligned; unknown flags; new_len 0; FIXED or
+ *              DONTUNMAP without MAYMOVE; DONTUNMAP with another length; old and new place
+ *              overlap; old_len 0 on a private mapping
  *   -EFAULT    [addr, addr+old_len) is not one mapping; the mapping cannot grow
- *   -ENOMEM    cannot grow in place (without MAYMOVE); no room; max_map_count; RLIMIT_AS; overcommit; memory
+ *   -ENOMEM    cannot grow in place (without MAYMOVE); no room; max_map_count; RLIMIT_AS;
+ *              overcommit; memory
  *   -EAGAIN    locked memory beyond RLIMIT_MEMLOCK
  *   -EINTR     killed while waiting for mmap_lock
  */
@@ -207,29 +233,35 @@ long mmk_sys_msync(struct mmk_task *task, unsigned long addr, size_t len, int fl
 long mmk_sys_mincore(struct mmk_task *task, unsigned long addr, size_t len, unsigned long vec);
 /*
  * madvise(2): advice MMK_MADV_*. 0, or
- *   -EINVAL    addr not page-aligned; len wraps; an advice unknown or that this build does not carry out; DONTNEED of
- *	        locked memory; WIPEONFORK of file or shared memory
- *   -ENOMEM    a part of the range is not mapped (the rest has been done all the same); memory for a split
- *   -EFAULT, -EHWPOISON  POPULATE_*: a page could not be had
+ *   -EINVAL    addr not page-aligned; len wraps; an advice unknown or that this build does not
+ *              carry out; DONTNEED of locked memory; WIPEONFORK of file or shared memory
+ *   -ENOMEM    a part of the range is not mapped (the rest has been done all the same); memory for
+ *              a split
+ *   -EFAULT, -EHWPOISON POPULATE_*: a page could not be had
  */
 long mmk_sys_madvise(struct mmk_task *task, unsigned long addr, size_t len, int advice);
 /*
- * mlock(2), mlock2(2) (flags: MMK_MLOCK_ONFAULT), munlock(2): addr is rounded down, the end up. 0, or
+ * mlock(2), mlock2(2) (flags: MMK_MLOCK_ONFAULT), munlock(2): addr is rounded down, the end up. 0,
+ * or
  *   -EPERM     RLIMIT_MEMLOCK is 0 and the task has no MMK_CAP_IPC_LOCK
- *   -ENOMEM    beyond RLIMIT_MEMLOCK; a part is not mapped; a page could not be had; split over max_map_count
+ *   -ENOMEM    beyond RLIMIT_MEMLOCK; a part is not mapped; a page could not be had; split over
+ *              max_map_count
  *   -EAGAIN    some pages could not be locked
  *   -EINVAL    the range wraps; unknown flags
  */
 long mmk_sys_mlock(struct mmk_task *task, unsigned long addr, size_t len);
 long mmk_sys_mlock2(struct mmk_task *task, unsigned long addr, size_t len, int flags);
 long mmk_sys_munlock(struct mmk_task *task, unsigned long addr, size_t len);
-/* mlockall(2): flags MMK_MCL_*. -EINVAL flags 0, unknown, or ONFAULT alone; -EPERM and -ENOMEM as mlock. */
+/*
+ * mlockall(2): flags MMK_MCL_*. -EINVAL flags 0, unknown, or ONFAULT alone; -EPERM and -ENOMEM as
+ * mlock.
+ */
 long mmk_sys_mlockall(struct mmk_task *task, int flags);
 long mmk_sys_munlockall(struct mmk_task *task); /* 0, or -EINTR */
 
 /*
- * The same for a kernel's own use (an ELF loader): a file pointer (NULL: anonymous; the caller keeps its reference)
- * instead of a descriptor, off in bytes. Returns and locks as mmk_sys_mmap.
+ * The same for a kernel's own use (an ELF loader): a file pointer (NULL: anonymous; the caller
+ * keeps its reference) instead of a descriptor, off in bytes. Returns and locks as mmk_sys_mmap.
  */
 long mmk_vm_mmap(struct mmk_task *task, struct mmk_file *file, unsigned long addr,
 		 unsigned long len, unsigned long prot, unsigned long flags, uint64_t off);
@@ -249,7 +281,10 @@ struct mmk_fault {
 	unsigned long addr; /* si_addr */
 };
 
-/* A memory access that the tables refused. Returns 0 (retry the access) or -EFAULT with *f filled. May sleep. */
+/*
+ * A memory access that the tables refused. Returns 0 (retry the access) or -EFAULT with *f filled.
+ * May sleep.
+ */
 int mmk_handle_fault(struct mmk_task *task, unsigned long addr, unsigned flags, struct mmk_fault *f);
 /*
  * The same from the CPU's own words: ESR_ELx and FAR_ELx of an instruction or data abort (Arm ARM
@@ -258,8 +293,9 @@ int mmk_handle_fault(struct mmk_task *task, unsigned long addr, unsigned flags, 
 int mmk_arm64_abort(struct mmk_task *task, uint64_t esr, uint64_t far, bool user, struct mmk_fault *f);
 
 /*
- * Read or write another address space as ptrace and /proc/PID/mem do (write = copy-on-write is honoured, permissions
- * are those of the VMA; MMK_ACCESS_FORCE ignores them as ptrace does). Returns bytes done, 0 at the first unmapped one. May sleep.
+ * Read or write another address space as ptrace and /proc/PID/mem do (write = copy-on-write is
+ * honoured, permissions are those of the VMA; MMK_ACCESS_FORCE ignores them as ptrace does).
+ * Returns bytes done, 0 at the first unmapped one. May sleep.
  */
 #define MMK_ACCESS_WRITE 0x1u
 #define MMK_ACCESS_FORCE 0x2u
@@ -269,9 +305,10 @@ size_t mmk_access_vm(struct mmk_task *task, struct mmk_mm *mm, unsigned long add
 /* ------------------------------------------------------------------ files: the page cache */
 
 /*
- * A file's pages (Linux's address_space); the embedder puts one into each of its inodes.
- * Locks: [P] i_pages_lock, [M] i_mmap_lock, [A] atomic, [I] immutable, [S] inode_lock of the embedder:
- * mmk_mapping_write, _truncate, _punch and _fallocate on one mapping are to be called one at a time.
+ * A file's pages (Linux's address_space); the embedder puts one into each of its inodes. Locks:
+ * [P] i_pages_lock, [M] i_mmap_lock, [A] atomic, [I] immutable, [S] inode_lock of the embedder:
+ * mmk_mapping_write, _truncate, _punch and _fallocate on one mapping are to be called one at a
+ * time.
  */
 struct mmk_mapping {
 	struct mmk_system *sys;		   /* [I] */
@@ -295,24 +332,40 @@ struct mmk_mapping {
 /* Begin: no pages, size bytes long. ops->read == NULL makes it a tmpfs object. */
 void mmk_mapping_init(struct mmk_system *sys, struct mmk_mapping *m,
 		      const struct mmk_mapping_ops *ops, void *host, uint64_t size);
-/* End: no VMA maps it any more. Dirty pages are dropped: sync first where that matters. Never fails. */
+/*
+ * End: no VMA maps it any more. Dirty pages are dropped: sync first where that matters. Never
+ * fails.
+ */
 void mmk_mapping_destroy(struct mmk_mapping *m);
-/* read(2) through the cache: at most len bytes from pos to kernel memory. Bytes (0 at end), or -errno. May sleep. */
+/*
+ * read(2) through the cache: at most len bytes from pos to kernel memory. Bytes (0 at end), or
+ * -errno. May sleep.
+ */
 int64_t mmk_mapping_read(struct mmk_mapping *m, uint64_t pos, void *buf, size_t len);
 /* write(2): extends i_size. Bytes, or -errno (-ENOSPC, -ENOMEM, -EIO, -EFBIG). May sleep. */
 int64_t mmk_mapping_write(struct mmk_mapping *m, uint64_t pos, const void *buf, size_t len);
 /*
- * The page at `index` for direct copying, pinned: its kernel address in *kva. create: a hole becomes
- * a page. -ENOENT: hole (create false). Give back with mmk_mapping_unpin(dirty). May sleep.
+ * The page at `index` for direct copying, pinned: its kernel address in *kva. create: a hole
+ * becomes a page. -ENOENT: hole (create false). Give back with mmk_mapping_unpin(dirty). May
+ * sleep.
  */
 int mmk_mapping_pin(struct mmk_mapping *m, uint64_t index, bool create, struct mmk_page **page,
 		    void **kva);
 void mmk_mapping_unpin(struct mmk_mapping *m, struct mmk_page *page, bool dirty);
-/* truncate(2): sets i_size, takes away mapped pages beyond, private copies too, zeroes the tail. 0 or -errno. May sleep. */
+/*
+ * truncate(2): sets i_size, takes away mapped pages beyond, private copies too, zeroes the tail. 0
+ * or -errno. May sleep.
+ */
 int mmk_mapping_truncate(struct mmk_mapping *m, uint64_t size);
-/* fallocate PUNCH_HOLE: [start, end) reads as zero. Does not change the home: the embedder punches that. May sleep. */
+/*
+ * fallocate PUNCH_HOLE: [start, end) reads as zero. Does not change the home: the embedder punches
+ * that. May sleep.
+ */
 int mmk_mapping_punch(struct mmk_mapping *m, uint64_t start, uint64_t end);
-/* Write back dirty pages of [start, end) bytes and wait; durable: ops->sync too. Reports wb_err once. May sleep. */
+/*
+ * Write back dirty pages of [start, end) bytes and wait; durable: ops->sync too. Reports wb_err
+ * once. May sleep.
+ */
 int mmk_mapping_sync(struct mmk_mapping *m, uint64_t start, uint64_t end, bool durable);
 /* Drop clean, unmapped pages (drop_caches). Returns how many. May sleep. */
 uint64_t mmk_mapping_invalidate(struct mmk_mapping *m);
@@ -335,8 +388,8 @@ struct mmk_vm_ops {
 	void (*open)(struct mmk_vma *vma);  /* a copy of the VMA came to be (fork, split) */
 	void (*close)(struct mmk_vma *vma); /* one went */
 	/*
-	 * Page at pgoff wanted. Fill *page (with a reference of its own) and return 0; or -errno: -EFAULT
-	 * SIGBUS, -ENOMEM out of memory. May sleep.
+	 * Page at pgoff wanted. Fill *page (with a reference of its own) and return 0; or -errno:
+	 * -EFAULT SIGBUS, -ENOMEM out of memory. May sleep.
 	 */
 	int (*fault)(struct mmk_vma *vma, uint64_t pgoff, struct mmk_page **page);
 };
@@ -351,9 +404,15 @@ void mmk_mapping_put_write(struct mmk_mapping *m);
 int mmk_mapping_deny_write(struct mmk_mapping *m);
 void mmk_mapping_allow_write(struct mmk_mapping *m);
 
-/* ------------------------------------------------------------------ frames and objects for the embedder */
+/*
+ * ------------------------------------------------------------------ frames and objects for the
+ * embedder
+ */
 
-/* 2^order frames, contiguous; their address in the linear map, or NULL. zero: cleared. Does not sleep. */
+/*
+ * 2^order frames, contiguous; their address in the linear map, or NULL. zero: cleared. Does not
+ * sleep.
+ */
 void *mmk_alloc_frames(struct mmk_system *sys, unsigned order, bool zero);
 void mmk_free_frames(struct mmk_system *sys, void *va, unsigned order);
 /* Small memory, 16-byte aligned, up to 128 KiB; NULL when short. Does not sleep. */
@@ -368,9 +427,15 @@ void mmk_page_put(struct mmk_system *sys, struct mmk_page *page);
 
 /* ------------------------------------------------------------------ looking */
 
-/* The text files of /proc/PID. Each writes whole lines from position *pos (0 first, then as left), at most size bytes; 0 at the end. May sleep. */
+/*
+ * The text files of /proc/PID. Each writes whole lines from position *pos (0 first, then as left),
+ * at most size bytes; 0 at the end. May sleep.
+ */
 long mmk_proc_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size);
-/* pagemap: 8 bytes a page from byte position pos (Documentation: man 5 proc_pid_pagemap). Returns bytes or -errno. */
+/*
+ * pagemap: 8 bytes a page from byte position pos (Documentation: man 5 proc_pid_pagemap). Returns
+ * bytes or -errno.
+ */
 long mmk_proc_pagemap(struct mmk_task *task, struct mmk_mm *mm, uint64_t pos, void *buf, size_t len);
 /* One line for each present PTE: "address level descriptor frame attributes". As mmk_proc_maps. */
 long mmk_proc_ptdump(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size);
@@ -397,12 +462,15 @@ struct mmk_stats {
 	uint64_t refusals;
 };
 void mmk_stats(struct mmk_system *sys, struct mmk_stats *s);
-/* The most recent refusals with their reasons, newest first: one line each "pid N: ERRNO: words". As mmk_proc_maps. */
+/*
+ * The most recent refusals with their reasons, newest first: one line each "pid N: ERRNO: words".
+ * As mmk_proc_maps.
+ */
 long mmk_stats_refusals(struct mmk_system *sys, uint64_t *pos, char *buf, size_t size);
 
 /*
- * Check every invariant: of one mm, of the whole system. 0, or the number of violations; the first is described in buf.
- * Takes the locks it needs; may sleep.
+ * Check every invariant: of one mm, of the whole system. 0, or the number of violations; the first
+ * is described in buf. Takes the locks it needs; may sleep.
  */
 unsigned mmk_mm_check(struct mmk_mm *mm, char *buf, size_t size);
 unsigned mmk_check(struct mmk_system *sys, char *buf, size_t size);

@@ -52,21 +52,23 @@ enum mmk_fail_site {
  */
 struct mmk_mapping_ops {
 	/*
-	 * Read from byte `pos` into the n pieces. Returns the number of bytes read (fewer than asked
-	 * for at end of file; the core zeroes the rest), or -errno. NULL: the object has no home,
-	 * as tmpfs: a missing page is a hole of zeros, and no page is ever dropped but by truncation.
+	 * Read from byte `pos` into the n pieces. Returns the number of bytes read (fewer than
+	 * asked for at end of file; the core zeroes the rest), or -errno. NULL: the object has no
+	 * home, as tmpfs: a missing page is a hole of zeros, and no page is ever dropped but by
+	 * truncation.
 	 */
 	int64_t (*read)(struct mmk_mapping *m, uint64_t pos, const struct mmk_iovec *iov, unsigned n);
 	/*
-	 * Write the n pieces at byte `pos`. Returns bytes written (a short write is continued by the
-	 * core; 0 counts as EIO), or -errno. NULL together with read.
+	 * Write the n pieces at byte `pos`. Returns bytes written (a short write is continued by
+	 * the core; 0 counts as EIO), or -errno. NULL together with read.
 	 */
 	int64_t (*write)(struct mmk_mapping *m, uint64_t pos, const struct mmk_iovec *iov, unsigned n);
 	/* Make what was written durable (fsync). 0 or -errno. May be NULL. */
 	int (*sync)(struct mmk_mapping *m);
 	/*
-	 * A clean page of a shared mapping is about to become writable, or a hole about to be filled:
-	 * reserve what is needed (blocks, quota). 0 or -errno (-ENOSPC becomes SIGBUS). May be NULL.
+	 * A clean page of a shared mapping is about to become writable, or a hole about to be
+	 * filled: reserve what is needed (blocks, quota). 0 or -errno (-ENOSPC becomes SIGBUS).
+	 * May be NULL.
 	 */
 	int (*page_mkwrite)(struct mmk_mapping *m, uint64_t index);
 };
@@ -74,14 +76,14 @@ struct mmk_mapping_ops {
 /* What an open file can do; many files share one table. */
 struct mmk_file_ops {
 	/*
-	 * Linux's f_op->mmap. May change the fields of `req` that its comment names. Most files name
-	 * mmk_generic_file_mmap here; a device supplies its own. NULL: mmap of it is ENODEV.
+	 * Linux's f_op->mmap. May change the fields of `req` that its comment names. Most files
+	 * name mmk_generic_file_mmap here; a device supplies its own. NULL: mmap of it is ENODEV.
 	 * Called with mm->mmap_lock held for writing; may sleep. 0 or -errno.
 	 */
 	int (*mmap)(struct mmk_file *file, struct mmk_mmap_request *req);
 	/*
-	 * The file chooses its own place (hugetlbfs, frame buffers). Returns an address or -errno as
-	 * a negative long. May be NULL.
+	 * The file chooses its own place (hugetlbfs, frame buffers). Returns an address or -errno
+	 * as a negative long. May be NULL.
 	 */
 	long (*get_unmapped_area)(struct mmk_file *file, unsigned long addr, unsigned long len,
 				  uint64_t pgoff, unsigned long flags);
@@ -173,16 +175,25 @@ struct mmk_port {
 	/* The file of descriptor fd with a reference, or NULL (EBADF; also for O_PATH). */
 	struct mmk_file *(*fget)(void *ctx, struct mmk_task *task, int fd);
 	void (*get_file)(void *ctx, struct mmk_file *file); /* one more reference */
-	/* Drop a reference; no spinlock held, mmap_lock may be held; must not sleep on an mmap_lock. */
+	/*
+	 * Drop a reference; no spinlock held, mmap_lock may be held; must not sleep on an
+	 * mmap_lock.
+	 */
 	void (*fput)(void *ctx, struct mmk_file *file);
 	/* For /proc/PID/maps: device and inode numbers. May be NULL (zeros). */
 	void (*file_id)(void *ctx, struct mmk_file *file, uint32_t *major, uint32_t *minor,
 			uint64_t *ino);
-	/* For /proc/PID/maps: path, NUL-terminated, at most size bytes; returns its length or -errno. */
+	/*
+	 * For /proc/PID/maps: path, NUL-terminated, at most size bytes; returns its length or
+	 * -errno.
+	 */
 	int (*file_path)(void *ctx, struct mmk_file *file, char *buf, size_t size);
 
 	/* --- the calling program --- */
-	/* Copy between the core and user memory of the running task. 0 or -EFAULT. May fault, sleep. */
+	/*
+	 * Copy between the core and user memory of the running task. 0 or -EFAULT. May fault,
+	 * sleep.
+	 */
 	int (*copy_to_user)(void *ctx, struct mmk_task *task, unsigned long dst, const void *src,
 			    size_t n);
 	int (*copy_from_user)(void *ctx, struct mmk_task *task, void *dst, unsigned long src,
