@@ -5,6 +5,7 @@
  * With a link to a host (see drivers/hostlink.h) PID 1 is a task of the kernel that runs the one
  * program that the host names, as PID 2. Without it PID 1 is init, as on any Linux machine.
  */
+#include "kernel/arch/memory.h"
 #include "kernel/arch/psci.h"
 #include "kernel/boot.h"
 #include "kernel/drivers/hostlink.h"
