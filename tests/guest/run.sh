@@ -120,6 +120,7 @@ done >statuses
 same "death by SIGSEGV, SIGBUS, SIGABRT" "$(tr '\n' ' ' <statuses)" "139 135 134 "
 run "$GUEST/crash-pie" SEGV >out 2>err </dev/null
 same "static PIE" "$?" 139
+same "twenty thousand arguments" "$(run -- echo $(seq 20000) 2>&1 </dev/null)" "$(echo $(seq 20000))"
 run -- sh -c './nothing; echo $?; : >text; chmod +x text; ./text; echo $?; chmod -x text; ./text; echo $?' \
 	>out 2>err </dev/null
 same "the guest's own ENOENT, ENOEXEC, EACCES" "$(tr '\n' ' ' <out)" "127 0 126 "
