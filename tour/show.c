@@ -161,12 +161,15 @@ unsigned long frame_of(const char *at)
 	return is_present(at) ? pagemap(at) & PM_FRAME : 0;
 }
 
-/* The PTE's level and attributes, where the kernel tells them: "VA level pfn attributes". */
+/*
+ * The PTE as the CPU has it, where the kernel tells: "VA level PTE address attributes" gives
+ * " [level PTE: attributes]".
+ */
 static void attributes(unsigned long at, char *out, size_t size)
 {
 	FILE *dump = fopen("/proc/self/ptdump", "r");
+	char line[256], level[8], pte[32];
 	unsigned long va;
-	char line[256];
 	int text;
 
 	out[0] = '\0';
@@ -174,10 +177,10 @@ static void attributes(unsigned long at, char *out, size_t size)
 		return;
 	while (fgets(line, sizeof(line), dump)) {
 		text = 0;
-		if (sscanf(line, "%lx %*s %*s %n", &va, &text) < 1 || va != at || !text)
+		if (sscanf(line, "%lx %7s %31s %*s %n", &va, level, pte, &text) < 3 || va != at)
 			continue;
 		line[strcspn(line, "\n")] = '\0';
-		snprintf(out, size, "  [%s]", line + text);
+		snprintf(out, size, "  [%s %s: %s]", level, pte, line + text);
 		break;
 	}
 	fclose(dump);
@@ -195,7 +198,7 @@ static void show_pte(unsigned long at)
 	attributes(at, more, sizeof(more));
 	printf("     pte   %lx -> frame %#llx, %s%s%s%s\n", at,
 	       (unsigned long long)(entry & PM_FRAME), entry & PM_FILE ? "of a file" : "anonymous",
-	       entry & PM_EXCLUSIVE ? ", mapped once" : ", shared or zero",
+	       entry & PM_EXCLUSIVE ? ", mapped once" : ", shared",
 	       entry & PM_SOFTDIRTY ? ", soft-dirty" : "", more);
 }
 
@@ -245,7 +248,7 @@ void show_begin(void)
 	       "the next. %s\n",
 	       access("/proc/self/ptdump", R_OK)
 	           ? ""
-	           : "In brackets: the level of the PTE and its bits, from /proc/self/ptdump.");
+	           : "In brackets: the entry itself, its level and bits, from /proc/self/ptdump.");
 }
 
 int show_end(void)
