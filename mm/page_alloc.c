@@ -236,6 +236,26 @@ static void reserve_frames(struct mmk_system *sys, uint64_t start, uint64_t end)
 	}
 }
 
+/* A reserved frame becomes one that somebody has, and who has it gives it back. */
+void mmk_release_reserved(struct mmk_system *sys, uint64_t start, uint64_t end)
+{
+	start = PAGE_ALIGN(start);
+	end &= PAGE_MASK;
+	for (; start < end; start += PAGE_SIZE) {
+		struct page *page = phys_to_page(sys, start);
+
+		if (!phys_is_ram(sys, start))
+			continue;
+		MMK_BUG_ON(sys, page_kind(page) != PAGE_RESERVED);
+		spin_lock(sys, &sys->buddy_lock);
+		page->flags = PAGE_KERNEL << PG_KIND_SHIFT;
+		count_kind(sys, PAGE_RESERVED, -1);
+		count_kind(sys, PAGE_KERNEL, 1);
+		spin_unlock(&sys->buddy_lock);
+		free_pages(sys, page);
+	}
+}
+
 /* Free frames [i, end) of the frame table in blocks as large as their place allows. */
 static void free_run(struct mmk_system *sys, uint64_t i, uint64_t end)
 {

@@ -87,37 +87,27 @@ struct page *pte_table_make(struct mm_struct *mm, unsigned long addr)
 	return phys_to_page(mm->sys, phys);
 }
 
-/*
- * pte_table_next() within the table at phys, whose entries are of `level`. NULL: none, and *addr is
- * at or beyond end, or behind what this table covers. Empty entries are passed over in place, as
- * the ranges asked for may be as wide as an address space.
- */
-static struct page *next_below(const struct mm_struct *mm, phys_addr_t phys, unsigned level,
-			       unsigned long *addr, unsigned long end)
-{
-	pte_t *entry = level_entry(mm->sys, phys, *addr, level);
-	unsigned long left = PTRS_PER_TABLE - (entry - (pte_t *)phys_to_virt(mm->sys, phys));
-
-	for (; left && *addr < end; left--, entry++) {
-		pte_t table = ptep_get(entry);
-		struct page *page;
-
-		if (!pte_is_table(table)) {
-			*addr = (*addr | (LEVEL_SIZE(level) - 1)) + 1;
-			continue;
-		}
-		if (level + 1 == LAST_LEVEL)
-			return phys_to_page(mm->sys, pte_phys(table));
-		page = next_below(mm, pte_phys(table), level + 1, addr, end);
-		if (page)
-			return page;
-	}
-	return NULL;
-}
-
 struct page *pte_table_next(const struct mm_struct *mm, unsigned long *addr, unsigned long end)
 {
-	return *addr < end ? next_below(mm, mm->pgd, FIRST_LEVEL, addr, end) : NULL;
+	while (*addr < end) {
+		phys_addr_t phys = mm->pgd;
+		unsigned level = FIRST_LEVEL;
+		pte_t *entry = level_entry(mm->sys, phys, *addr, level);
+
+		while (pte_is_table(ptep_get(entry))) {
+			phys = pte_phys(ptep_get(entry));
+			if (++level == LAST_LEVEL)
+				return phys_to_page(mm->sys, phys);
+			entry = level_entry(mm->sys, phys, *addr, level);
+		}
+		/* Pass over empty entries in place: the range may be a whole address space. */
+		do {
+			*addr = (*addr | (LEVEL_SIZE(level) - 1)) + 1;
+			entry++;
+		} while (*addr < end && ((uintptr_t)entry & ~PAGE_MASK) &&
+			 !pte_is_table(ptep_get(entry)));
+	}
+	return NULL;
 }
 
 /*

@@ -49,6 +49,13 @@ int mmk_system_init(struct mmk_system **out, const struct mmk_config *config);
  */
 uint64_t mmk_system_destroy(struct mmk_system *sys);
 
+/*
+ * The whole frames within [start, end) (physical, bytes), a part of what was `reserved`, are needed
+ * for nothing else any more, as a boot archive that has been unpacked: the system uses them from
+ * now on. Each at most once; what lies outside the RAM is passed over. Does not sleep.
+ */
+void mmk_release_reserved(struct mmk_system *sys, uint64_t start, uint64_t end);
+
 /* Knobs of /proc/sys/vm; read and written by name. -ENOENT unknown, -EINVAL out of range. */
 int mmk_sysctl_get(struct mmk_system *sys, const char *name, uint64_t *value);
 int mmk_sysctl_set(struct mmk_system *sys, const char *name, uint64_t value);

@@ -116,6 +116,7 @@ int vfs_mount_root(void)
 		err = initramfs_unpack(phys_to_virt(start), end - start);
 		if (err)
 			return err;
+		mmk_release_reserved(mm_sys, start, end);
 	}
 	if (root && type && !strcmp(type, "9p")) {
 		err = mount_9p_root(root);

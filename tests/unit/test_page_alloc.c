@@ -237,6 +237,12 @@ static void reserved_ranges_are_left_alone(void **state)
 	for (size_t i = 0; i < 2 * PAGE_SIZE + 1; i++)
 		assert_int_equal(ram[off + i], 0x77);
 	assert_int_equal(ram[size - 1], 0x77);
+	/* Later on they may be used after all; of the third frame only a byte was reserved. */
+	mmk_release_reserved(sys, reserved[0].start, reserved[0].start + 2 * PAGE_SIZE + 1);
+	check_buddy(sys);
+	mmk_stats(sys, &s);
+	assert_int_equal(s.frames_free, 2);
+	mmk_release_reserved(sys, 0x80000000 + size, 0x80000000 + size + PAGE_SIZE);
 	assert_int_equal(mmk_system_destroy(sys), n);
 	free(ram);
 }
