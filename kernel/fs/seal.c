@@ -37,10 +37,16 @@ int seal_mode(const struct inode *inode, u32 mode)
 	return 0;
 }
 
-/* As a write goes page by page, the pages before the one that would make the file grow are had. */
+/*
+ * Linux 6.12 on arm64 writes to tmpfs in aligned steps of its largest folio; the steps before the one
+ * that would make the file grow are had.
+ */
+#define WRITE_STEP (2ull << 20)
+
+
 ssize_t seal_write(const struct inode *inode, u64 pos, size_t n)
 {
-	u64 size = inode_size(inode), end = size & ~(u64)(PAGE_SIZE - 1);
+	u64 size = inode_size(inode), end = size & ~(WRITE_STEP - 1);
 
 	if (inode->seals & WRITE_SEALS)
 		return -EPERM;

@@ -500,7 +500,8 @@ TEST(seal_shrink_EPERM)
 TEST(seal_grow_EPERM)
 {
 	int fd = sealable("grow", page + 10);
-	char *bytes = calloc(3, page);
+	long step = 2 << 20;
+	char *bytes = calloc(2, step);
 
 	CHECK(bytes);
 	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_GROW));
@@ -511,11 +512,14 @@ TEST(seal_grow_EPERM)
 	CHECK_FAILS(pwrite(fd, "x", 1, page + 10), EPERM);
 	CHECK_FAILS(pwrite(fd, bytes, 20, page), EPERM);
 	CHECK_EQ(pwrite(fd, bytes, 10, page), 10);
-	/* page by page, up to the one that would grow it */
-	CHECK_EQ(pwrite(fd, bytes, 3 * page, 0), page);
-	CHECK_EQ(pwrite(fd, bytes, 3 * page, 100), page - 100);
+	CHECK_FAILS(pwrite(fd, bytes, 3 * page, 0), EPERM);
 	CHECK_EQ(lseek(fd, 0, SEEK_END), page + 10);
 	CHECK(!ftruncate(fd, page));
+	/* step by step, up to the one that would grow it */
+	fd = sealable("steps", step + page);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_GROW));
+	CHECK_EQ(pwrite(fd, bytes, 2 * step, 0), step);
+	CHECK_FAILS(pwrite(fd, bytes, step, step), EPERM);
 }
 
 TEST(seal_write_EPERM)
