@@ -94,11 +94,6 @@ static inline int mmap_read_lock_killable(struct mm_struct *mm)
 	return down_read_killable(mm->sys, &mm->mmap_lock);
 }
 
-static inline bool mmap_read_trylock(struct mm_struct *mm)
-{
-	return down_read_trylock(&mm->mmap_lock);
-}
-
 static inline void mmap_read_unlock(struct mm_struct *mm)
 {
 	up_read(mm->sys, &mm->mmap_lock);

@@ -51,13 +51,11 @@ enum page_kind {
 #define PG_WAITERS    (1u << 17)
 #define PG_UPTODATE   (1u << 18)
 #define PG_DIRTY      (1u << 19)
-#define PG_WRITEBACK  (1u << 20)
 #define PG_REFERENCED (1u << 21)
 #define PG_SHMEM      (1u << 22)
 #define PG_ZERO       (1u << 23) /* the shared zero page */
 #define PG_EXEC_CLEAN (1u << 24) /* I-cache is in step with the bytes (reset on write) */
 #define PG_ANON_EXCL  (1u << 25) /* anonymous, and mapped by one mm alone */
-#define PG_ERROR      (1u << 26)
 struct page {
 	_Atomic uint32_t flags;
 	_Atomic uint32_t refcount; /* 0: free. Mapping a page, the cache, a pin: one each */
@@ -110,8 +108,6 @@ struct itv_node {
 /* ---- address spaces ---- */
 struct anon_vma {
 	_Atomic uint32_t refcount;
-	uint32_t depth; /* forks between it and its root */
-	struct anon_vma *parent;
 };
 
 struct vm_area_struct {
@@ -204,7 +200,6 @@ struct mmk_system {
 	uint64_t asid_map[65536 / 64];
 	_Atomic uint64_t active_asid[MAX_CPUS];
 	uint64_t reserved_asid[MAX_CPUS];
-	bool flush_pending[MAX_CPUS];
 
 	/* sysctls */
 	uint32_t overcommit_memory, overcommit_ratio;

@@ -429,7 +429,7 @@ int anon_vma_fork(struct vm_area_struct *child)
 	av = slab_alloc(&sys->anon_vma_cache);
 	if (unlikely(!av))
 		return -MMK_ENOMEM;
-	*av = (struct anon_vma){.refcount = 1, .depth = child->anon_vma->depth + 1};
+	*av = (struct anon_vma){.refcount = 1};
 	anon_vma_put(sys, child->anon_vma);
 	child->anon_vma = av;
 	child->anon_chained = true;

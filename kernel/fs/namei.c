@@ -180,7 +180,7 @@ static void walk_goto(struct walk *w, const struct path *p)
 }
 
 /* The directory that dfd names, with references. */
-static int start_at(int dfd, struct path *out)
+int path_at(int dfd, struct path *out)
 {
 	struct file *f;
 
@@ -215,7 +215,7 @@ static int walk_begin(struct walk *w, int dfd, const char *path, u32 flags)
 		path_put(&w->root);
 		return -ENOENT;
 	}
-	if (start_at(dfd, &w->at)) {
+	if (path_at(dfd, &w->at)) {
 		path_put(&w->root);
 		return -EBADF;
 	}

@@ -13,7 +13,6 @@
 static int stat_path(int dfd, u64 upath, u32 flags, struct path *out)
 {
 	u32 lookup = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
-	struct file *f;
 
 	if (!(flags & AT_EMPTY_PATH))
 		return user_path(dfd, upath, lookup, out);
@@ -25,17 +24,7 @@ static int stat_path(int dfd, u64 upath, u32 flags, struct path *out)
 		if (c || dfd == AT_FDCWD)
 			return user_path(dfd, upath, lookup | LOOKUP_EMPTY, out);
 	}
-	if (dfd == AT_FDCWD) {
-		fs_get_cwd(out);
-		return 0;
-	}
-	f = fget_raw(dfd);
-	if (!f)
-		return -EBADF;
-	*out = f->path;
-	path_get(out);
-	fput(f);
-	return 0;
+	return path_at(dfd, out);
 }
 
 static int put_stat(const struct kstat *k, u64 ust)

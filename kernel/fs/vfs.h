@@ -435,6 +435,8 @@ struct last_name {
 	bool slash;       /* followed by '/': has to be a directory */
 };
 
+/* Where a relative path begins: the working directory, or what dfd has open. 0 or -EBADF. */
+int path_at(int dfd, struct path *out);
 /* dfd as openat(2). path is kernel memory. */
 int path_lookup(int dfd, const char *path, u32 flags, struct path *out);
 int path_parent(int dfd, const char *path, u32 flags, struct path *dir, struct last_name *last);

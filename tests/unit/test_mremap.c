@@ -1,28 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* mremap: shrink, grow, move with each flag; the bytes come along; every refusal leaves all as it
  * was. */
-#include <mmkit/reason.h>
-#include "tests/unit/harness.h"
-
-#define BASE              0x10000000ul
-#define at(n)             (BASE + (n)*PAGE)
-#define drawn(w, picture) assert_string_equal(world_draw(w, BASE, strlen(picture)), picture)
-#define refusal(w, call, error, why)                                                               \
-	do {                                                                                       \
-		assert_int_equal(call, -(error));                                                  \
-		assert_int_equal((w)->task.reason.code, why);                                      \
-		assert_int_equal((w)->task.reason.err, -(error));                                  \
-	} while (0)
+#include "tests/unit/canvas.h"
 
 #define MAYMOVE   MMK_MREMAP_MAYMOVE
 #define TO        (MMK_MREMAP_MAYMOVE | MMK_MREMAP_FIXED)
 #define DONTUNMAP (MMK_MREMAP_MAYMOVE | MMK_MREMAP_DONTUNMAP)
-
-static void put(struct world *w, unsigned page, unsigned pages, unsigned long prot)
-{
-	assert_int_equal(w_mmap(w, at(page), pages * PAGE, prot, ANON_PRIVATE | FIXED, -1, 0),
-	                 at(page));
-}
 
 /* Byte i+1 into page i. */
 static void number(struct world *w, unsigned page, unsigned pages)

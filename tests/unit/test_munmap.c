@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* munmap and mprotect: holes, cuts, partial success, and every refusal with its reason. */
-#include <mmkit/reason.h>
-#include "tests/unit/harness.h"
-
-#define BASE              0x10000000ul
-#define at(n)             (BASE + (n)*PAGE)
-#define drawn(w, picture) assert_string_equal(world_draw(w, BASE, strlen(picture)), picture)
-#define refusal(w, call, error, why)                                                               \
-	do {                                                                                       \
-		assert_int_equal(call, -(error));                                                  \
-		assert_int_equal((w)->task.reason.code, why);                                      \
-		assert_int_equal((w)->task.reason.err, -(error));                                  \
-	} while (0)
-
-static void put(struct world *w, unsigned page, unsigned pages, unsigned long prot)
-{
-	assert_int_equal(w_mmap(w, at(page), pages * PAGE, prot, ANON_PRIVATE | FIXED, -1, 0),
-	                 at(page));
-}
+#include "tests/unit/canvas.h"
 
 /* ---- munmap ---- */
 

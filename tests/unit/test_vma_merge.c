@@ -3,17 +3,7 @@
  * Which mappings become one, drawn: 'A' is the first VMA seen, 'B' the next, '.' a hole. All within
  * a fixed window of pages, so that neighbours are what the test makes them.
  */
-#include "tests/unit/harness.h"
-
-#define BASE              0x10000000ul
-#define at(n)             (BASE + (n)*PAGE)
-#define drawn(w, picture) assert_string_equal(world_draw(w, BASE, strlen(picture)), picture)
-
-static void put(struct world *w, unsigned page, unsigned pages, unsigned long prot)
-{
-	assert_int_equal(w_mmap(w, at(page), pages * PAGE, prot, ANON_PRIVATE | FIXED, -1, 0),
-	                 at(page));
-}
+#include "tests/unit/canvas.h"
 
 static void like_neighbours_become_one(void **state)
 {
