@@ -148,7 +148,9 @@ void abi_wait(pid_t pid);
 void abi_limit(int resource, unsigned long value);
 /* Gives up root, and all privileges. */
 void abi_nobody(void);
-/* Writes @value to a file such as /proc/sys/vm/overcommit_memory; when the behaviour has ended,
+/* For what would disturb others: the behaviour ends here on a host that is only a second witness. */
+void abi_needs_own_machine(void);
+/* Needs an own machine, and writes @value to a file such as /proc/sys/vm/overcommit_memory; when the behaviour has ended,
  * what was in it comes back. */
 void abi_knob(const char *path, const char *value);
 

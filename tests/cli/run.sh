@@ -71,7 +71,8 @@ chmod -x not-executable
 
 refused "unknown verb" 2 "no such verb" mmkit frobnicate
 refused "bench is not there yet" 2 "not there yet" mmkit bench
-refused "oracle is not there yet" 2 "not there yet" mmkit oracle
+refused "oracle: no such family" 2 "no such family" mmkit oracle nonsense
+refused "oracle: no such option" 2 "no such option" mmkit oracle --nonsense
 refused "--trace is not there yet" 2 "not there yet" mmkit run --trace f ls
 refused "build takes no words" 2 "takes no words" mmkit build x
 refused "unknown suite" 2 "no such suite" mmkit test nosuch

@@ -178,10 +178,19 @@ static int write_text(const char *path, const char *value)
 	return r;
 }
 
+void abi_needs_own_machine(void)
+{
+	if (!getenv("ABI_HOST"))
+		return;
+	abi_say("not on a machine in use");
+	_exit(0);
+}
+
 void abi_knob(const char *path, const char *value)
 {
 	struct knob *k = knobs;
 
+	abi_needs_own_machine();
 	while (k->path[0])
 		k++;
 	if (k == knobs + MAX_KNOBS)
