@@ -18,6 +18,7 @@ static struct mm_struct *mm_dup_empty(struct mm_struct *old)
 	mm->mmap_legacy = old->mmap_legacy;
 	mm->mmap_base = old->mmap_base;
 	mm->stack_guard_gap = old->stack_guard_gap;
+	mm->pkey_zero_freed = old->pkey_zero_freed;
 	mm->bounds = old->bounds;
 	/* def_flags: mlockall(MCL_FUTURE) is not inherited. */
 	return mm;

@@ -150,9 +150,33 @@ static bool advice_known(int advice)
 	}
 }
 
+/* Advice that makes the bytes another program's, or none: on a seal that is a way to write. */
+static bool advice_discards(int advice)
+{
+	switch (advice) {
+	case MMK_MADV_DONTNEED:
+	case MMK_MADV_DONTNEED_LOCKED:
+	case MMK_MADV_FREE:
+	case MMK_MADV_REMOVE:
+	case MMK_MADV_DONTFORK:
+	case MMK_MADV_WIPEONFORK:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool sealed_against(const struct vm_area_struct *vma, int advice)
+{
+	return vma_is_sealed(vma) && advice_discards(advice) && !vma->vm_file &&
+	       !(vma->vm_flags & (MMK_VM_SHARED | MMK_VM_WRITE));
+}
+
 static int madvise_vma(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
                        unsigned long end, int advice)
 {
+	if (unlikely(sealed_against(vma, advice)))
+		return refuse(task, -MMK_EPERM, MMK_REASON_VMA_SEALED, vma->vm_start, 0);
 	switch (advice) {
 	case MMK_MADV_DONTNEED:
 	case MMK_MADV_DONTNEED_LOCKED:

@@ -138,6 +138,7 @@ struct mm_struct {
 	_Atomic uint64_t cpus;         /* CPUs that may hold TLB entries of it */
 	uint32_t map_count;            /* [W] */
 	bool mmap_legacy;              /* [W] bottom-up */
+	bool pkey_zero_freed;          /* [W] no longer a key of the program */
 	unsigned long mmap_base;       /* [W] top-down searches begin below it, bottom-up at it */
 	unsigned long task_size;       /* [I] */
 	unsigned long stack_guard_gap; /* [I] bytes */

@@ -48,6 +48,8 @@ static int mprotect_fixup(struct mmk_task *task, struct vm_area_struct *vma, uns
 	uint64_t old = vma->vm_flags, pages = (end - start) >> PAGE_SHIFT, charged;
 	int err;
 
+	if (unlikely(vma_is_sealed(vma)))
+		return refuse(task, -MMK_EPERM, MMK_REASON_VMA_SEALED, vma->vm_start, 0);
 	if (flags == old)
 		return 0;
 	err = mprotect_account(task, vma, pages, &flags, &charged);
@@ -140,7 +142,14 @@ static int mprotect_locked(struct mmk_task *task, unsigned long start, unsigned 
 	return err ? err : mprotect_range(task, vma, start, end, prot);
 }
 
-long do_mprotect(struct mmk_task *task, unsigned long start, unsigned long len, unsigned long prot)
+/* Without hardware for keys there is the one that all memory has from the start. */
+static bool pkey_is_allocated(const struct mm_struct *mm, int pkey)
+{
+	return pkey == 0 && !mm->pkey_zero_freed;
+}
+
+long do_mprotect(struct mmk_task *task, unsigned long start, unsigned long len, unsigned long prot,
+                 int pkey)
 {
 	unsigned long grows = prot & PROT_GROWS, end;
 	int err;
@@ -160,7 +169,35 @@ long do_mprotect(struct mmk_task *task, unsigned long start, unsigned long len, 
 	err = mmap_lock_or_refuse(task, task->mm);
 	if (err)
 		return err;
-	err = mprotect_locked(task, start, end, prot, grows);
+	if (likely(pkey == MMK_NO_PKEY) || pkey_is_allocated(task->mm, pkey))
+		err = mprotect_locked(task, start, end, prot, grows);
+	else
+		err = refuse(task, -MMK_EINVAL, MMK_REASON_PKEY_NOT, (int64_t)pkey, 0);
 	mmap_write_unlock(task->mm);
+	return err;
+}
+
+long mmk_sys_pkey_alloc(struct mmk_task *task, unsigned long flags, unsigned long rights)
+{
+	reason_clear(task);
+	if (flags || (rights & ~MMK_PKEY_ACCESS_MASK))
+		return refuse(task, -MMK_EINVAL, MMK_REASON_PKEY_FLAGS, flags, rights);
+	return refuse(task, -MMK_ENOSPC, MMK_REASON_PKEY_NONE, 0, 0);
+}
+
+long mmk_sys_pkey_free(struct mmk_task *task, int pkey)
+{
+	struct mm_struct *mm = task->mm;
+	int err;
+
+	reason_clear(task);
+	err = mmap_lock_or_refuse(task, mm);
+	if (err)
+		return err;
+	if (pkey_is_allocated(mm, pkey))
+		mm->pkey_zero_freed = true;
+	else
+		err = refuse(task, -MMK_EINVAL, MMK_REASON_PKEY_NOT, (int64_t)pkey, 0);
+	mmap_write_unlock(mm);
 	return err;
 }

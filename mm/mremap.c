@@ -416,6 +416,8 @@ static long remap_locked(struct remap *r)
 	r->vma = find_vma(r->mm, r->addr);
 	if (!r->vma || r->vma->vm_start > r->addr)
 		return refuse(r->task, -MMK_EFAULT, MMK_REASON_NOT_MAPPED, r->addr, 0);
+	if (unlikely(vma_is_sealed(r->vma)))
+		return refuse(r->task, -MMK_EPERM, MMK_REASON_VMA_SEALED, r->vma->vm_start, 0);
 	if (r->flags & (MMK_MREMAP_FIXED | MMK_MREMAP_DONTUNMAP))
 		return remap_to(r);
 	return remap_resize(r);

@@ -39,6 +39,7 @@ static void unmap_scan(struct unmap_plan *plan)
 		    PAGE_SHIFT;
 
 		plan->nr_pages += pages;
+		plan->seen_flags |= vma->vm_flags;
 		if (vma->vm_flags & MMK_VM_ACCOUNT)
 			plan->nr_accounted += pages;
 		if (vma->vm_end > plan->end)
@@ -49,16 +50,30 @@ static void unmap_scan(struct unmap_plan *plan)
 	plan->next = vma;
 }
 
+static int unmap_refuse_sealed(struct mmk_task *task, const struct unmap_plan *plan)
+{
+	const struct vm_area_struct *vma = plan->first;
+
+	while (!vma_is_sealed(vma))
+		vma = vma_next(vma);
+	return refuse(task, -MMK_EPERM, MMK_REASON_VMA_SEALED, vma->vm_start, 0);
+}
+
 int unmap_prepare(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
                   unsigned long end, struct unmap_plan *plan)
 {
+	bool cut;
+
 	*plan = (struct unmap_plan){.mm = mm, .start = start, .end = end};
 	unmap_scan(plan);
-	if (!plan->first || plan->prev != plan->first || plan->next != plan->first)
-		return 0;
-	if (mm->map_count >= mm->sys->max_map_count)
+	cut = plan->first && plan->prev == plan->first && plan->next == plan->first;
+	if (cut && mm->map_count >= mm->sys->max_map_count)
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_SPLIT_MAP_COUNT, start,
 		              mm->sys->max_map_count);
+	if (unlikely(plan->seen_flags & MMK_VM_SEALED))
+		return unmap_refuse_sealed(task, plan);
+	if (!cut)
+		return 0;
 	plan->tail = vma_alloc(mm);
 	if (unlikely(!plan->tail))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);

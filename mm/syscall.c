@@ -70,7 +70,21 @@ long mmk_sys_munmap(struct mmk_task *task, unsigned long addr, size_t len)
 long mmk_sys_mprotect(struct mmk_task *task, unsigned long addr, size_t len, unsigned long prot)
 {
 	reason_clear(task);
-	return do_mprotect(task, untagged_addr(addr), len, prot);
+	return do_mprotect(task, untagged_addr(addr), len, prot, MMK_NO_PKEY);
+}
+
+long mmk_sys_pkey_mprotect(struct mmk_task *task, unsigned long addr, size_t len,
+                           unsigned long prot, int pkey)
+{
+	reason_clear(task);
+	return do_mprotect(task, untagged_addr(addr), len, prot, pkey);
+}
+
+long mmk_sys_remap_file_pages(struct mmk_task *task, unsigned long addr, size_t size,
+                              unsigned long prot, uint64_t pgoff, unsigned long flags)
+{
+	reason_clear(task);
+	return do_remap_file_pages(task, addr, size, prot, pgoff, flags);
 }
 
 unsigned long mmk_sys_brk(struct mmk_task *task, unsigned long brk)
@@ -126,6 +140,12 @@ long mmk_sys_munlock(struct mmk_task *task, unsigned long addr, size_t len)
 {
 	reason_clear(task);
 	return do_munlock(task, untagged_addr(addr), len);
+}
+
+long mmk_sys_mseal(struct mmk_task *task, unsigned long addr, size_t len, unsigned long flags)
+{
+	reason_clear(task);
+	return do_mseal(task, untagged_addr(addr), len, flags);
 }
 
 long mmk_sys_mlockall(struct mmk_task *task, int flags)

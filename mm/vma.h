@@ -20,6 +20,11 @@ static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
 	return !vma->vm_ops;
 }
 
+static inline bool vma_is_sealed(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & MMK_VM_SEALED;
+}
+
 static inline uint64_t prot_to_vm(unsigned long prot)
 {
 	/* PROT_READ, _WRITE, _EXEC and VM_READ, _WRITE, _EXEC have the same numbers. */
@@ -122,6 +127,7 @@ struct unmap_plan {
 	    *next;                   /* who will be the neighbours; may be the same, or first */
 	struct vm_area_struct *tail; /* record for the upper half of a VMA that is cut in two */
 	uint64_t nr_pages, nr_accounted;
+	uint64_t seen_flags; /* vm_flags of all that overlap, ored */
 	bool keep_charge; /* the caller takes care of nr_accounted */
 	bool keep_tables; /* the caller has use for the page tables of the range */
 };
@@ -169,7 +175,12 @@ int insert_vma(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struc
 long vm_munmap(struct mmk_task *task, unsigned long start, unsigned long len);
 long vm_mmap_pgoff(struct mmk_task *task, struct file *file, unsigned long addr, unsigned long len,
                    unsigned long prot, unsigned long flags, uint64_t pgoff);
-long do_mprotect(struct mmk_task *task, unsigned long start, unsigned long len, unsigned long prot);
+/* pkey: MMK_NO_PKEY, as mprotect has it, or a protection key. */
+#define MMK_NO_PKEY (-1)
+long do_mprotect(struct mmk_task *task, unsigned long start, unsigned long len, unsigned long prot,
+                 int pkey);
+long do_remap_file_pages(struct mmk_task *task, unsigned long start, unsigned long size,
+                         unsigned long prot, uint64_t pgoff, unsigned long flags);
 long do_mremap(struct mmk_task *task, unsigned long addr, unsigned long old_len,
                unsigned long new_len, unsigned long flags, unsigned long new_addr);
 long do_msync(struct mmk_task *task, unsigned long start, unsigned long len, int flags);
@@ -180,6 +191,7 @@ long do_mlock(struct mmk_task *task, unsigned long start, unsigned long len, uin
 long do_munlock(struct mmk_task *task, unsigned long start, unsigned long len);
 long do_mlockall(struct mmk_task *task, int flags);
 long do_munlockall(struct mmk_task *task);
+long do_mseal(struct mmk_task *task, unsigned long start, unsigned long len, unsigned long flags);
 unsigned long do_brk(struct mmk_task *task, unsigned long brk);
 
 static inline const struct mmk_hooks *hooks_of(const struct mmk_system *sys)

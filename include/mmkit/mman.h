@@ -32,6 +32,9 @@
 #define MMK_MAP_SYNC		0x80000ul
 #define MMK_MAP_FIXED_NOREPLACE 0x100000ul
 
+/* Rights that a protection key may lack: access, write, execute, read. */
+#define MMK_PKEY_ACCESS_MASK 0xful
+
 #define MMK_MREMAP_MAYMOVE   1ul
 #define MMK_MREMAP_FIXED     2ul
 #define MMK_MREMAP_DONTUNMAP 4ul
@@ -92,5 +95,6 @@
 #define MMK_VM_DONTDUMP	  0x04000000ull
 #define MMK_VM_SOFTDIRTY  0x08000000ull
 #define MMK_VM_MIXEDMAP	  0x10000000ull
+#define MMK_VM_SEALED	  (1ull << 63) /* mseal(2) */
 
 #endif

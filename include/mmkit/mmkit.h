@@ -204,6 +204,25 @@ long mmk_sys_munmap(struct mmk_task *task, unsigned long addr, size_t len);
  */
 long mmk_sys_mprotect(struct mmk_task *task, unsigned long addr, size_t len, unsigned long prot);
 /*
+ * pkey_mprotect(2), pkey_alloc(2), pkey_free(2) on a CPU without protection keys. pkey -1 is
+ * mprotect; 0, the key of all memory, likewise until it is freed; any other: -EINVAL. pkey_alloc:
+ * -EINVAL for flags other than 0 and unknown rights, else -ENOSPC. pkey_free: 0 for key 0, once;
+ * -EINVAL.
+ */
+long mmk_sys_pkey_mprotect(struct mmk_task *task, unsigned long addr, size_t len,
+			   unsigned long prot, int pkey);
+long mmk_sys_pkey_alloc(struct mmk_task *task, unsigned long flags, unsigned long rights);
+long mmk_sys_pkey_free(struct mmk_task *task, int pkey);
+/*
+ * remap_file_pages(2): [addr, addr + size), both rounded down to pages, of a shared mapping shows
+ * the file from page pgoff on. flags: MMK_MAP_NONBLOCK, others are ignored. 0, or
+ *   -EINVAL    prot not 0; size 0; the range or its page offsets wrap; not one shared mapping that
+ *              may be written, or several alike without a hole
+ * or what mmk_sys_mmap with MAP_FIXED answers.
+ */
+long mmk_sys_remap_file_pages(struct mmk_task *task, unsigned long addr, size_t size,
+			      unsigned long prot, uint64_t pgoff, unsigned long flags);
+/*
  * brk(2), the system call and not libc's: brk is the new end of the heap in bytes; returns the end
  * now in force, which is the old one where it could not move (below start_brk, RLIMIT_DATA,
  * RLIMIT_AS, memory, a mapping in the way). No errno.
@@ -265,6 +284,16 @@ long mmk_sys_munlock(struct mmk_task *task, unsigned long addr, size_t len);
  */
 long mmk_sys_mlockall(struct mmk_task *task, int flags);
 long mmk_sys_munlockall(struct mmk_task *task); /* 0, or -EINTR */
+/*
+ * mseal(2): the mappings of the range can never again be unmapped, moved, replaced or given another
+ * protection (EPERM from those calls), nor be emptied by madvise where they are private, anonymous
+ * and read-only. flags: 0. 0, or
+ *   -EINVAL    flags; addr not page-aligned; the range wraps
+ *   -ENOMEM    a part of the range is not mapped (nothing has changed); split over max_map_count;
+ *              memory
+ *   -EINTR     killed while waiting for mmap_lock
+ */
+long mmk_sys_mseal(struct mmk_task *task, unsigned long addr, size_t len, unsigned long flags);
 
 /*
  * The same for a kernel's own use (an ELF loader): a file pointer (NULL: anonymous; the caller

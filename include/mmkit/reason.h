@@ -60,6 +60,9 @@ enum mmk_reason_code {
 	MMK_REASON_GROWS_BOTH,
 	MMK_REASON_GROWS_NOT,  /* a: address of the mapping */
 	MMK_REASON_PROT_NEVER, /* a: address of the mapping, b: prot */
+	MMK_REASON_PKEY_FLAGS, /* a: flags, b: rights */
+	MMK_REASON_PKEY_NONE,
+	MMK_REASON_PKEY_NOT, /* a: key */
 	/* mremap */
 	MMK_REASON_MREMAP_FLAGS, /* a: the unknown flags */
 	MMK_REASON_MREMAP_MAYMOVE,
@@ -71,6 +74,10 @@ enum mmk_reason_code {
 	MMK_REASON_MREMAP_ACROSS, /* a: address, b: length */
 	MMK_REASON_MREMAP_DONTEXPAND,
 	MMK_REASON_MREMAP_IN_PLACE, /* a: address, b: new length */
+	/* remap_file_pages */
+	MMK_REASON_REMAP_PROT,   /* a: prot */
+	MMK_REASON_REMAP_SHARED, /* a: address */
+	MMK_REASON_REMAP_ACROSS, /* a: address where the mapping ends */
 	/* msync, mincore, madvise, mlock */
 	MMK_REASON_MSYNC_FLAGS,     /* a: flags */
 	MMK_REASON_MSYNC_LOCKED,    /* a: address */
@@ -83,6 +90,9 @@ enum mmk_reason_code {
 	MMK_REASON_POPULATE_PROT,   /* a: address */
 	MMK_REASON_POPULATE_FAULT,  /* a: address, b: errno */
 	MMK_REASON_MLOCK_FLAGS,     /* a: flags */
+	/* mseal, and what a seal forbids */
+	MMK_REASON_MSEAL_FLAGS, /* a: flags */
+	MMK_REASON_VMA_SEALED,  /* a: address of the mapping */
 	/* brk, the stack */
 	MMK_REASON_BRK_LOW,        /* a: asked for, b: start of the heap */
 	MMK_REASON_BRK_IN_THE_WAY, /* a: asked for, b: start of what is there */

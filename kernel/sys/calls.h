@@ -10,6 +10,10 @@ long sys_brk(u64 brk);
 long sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off);
 long sys_munmap(u64 addr, u64 len);
 long sys_mprotect(u64 addr, u64 len, u64 prot);
+long sys_pkey_mprotect(u64 addr, u64 len, u64 prot, u64 pkey);
+long sys_pkey_alloc(u64 flags, u64 rights);
+long sys_pkey_free(u64 pkey);
+long sys_remap_file_pages(u64 addr, u64 size, u64 prot, u64 pgoff, u64 flags);
 long sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr);
 long sys_msync(u64 addr, u64 len, u64 flags);
 long sys_mincore(u64 addr, u64 len, u64 vec);
@@ -17,6 +21,7 @@ long sys_madvise(u64 addr, u64 len, u64 advice);
 long sys_mlock(u64 addr, u64 len);
 long sys_mlock2(u64 addr, u64 len, u64 flags);
 long sys_munlock(u64 addr, u64 len);
+long sys_mseal(u64 addr, u64 len, u64 flags);
 long sys_mlockall(u64 flags);
 long sys_munlockall(void);
 

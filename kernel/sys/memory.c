@@ -2,6 +2,7 @@
 /* The memory calls: straight into the core. */
 #include <mmkit/mmkit.h>
 
+#include "kernel/lib/printk.h"
 #include "kernel/sched/task.h"
 #include "kernel/sys/calls.h"
 
@@ -23,6 +24,31 @@ long sys_munmap(u64 addr, u64 len)
 long sys_mprotect(u64 addr, u64 len, u64 prot)
 {
 	return mmk_sys_mprotect(&current->mmk, addr, len, prot);
+}
+
+long sys_pkey_mprotect(u64 addr, u64 len, u64 prot, u64 pkey)
+{
+	return mmk_sys_pkey_mprotect(&current->mmk, addr, len, prot, (int)pkey);
+}
+
+long sys_pkey_alloc(u64 flags, u64 rights)
+{
+	return mmk_sys_pkey_alloc(&current->mmk, flags, rights);
+}
+
+long sys_pkey_free(u64 pkey)
+{
+	return mmk_sys_pkey_free(&current->mmk, (int)pkey);
+}
+
+long sys_remap_file_pages(u64 addr, u64 size, u64 prot, u64 pgoff, u64 flags)
+{
+	static bool told;
+
+	if (!__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
+		pr_warn("%s (%d) uses deprecated remap_file_pages() syscall\n",
+			current->comm, current->pid);
+	return mmk_sys_remap_file_pages(&current->mmk, addr, size, prot, pgoff, flags);
 }
 
 long sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
@@ -58,6 +84,11 @@ long sys_mlock2(u64 addr, u64 len, u64 flags)
 long sys_munlock(u64 addr, u64 len)
 {
 	return mmk_sys_munlock(&current->mmk, addr, len);
+}
+
+long sys_mseal(u64 addr, u64 len, u64 flags)
+{
+	return mmk_sys_mseal(&current->mmk, addr, len, flags);
 }
 
 long sys_mlockall(u64 flags)

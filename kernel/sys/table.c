@@ -54,7 +54,8 @@ static const syscall_fn calls[NR_SYSCALLS] = {
 	CALL(mremap), CALL(clone), CALL(execve), CALL(mmap), CALL(mprotect), CALL(msync),
 	CALL(mlock), CALL(munlock), CALL(mlockall), CALL(munlockall), CALL(mincore),
 	CALL(madvise), CALL(rt_tgsigqueueinfo), CALL(wait4), CALL(prlimit64), CALL(rseq), CALL(execveat),
-	CALL(membarrier), CALL(mlock2), CALL(clone3),
+	CALL(membarrier), CALL(mlock2), CALL(clone3), CALL(mseal),
+	CALL(pkey_mprotect), CALL(pkey_alloc), CALL(pkey_free), CALL(remap_file_pages),
 };
 
 static const char *const names[NR_SYSCALLS] = {
