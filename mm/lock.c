@@ -46,6 +46,7 @@ bool down_read_trylock(struct rwsem *sem)
 
 static int down_read_flags(struct mmk_system *sys, struct rwsem *sem, unsigned flags)
 {
+	count_event(sys, locks_taken);
 	while (!down_read_trylock(sem)) {
 		uint32_t s = atomic_load(&sem->state);
 		int err = (s & ~RWSEM_READERS) ? rwsem_wait(sys, sem, s, flags) : 0;
@@ -70,6 +71,7 @@ bool down_write_trylock(struct rwsem *sem)
 
 static int down_write_flags(struct mmk_system *sys, struct rwsem *sem, unsigned flags)
 {
+	count_event(sys, locks_taken);
 	while (!down_write_trylock(sem)) {
 		uint32_t s = atomic_load(&sem->state);
 		int err;

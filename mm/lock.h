@@ -16,6 +16,14 @@
 #include <stdatomic.h>
 #include "mm/mm_types.h"
 
+/* Events that only a build with MMK_COUNTING counts; in every other one they cost nothing. */
+#ifdef MMK_COUNTING
+#define count_event(sys, field)                                                                    \
+	((void)__atomic_fetch_add((uint64_t *)&(sys)->count.field, 1, __ATOMIC_RELAXED))
+#else
+#define count_event(sys, field) ((void)(sys))
+#endif
+
 /* ---- spinlocks ---- */
 
 void spin_lock_slow(const struct mmk_system *sys, spinlock_t *lock);
@@ -35,6 +43,7 @@ static inline bool spin_trylock(spinlock_t *lock)
 
 static inline void spin_lock(const struct mmk_system *sys, spinlock_t *lock)
 {
+	count_event(sys, locks_taken);
 	if (__builtin_expect(!spin_trylock(lock), 0))
 		spin_lock_slow(sys, lock);
 }

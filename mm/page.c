@@ -42,6 +42,7 @@ bool trylock_page(struct page *page)
 
 void lock_page(struct mmk_system *sys, struct page *page)
 {
+	count_event(sys, locks_taken);
 	while (!trylock_page(page)) {
 		uint32_t f = atomic_fetch_or(&page->flags, PG_WAITERS) | PG_WAITERS;
 

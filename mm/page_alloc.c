@@ -86,6 +86,7 @@ static struct page *take_pages(struct mmk_system *sys, unsigned order, enum page
 
 	if (order >= MAX_ORDER)
 		return NULL;
+	count_event(sys, frames_allocated);
 	spin_lock(sys, &sys->buddy_lock);
 	page = take_block(sys, order);
 	if (likely(page)) {

@@ -98,6 +98,7 @@ void *slab_alloc(struct slab_cache *cache)
 
 	if (unlikely(sys->port->should_fail) && sys->port->should_fail(sys->ctx, MMK_FAIL_SLAB))
 		return NULL;
+	count_event(sys, objects_allocated);
 	spin_lock(sys, &cache->lock);
 	page = cache->partial;
 	if (likely(page) || (page = grow(cache))) {

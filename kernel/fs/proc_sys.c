@@ -128,6 +128,9 @@ static int show_mmkit(const struct pseudo_ctx *c, struct seq *s)
 	stat_line(s, "dsb", st.dsb);
 	stat_line(s, "pte_writes", st.pte_writes);
 	stat_line(s, "refusals", st.refusals);
+	stat_line(s, "frames_allocated", st.frames_allocated);
+	stat_line(s, "objects_allocated", st.objects_allocated);
+	stat_line(s, "locks_taken", st.locks_taken);
 	return 0;
 }
 

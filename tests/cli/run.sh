@@ -70,9 +70,10 @@ chmod +x cut cut-later four-bytes x86 shared object text empty script script-bar
 chmod -x not-executable
 
 refused "unknown verb" 2 "no such verb" mmkit frobnicate
-refused "bench is not there yet" 2 "not there yet" mmkit bench
 refused "oracle: no such family" 2 "no such family" mmkit oracle nonsense
 refused "oracle: no such option" 2 "no such option" mmkit oracle --nonsense
+refused "an option that bench has not" 2 "no such option" mmkit bench --frequency
+refused "figures that are not there" 2 "no such file" mmkit bench --against /nonexistent
 refused "--trace is not there yet" 2 "not there yet" mmkit run --trace f ls
 refused "build takes no words" 2 "takes no words" mmkit build x
 refused "unknown suite" 2 "no such suite" mmkit test nosuch
