@@ -7,6 +7,7 @@
  */
 #include "mm/internal.h"
 #include "mm/fault.h"
+#include "mm/vma.h"
 
 static bool access_permitted(const struct vm_area_struct *vma, unsigned flags)
 {
@@ -24,6 +25,8 @@ static bool access_permitted(const struct vm_area_struct *vma, unsigned flags)
  */
 static bool writable_for(const struct vm_area_struct *vma, pte_t pte, const struct page *page)
 {
+	if (vma_tracks_soft_dirty(vma) && !pte_soft_dirty(pte))
+		return false;
 	if (pte_write(pte) && pte_dirty(pte))
 		return true;
 	return page && vma_is_cow(vma) && page_is_anon(page) && pte_dirty(pte) &&

@@ -202,13 +202,17 @@ bool filemap_remove_unused(struct address_space *m, struct page *page)
 /* ---- dirty state ---- */
 
 /*
- * A homeless page has nowhere to be written, so it is never dirty. A page that truncation has taken
- * away meanwhile stays clean as well.
+ * A homeless page has nowhere to be written, so it is never dirty, but what smaps shows. A page that
+ * truncation has taken away meanwhile stays clean as well.
  */
 void set_page_dirty(struct address_space *m, struct page *page)
 {
-	if (!mapping_has_home(m) || page_test(page, PG_DIRTY))
+	if (page_test(page, PG_DIRTY | PG_WRITTEN))
 		return;
+	if (!mapping_has_home(m)) {
+		page_set(page, PG_WRITTEN);
+		return;
+	}
 	i_pages_lock(m);
 	if (page->mapping == m && !page_test_set(page, PG_DIRTY)) {
 		radix_set_dirty(m->i_pages, page->index);

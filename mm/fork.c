@@ -20,6 +20,7 @@ static struct mm_struct *mm_dup_empty(struct mm_struct *old)
 	mm->stack_guard_gap = old->stack_guard_gap;
 	mm->pkey_zero_freed = old->pkey_zero_freed;
 	mm->bounds = old->bounds;
+	mm->soft_dirty = old->soft_dirty;
 	/* def_flags: mlockall(MCL_FUTURE) is not inherited. */
 	return mm;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* /proc/PID/maps: one line for each VMA, to the byte as Linux writes it. */
 #include "mm/internal.h"
+#include "mm/maps.h"
 #include "mm/vma.h"
 
 /* Names stand in this column. */
@@ -14,10 +15,23 @@ static void maps_flags(struct text *t, uint64_t flags)
 	text_char(t, flags & MMK_VM_MAYSHARE ? 's' : 'p');
 }
 
-/* Memory without a file of the embedder's: Linux shows shared anonymous memory as this. */
-static bool vma_is_shmem_zero(const struct vm_area_struct *vma)
+bool vma_is_shmem_zero(const struct vm_area_struct *vma)
 {
 	return vma->vm_file && vma->vm_file->f_op == &shmem_file_ops;
+}
+
+bool vma_is_heap(const struct vm_area_struct *vma)
+{
+	const struct mmk_mm_bounds *b = &vma->vm_mm->bounds;
+
+	return vma->vm_start < b->brk && vma->vm_end > b->start_brk;
+}
+
+bool vma_is_stack(const struct vm_area_struct *vma)
+{
+	const struct mmk_mm_bounds *b = &vma->vm_mm->bounds;
+
+	return vma->vm_start <= b->start_stack && vma->vm_end >= b->start_stack;
 }
 
 static void maps_file_id(struct text *t, const struct vm_area_struct *vma)
@@ -44,60 +58,74 @@ static void maps_file_id(struct text *t, const struct vm_area_struct *vma)
 
 static const char *vma_name(const struct vm_area_struct *vma)
 {
-	const struct mmk_mm_bounds *b = &vma->vm_mm->bounds;
-
-	if (vma_is_shmem_zero(vma))
-		return "/dev/zero (deleted)";
 	if (vma->vm_ops && vma->vm_ops->name)
 		return vma->vm_ops->name;
-	if (vma->vm_file)
-		return NULL;
-	if (vma->vm_start < b->brk && vma->vm_end > b->start_brk)
+	if (vma_is_heap(vma))
 		return "[heap]";
-	if (vma->vm_start <= b->start_stack && vma->vm_end >= b->start_stack)
-		return "[stack]";
-	return NULL;
+	return vma_is_stack(vma) ? "[stack]" : NULL;
 }
 
-/* A path may hold anything; only a line feed would break the format. */
-static void maps_path(struct text *t, const struct vm_area_struct *vma, char *path)
+static bool must_escape(char c, const char *escape)
+{
+	while (*escape && *escape != c)
+		escape++;
+	return *escape;
+}
+
+void maps_path(struct text *t, const struct vm_area_struct *vma, char *path, const char *escape)
 {
 	const struct mmk_system *sys = vma->vm_mm->sys;
+	const char *p = path;
 
-	if (sys->port->file_path(sys->ctx, vma->vm_file, path, PAGE_SIZE) <= 0)
+	if (vma_is_shmem_zero(vma))
+		p = "/dev/zero (deleted)";
+	else if (sys->port->file_path(sys->ctx, vma->vm_file, path, PAGE_SIZE) <= 0)
 		return;
-	text_pad(t, NAME_COLUMN);
-	for (; *path; path++) {
-		if (*path == '\n')
-			text_str(t, "\\012");
-		else
-			text_char(t, *path);
+	for (; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (!must_escape(*p, escape)) {
+			text_char(t, *p);
+			continue;
+		}
+		text_char(t, '\\');
+		text_char(t, (char)('0' + (c >> 6)));
+		text_char(t, (char)('0' + (c >> 3 & 7)));
+		text_char(t, (char)('0' + (c & 7)));
 	}
 }
 
-/* path: a page to build a path in. */
-static void maps_line(struct text *t, const struct vm_area_struct *vma, char *path)
+void maps_range(struct text *t, unsigned long start, unsigned long end, uint64_t vm_flags)
 {
-	const char *name = vma_name(vma);
-
-	text_hex(t, vma->vm_start, 8);
+	text_hex(t, start, 8);
 	text_char(t, '-');
-	text_hex(t, vma->vm_end, 8);
+	text_hex(t, end, 8);
 	text_char(t, ' ');
-	maps_flags(t, vma->vm_flags);
+	maps_flags(t, vm_flags);
 	text_char(t, ' ');
+}
+
+void maps_pad(struct text *t)
+{
+	text_pad(t, NAME_COLUMN);
+}
+
+void maps_line(struct text *t, struct vm_area_struct *vma, char *path)
+{
+	const char *name = vma->vm_file ? NULL : vma_name(vma);
+
+	maps_range(t, vma->vm_start, vma->vm_end, vma->vm_flags);
 	maps_file_id(t, vma);
-	if (name) {
-		text_pad(t, NAME_COLUMN);
+	if (vma->vm_file || name)
+		maps_pad(t);
+	if (vma->vm_file)
+		maps_path(t, vma, path, "\n");
+	else if (name)
 		text_str(t, name);
-	} else if (vma->vm_file) {
-		maps_path(t, vma, path);
-	}
 	text_char(t, '\n');
 }
 
-/* *pos is the address from which the next line is looked for. */
-long mmk_proc_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size)
+long stream_vmas(struct mm_struct *mm, uint64_t *pos, char *buf, size_t size, vma_text_fn *show)
 {
 	struct page *scratch = alloc_pages(mm->sys, 0, PAGE_KERNEL);
 	struct vm_area_struct *vma;
@@ -110,7 +138,7 @@ long mmk_proc_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char
 		struct text t;
 
 		text_begin(&t, buf + done, size - done);
-		maps_line(&t, vma, page_address(mm->sys, scratch));
+		show(&t, vma, page_address(mm->sys, scratch));
 		if (t.len >= t.size) /* the NUL must fit as well */
 			break;
 		done += t.len;
@@ -118,6 +146,11 @@ long mmk_proc_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char
 	}
 	mmap_read_unlock(mm);
 	free_pages(mm->sys, scratch);
-	/* A buffer too small for one line must not look like the end. */
+	/* A buffer too small for one piece must not look like the end. */
 	return done || !vma ? (long)done : -MMK_EOVERFLOW;
+}
+
+long mmk_proc_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size)
+{
+	return stream_vmas(mm, pos, buf, size, maps_line);
 }

@@ -6,6 +6,7 @@
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
+#include "mm/vma.h"
 
 bool vma_wants_writenotify(const struct vm_area_struct *vma)
 {
@@ -42,7 +43,9 @@ static pte_t protect_pte(const struct vm_area_struct *vma, pte_t old, pgprot_t p
 
 	if (!page)
 		return pte;
-	if ((vma->vm_flags & MMK_VM_WRITE) && pte_dirty(pte) && !pte_write(pte)) {
+	if (vma_tracks_soft_dirty(vma) && !pte_soft_dirty(pte))
+		pte = pte_wrprotect(pte);
+	else if ((vma->vm_flags & MMK_VM_WRITE) && pte_dirty(pte) && !pte_write(pte)) {
 		bool keep = vma->vm_flags & MMK_VM_SHARED ? pte_write(old) : page_reusable(page);
 
 		if (keep)
@@ -229,7 +232,9 @@ static void move_entries(struct mm_struct *mm, struct page *from, struct page *t
 
 		if (pte_none(pte))
 			continue;
-		set_pte_raw(sys, dst + i, pte, LAST_LEVEL);
+		/* It is new where it now is. */
+		set_pte_raw(sys, dst + i, pte_present(pte) ? pte_mksoft_dirty(pte) : pte,
+			    LAST_LEVEL);
 		set_pte_raw(sys, src + i, (pte_t){0}, LAST_LEVEL);
 		valid += pte_valid(pte);
 		moved++;

@@ -56,6 +56,7 @@ enum page_kind {
 #define PG_ZERO       (1u << 23) /* the shared zero page */
 #define PG_EXEC_CLEAN (1u << 24) /* I-cache is in step with the bytes (reset on write) */
 #define PG_ANON_EXCL  (1u << 25) /* anonymous, and mapped by one mm alone */
+#define PG_WRITTEN    (1u << 26) /* of an object without a home: no hole that was only looked at */
 struct page {
 	_Atomic uint32_t flags;
 	_Atomic uint32_t refcount; /* 0: free. Mapping a page, the cache, a pin: one each */
@@ -139,6 +140,7 @@ struct mm_struct {
 	uint32_t map_count;            /* [W] */
 	bool mmap_legacy;              /* [W] bottom-up */
 	bool pkey_zero_freed;          /* [W] no longer a key of the program */
+	bool soft_dirty;               /* [W] clear_refs has begun to track writes */
 	unsigned long mmap_base;       /* [W] top-down searches begin below it, bottom-up at it */
 	unsigned long task_size;       /* [I] */
 	unsigned long stack_guard_gap; /* [I] bytes */

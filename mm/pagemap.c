@@ -6,23 +6,29 @@
 #include "mm/internal.h"
 #include "mm/memory.h"
 #include "mm/text.h"
+#include "mm/vma.h"
 
-#define PM_PRESENT   (1ull << 63)
-#define PM_FILE	     (1ull << 61) /* a file's page, or shared anonymous */
-#define PM_EXCLUSIVE (1ull << 56) /* mapped once */
-#define PM_PFN_MASK  ((1ull << 55) - 1)
+#define PM_PRESENT    (1ull << 63)
+#define PM_FILE	      (1ull << 61) /* a file's page, or shared anonymous */
+#define PM_GUARD      (1ull << 58) /* a guard marker, as Linux 6.15 shows it */
+#define PM_EXCLUSIVE  (1ull << 56) /* mapped once */
+#define PM_SOFT_DIRTY (1ull << 55) /* once clear_refs has begun to track it */
+#define PM_PFN_MASK   ((1ull << 55) - 1)
 
-/* Bit 55, soft-dirty, stays 0, as on every arm64 Linux 6.12. */
-static uint64_t pagemap_entry(const struct mmk_system *sys, pte_t pte, bool show_frame)
+static uint64_t pagemap_entry(const struct mm_struct *mm, pte_t pte, bool show_frame)
 {
 	uint64_t entry = PM_PRESENT;
 	struct page *page;
 
-	if (!pte_present(pte))
+	if (pte_none(pte))
 		return 0;
+	if (!pte_present(pte))
+		return pte_marker_kind(pte) == PTE_MARKER_GUARD ? PM_GUARD : 0;
+	if (mm->soft_dirty && pte_soft_dirty(pte))
+		entry |= PM_SOFT_DIRTY;
 	if (show_frame)
 		entry |= (pte_phys(pte) >> PAGE_SHIFT) & PM_PFN_MASK;
-	page = pte_counted_page(sys, pte);
+	page = pte_counted_page(mm->sys, pte);
 	if (!page)
 		return entry;
 	if (!page_is_anon(page))
@@ -46,11 +52,34 @@ static void pagemap_table(struct mm_struct *mm, unsigned long addr, unsigned lon
 	spin_lock(mm->sys, &table->ptl);
 	ptep = table_pte(mm->sys, table, addr);
 	for (; addr < end; addr += PAGE_SIZE, out += sizeof(uint64_t)) {
-		uint64_t entry = pagemap_entry(mm->sys, ptep_get(ptep++), show_frame);
+		uint64_t entry = pagemap_entry(mm, ptep_get(ptep++), show_frame);
 
 		__builtin_memcpy(out, &entry, sizeof(entry));
 	}
 	spin_unlock(&table->ptl);
+}
+
+/* What has been mapped since clear_refs is new, whether there are pages or not. */
+static void pagemap_new_vmas(const struct mm_struct *mm, unsigned long start, unsigned long end,
+			     char *out)
+{
+	const struct vm_area_struct *vma;
+
+	for (vma = find_vma(mm, start); vma && vma->vm_start < end; vma = vma_next(vma)) {
+		unsigned long addr = vma->vm_start > start ? vma->vm_start : start;
+		unsigned long stop = vma->vm_end < end ? vma->vm_end : end;
+
+		if (!(vma->vm_flags & MMK_VM_SOFTDIRTY))
+			continue;
+		for (; addr < stop; addr += PAGE_SIZE) {
+			char *at = out + ((addr - start) >> PAGE_SHIFT) * sizeof(uint64_t);
+			uint64_t entry;
+
+			__builtin_memcpy(&entry, at, sizeof(entry));
+			entry |= PM_SOFT_DIRTY;
+			__builtin_memcpy(at, &entry, sizeof(entry));
+		}
+	}
 }
 
 long mmk_proc_pagemap(struct mmk_task *task, struct mmk_mm *mm, uint64_t pos, void *buf, size_t len)
@@ -77,6 +106,8 @@ long mmk_proc_pagemap(struct mmk_task *task, struct mmk_mm *mm, uint64_t pos, vo
 		out += ((stop - addr) >> PAGE_SHIFT) * sizeof(uint64_t);
 		addr = stop;
 	}
+	if (mm->soft_dirty)
+		pagemap_new_vmas(mm, index << PAGE_SHIFT, end, buf);
 	mmap_read_unlock(mm);
 	return n * sizeof(uint64_t);
 }

@@ -41,6 +41,24 @@ static inline unsigned long vma_start_gap(const struct vm_area_struct *vma)
 	return vma->vm_start > gap ? vma->vm_start - gap : 0;
 }
 
+/*
+ * Writes to the VMA are being tracked: its entries get the right to write only by a fault that marks
+ * them. What was mapped since the tracking began is dirty as a whole (VM_SOFTDIRTY).
+ */
+static inline bool vma_tracks_soft_dirty(const struct vm_area_struct *vma)
+{
+	return unlikely(vma->vm_mm->soft_dirty) && !(vma->vm_flags & MMK_VM_SOFTDIRTY);
+}
+
+/*
+ * Flags as procfs shows them: soft-dirty only to who has asked for it, as other Linux programs on
+ * arm64 have never seen it.
+ */
+static inline uint64_t vma_shown_flags(const struct vm_area_struct *vma)
+{
+	return vma->vm_mm->soft_dirty ? vma->vm_flags : vma->vm_flags & ~MMK_VM_SOFTDIRTY;
+}
+
 static inline struct vm_area_struct *range_to_vma(const struct range_node *n)
 {
 	return n ? container_of(n, struct vm_area_struct, range) : NULL;

@@ -41,7 +41,7 @@
 /* D8.3.2: bits 58:55 are reserved for software. */
 #define PTE_SW_DIRTY	  (1ull << 55)
 #define PTE_SW_SPECIAL	  (1ull << 56) /* not counted: the zero page, a device's frames */
-#define PTE_SW_SOFT_DIRTY (1ull << 57) /* written since clear_refs; not used yet */
+#define PTE_SW_SOFT_DIRTY (1ull << 57) /* written since clear_refs */
 #define PTE_SW_PROT_NONE  (1ull << 58) /* present though not valid */
 #define PTE_ADDR_MASK	  (((1ull << 48) - 1) & PAGE_MASK)
 
@@ -134,7 +134,7 @@ static inline pte_t pte_wrprotect(pte_t pte)
 
 static inline pte_t pte_mkdirty(pte_t pte)
 {
-	pte.v |= PTE_SW_DIRTY;
+	pte.v |= PTE_SW_DIRTY | PTE_SW_SOFT_DIRTY;
 	if (pte.v & PTE_DBM)
 		pte.v &= ~PTE_RDONLY;
 	return pte;
@@ -143,6 +143,24 @@ static inline pte_t pte_mkdirty(pte_t pte)
 static inline pte_t pte_mkclean(pte_t pte)
 {
 	pte.v = (pte.v & ~PTE_SW_DIRTY) | PTE_RDONLY;
+	return pte;
+}
+
+/* Written since clear_refs last asked? (Whoever clears it takes the right to write as well.) */
+static inline bool pte_soft_dirty(pte_t pte)
+{
+	return pte.v & PTE_SW_SOFT_DIRTY;
+}
+
+static inline pte_t pte_mksoft_dirty(pte_t pte)
+{
+	pte.v |= PTE_SW_SOFT_DIRTY;
+	return pte;
+}
+
+static inline pte_t pte_clear_soft_dirty(pte_t pte)
+{
+	pte.v &= ~PTE_SW_SOFT_DIRTY;
 	return pte;
 }
 

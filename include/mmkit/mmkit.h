@@ -468,11 +468,67 @@ void mmk_page_put(struct mmk_system *sys, struct mmk_page *page);
  * at most size bytes; 0 at the end. May sleep.
  */
 long mmk_proc_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size);
+/* smaps, numa_maps: as maps; man 5 proc_pid_smaps, proc_pid_numa_maps. */
+long mmk_proc_smaps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size);
+long mmk_proc_numa_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf,
+			size_t size);
+/* smaps_rollup: the whole text at once, ending with NUL. Its length, or -EOVERFLOW: too long. */
+long mmk_proc_smaps_rollup(struct mmk_task *task, struct mmk_mm *mm, char *buf, size_t size);
 /*
- * pagemap: 8 bytes a page from byte position pos (Documentation: man 5 proc_pid_pagemap). Returns
- * bytes or -errno.
+ * pagemap: 8 bytes a page from byte position pos (Documentation: man 5 proc_pid_pagemap). Bit 55,
+ * soft-dirty, is shown from the first MMK_CLEAR_REFS_SOFT_DIRTY of the mm on. Returns bytes or
+ * -errno.
  */
 long mmk_proc_pagemap(struct mmk_task *task, struct mmk_mm *mm, uint64_t pos, void *buf, size_t len);
+
+/* What is written to clear_refs. */
+enum mmk_clear_refs {
+	MMK_CLEAR_REFS_ALL = 1,	   /* no page has been referenced */
+	MMK_CLEAR_REFS_ANON,	   /* those of memory without a file */
+	MMK_CLEAR_REFS_MAPPED,	   /* those of files */
+	MMK_CLEAR_REFS_SOFT_DIRTY, /* no page has been written: write it down from now on */
+	MMK_CLEAR_REFS_HIWATER,	   /* VmHWM begins anew */
+};
+/* 0, -EINVAL no such value, -EINTR killed while waiting for mmap_lock. May sleep. */
+int mmk_proc_clear_refs(struct mmk_task *task, struct mmk_mm *mm, enum mmk_clear_refs how);
+
+/* Argument of ioctl(PAGEMAP_SCAN), Linux's struct pm_scan_arg; addresses are the caller's. */
+struct mmk_pagemap_scan {
+	uint64_t size;		     /* of this structure */
+	uint64_t flags;		     /* MMK_PM_SCAN_* */
+	uint64_t start, end;	     /* of mm; start page-aligned */
+	uint64_t walk_end;	     /* out: where the walk stopped */
+	uint64_t vec, vec_len;	     /* struct mmk_page_region[] of the caller */
+	uint64_t max_pages;	     /* stop after so many; 0: no limit */
+	uint64_t category_inverted;  /* MMK_PAGE_IS_*: of these ask for the contrary */
+	uint64_t category_mask;	     /* pages that have all of these */
+	uint64_t category_anyof_mask; /* and one of these, if any is given */
+	uint64_t return_mask;	     /* which to tell, and to tell apart */
+};
+struct mmk_page_region {
+	uint64_t start, end, categories;
+};
+#define MMK_PM_SCAN_WP_MATCHING	  0x1u
+#define MMK_PM_SCAN_CHECK_WPASYNC 0x2u
+#define MMK_PAGE_IS_WPALLOWED	  0x01u
+#define MMK_PAGE_IS_WRITTEN	  0x02u
+#define MMK_PAGE_IS_FILE	  0x04u
+#define MMK_PAGE_IS_PRESENT	  0x08u
+#define MMK_PAGE_IS_SWAPPED	  0x10u
+#define MMK_PAGE_IS_PFNZERO	  0x20u
+#define MMK_PAGE_IS_HUGE	  0x40u
+#define MMK_PAGE_IS_SOFT_DIRTY	  0x80u
+/*
+ * PAGEMAP_SCAN on the pagemap of mm, argument at address uarg of the calling task. Number of
+ * regions, or
+ *   -EFAULT  the argument or the vector is not the caller's memory
+ *   -EINVAL  wrong size; unknown flag or category; start not page-aligned; vec NULL with a length
+ *   -EPERM   CHECK_WPASYNC, and a mapping that cannot be write-protected in this way (none can)
+ *   -EINTR   killed
+ *   -ENOMEM
+ * Source: Linux's admin-guide/mm/pagemap.rst. May sleep.
+ */
+long mmk_proc_pagemap_scan(struct mmk_task *task, struct mmk_mm *mm, unsigned long uarg);
 /* One line for each present PTE: "address level descriptor frame attributes". As mmk_proc_maps. */
 long mmk_proc_ptdump(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size);
 

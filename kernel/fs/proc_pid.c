@@ -56,7 +56,7 @@ int proc_may_ptrace(const struct pseudo_ctx *c)
 	return ok ? 0 : -EACCES;
 }
 
-static struct mmk_mm *get_mm(const struct pseudo_ctx *c)
+struct mmk_mm *proc_mm(const struct pseudo_ctx *c)
 {
 	struct task *t = proc_task(c);
 	struct mmk_mm *mm = t ? task_get_mm(t) : NULL;
@@ -64,132 +64,6 @@ static struct mmk_mm *get_mm(const struct pseudo_ctx *c)
 	if (t)
 		task_put(t);
 	return mm;
-}
-
-/* ------------------------------------------------------------------ the memory system's files */
-
-static long stream_maps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size)
-{
-	struct mmk_mm *mm = get_mm(c);
-	long n;
-
-	if (!mm)
-		return 0;
-	n = mmk_proc_maps(&current->mmk, mm, cursor, buf, size);
-	mmk_mm_put(mm);
-	return n;
-}
-
-static long stream_ptdump(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size)
-{
-	struct mmk_mm *mm = get_mm(c);
-	long n;
-
-	if (!mm)
-		return 0;
-	n = mmk_proc_ptdump(&current->mmk, mm, cursor, buf, size);
-	mmk_mm_put(mm);
-	return n;
-}
-
-static ssize_t read_pagemap(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
-{
-	struct mmk_mm *mm = get_mm(c);
-	long got;
-
-	if (!mm)
-		return 0;
-	got = mmk_proc_pagemap(&current->mmk, mm, pos, buf, n);
-	mmk_mm_put(mm);
-	return got;
-}
-
-static ssize_t access_mem(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos, u32 flags)
-{
-	struct mmk_mm *mm = get_mm(c);
-	size_t done;
-
-	if (!mm)
-		return 0;
-	done = mmk_access_vm(&current->mmk, mm, pos, buf, n, flags | MMK_ACCESS_FORCE);
-	mmk_mm_put(mm);
-	return done || !n ? (ssize_t)done : -EIO;
-}
-
-static ssize_t read_mem(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
-{
-	return access_mem(c, buf, n, pos, 0);
-}
-
-static ssize_t write_mem(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
-{
-	return access_mem(c, (void *)buf, n, pos, MMK_ACCESS_WRITE);
-}
-
-/* [start, end) of the task's memory, at pos from its start. */
-static ssize_t read_range(struct mmk_mm *mm, u64 start, u64 end, void *buf, size_t n, u64 pos)
-{
-	if (end < start || pos >= end - start)
-		return 0;
-	n = min(n, (size_t)(end - start - pos));
-	return (ssize_t)mmk_access_vm(&current->mmk, mm, start + pos, buf, n, MMK_ACCESS_FORCE);
-}
-
-static ssize_t read_bounds(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos, bool env)
-{
-	struct mmk_mm *mm = get_mm(c);
-	struct mmk_mm_bounds b;
-	ssize_t got;
-
-	if (!mm)
-		return 0;
-	mmk_mm_get_bounds(mm, &b);
-	got = env ? read_range(mm, b.env_start, b.env_end, buf, n, pos)
-	          : read_range(mm, b.arg_start, b.arg_end, buf, n, pos);
-	mmk_mm_put(mm);
-	return got;
-}
-
-static ssize_t read_cmdline(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
-{
-	return read_bounds(c, buf, n, pos, false);
-}
-
-static ssize_t read_environ(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
-{
-	return read_bounds(c, buf, n, pos, true);
-}
-
-static u64 user_word(struct mmk_mm *mm, u64 at)
-{
-	u64 v = 0;
-
-	mmk_access_vm(&current->mmk, mm, at, &v, sizeof(v), MMK_ACCESS_FORCE);
-	return v;
-}
-
-/* Behind argc, argv and envp on the first stack; it ends with AT_NULL. */
-static ssize_t read_auxv(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
-{
-	struct mmk_mm *mm = get_mm(c);
-	struct mmk_mm_bounds b;
-	u64 at, end, limit;
-	ssize_t got;
-
-	if (!mm)
-		return 0;
-	mmk_mm_get_bounds(mm, &b);
-	limit = b.arg_start; /* the strings are above the vectors */
-	at = b.start_stack + 8 * (user_word(mm, b.start_stack) + 2);
-	while (at < limit && user_word(mm, at))
-		at += 8;
-	at += 8;
-	for (end = at; end < limit && user_word(mm, end); end += 16)
-		;
-	end += 16;
-	got = at < limit ? read_range(mm, at, end, buf, n, pos) : 0;
-	mmk_mm_put(mm);
-	return got;
 }
 
 /* ------------------------------------------------------------------ small files */
@@ -503,21 +377,33 @@ static bool next_task(const struct pseudo_ctx *c, u32 *n, char *name, size_t siz
 	 .next = next_fd,                                                                          \
 	 .permission = proc_may_ptrace},                                                           \
 	    {.name = "fdinfo", .mode = S_IFDIR | 0500, .lookup = lookup_fdinfo, .next = next_fd},  \
-	    BYTES("environ", 0400, read_environ), BYTES("auxv", 0400, read_auxv),                  \
+	    BYTES("environ", 0400, proc_read_environ), BYTES("auxv", 0400, proc_read_auxv),                  \
 	    FILE("status", 0444, proc_show_status), FILE("personality", 0400, show_personality),   \
 	    FILE("limits", 0444, proc_show_limits),                                                \
 	    {.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm},      \
-	    {.name = "cmdline", .mode = S_IFREG | 0444, .read_at = read_cmdline},                  \
+	    {.name = "cmdline", .mode = S_IFREG | 0444, .read_at = proc_read_cmdline},                  \
 	    FILE("stat", 0444, proc_show_stat), FILE("statm", 0444, proc_show_statm),              \
-	    PRIVATE("maps", 0444, stream_maps),                                                    \
+	    PRIVATE("maps", 0444, proc_stream_maps),                                                    \
 	    {.name = "mem",                                                                        \
 	     .mode = S_IFREG | 0600,                                                               \
-	     .read_at = read_mem,                                                                  \
-	     .write = write_mem,                                                                   \
+	     .read_at = proc_read_mem,                                                                  \
+	     .write = proc_write_mem,                                                                   \
 	     .permission = proc_may_ptrace},                                                       \
 	    MAGIC("cwd", follow_cwd), MAGIC("root", follow_root), MAGIC("exe", follow_exe),        \
 	    FILE("mounts", 0444, show_mount_table), FILE("mountinfo", 0444, show_mountinfo),       \
-	    BYTES("pagemap", 0400, read_pagemap), PRIVATE("ptdump", 0400, stream_ptdump),          \
+	    {.name = "pagemap",                                                                    \
+	     .mode = S_IFREG | 0400,                                                               \
+	     .read_at = proc_read_pagemap,                                                         \
+	     .ioctl = proc_ioctl_pagemap,                                                          \
+	     .permission = proc_may_ptrace},                                                       \
+	    {.name = "clear_refs", .mode = S_IFREG | 0200, .write = proc_write_clear_refs},        \
+	    PRIVATE("smaps", 0444, proc_stream_smaps),                                             \
+	    {.name = "smaps_rollup",                                                               \
+	     .mode = S_IFREG | 0444,                                                               \
+	     .show = proc_show_smaps_rollup,                                                       \
+	     .permission = proc_may_ptrace},                                                       \
+	    PRIVATE("numa_maps", 0444, proc_stream_numa_maps),                                     \
+	    PRIVATE("ptdump", 0400, proc_stream_ptdump),          \
 	    FILE("wchan", 0444, show_wchan), FILE("cgroup", 0444, show_cgroup),                    \
 	    FILE("oom_score", 0444, show_oom_score),                                               \
 	    {.name = "oom_score_adj",                                                              \

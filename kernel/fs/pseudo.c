@@ -57,6 +57,40 @@ void seq_printf(struct seq *s, const char *fmt, ...)
 		s->len += (size_t)n;
 }
 
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+int parse_int(const void *text, size_t n, int *out)
+{
+	const char *p = text, *end = p + n;
+	bool minus;
+	s64 v = 0;
+
+	while (p < end && is_space(*p))
+		p++;
+	while (end > p && (is_space(end[-1]) || !end[-1]))
+		end--;
+	minus = p < end && *p == '-';
+	if (p < end && (*p == '-' || *p == '+'))
+		p++;
+	if (p == end)
+		return -EINVAL;
+	for (; p < end; p++) {
+		if (*p < '0' || *p > '9')
+			return -EINVAL;
+		v = v * 10 + (*p - '0');
+		if (v > 0x80000000ll)
+			return -ERANGE;
+	}
+	v = minus ? -v : v;
+	if (v > INT32_MAX)
+		return -ERANGE;
+	*out = (int)v;
+	return 0;
+}
+
 /* What an open file has of its text: [start, start + len). */
 struct text {
 	char *buf;
@@ -169,6 +203,13 @@ static ssize_t pseudo_write(struct file *f, const void *buf, size_t n, u64 *pos)
 	return done;
 }
 
+static long pseudo_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	const struct pseudo_ctx *c = pseudo_ctx(f->inode);
+
+	return c->e->ioctl ? c->e->ioctl(c, cmd, arg) : -ENOTTY;
+}
+
 static int pseudo_open(struct file *f)
 {
 	const struct pseudo_ctx *c = pseudo_ctx(f->inode);
@@ -208,6 +249,7 @@ static const struct file_ops pseudo_file_ops = {
     .read = pseudo_read,
     .write = pseudo_write,
     .llseek = pseudo_llseek,
+    .ioctl = pseudo_ioctl,
 };
 
 /* ------------------------------------------------------------------ inodes */

@@ -38,6 +38,7 @@ struct pseudo_entry {
 	/* Or bytes at a position. */
 	ssize_t (*read_at)(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
 	ssize_t (*write)(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos);
+	long (*ioctl)(const struct pseudo_ctx *c, u32 cmd, u64 arg);
 	/* Links. */
 	ssize_t (*readlink)(const struct pseudo_ctx *c, char *buf, size_t size);
 	int (*follow)(const struct pseudo_ctx *c, struct path *out);
@@ -63,7 +64,25 @@ bool proc_pid_next(const struct pseudo_ctx *c, u32 *n, char *name, size_t size, 
 /* The task a file speaks of, with a reference, or NULL: it is gone. */
 struct task *proc_task(const struct pseudo_ctx *c);
 bool parse_number(const char *name, size_t len, u32 *out);
+/* Its mm with a reference, or NULL. */
+struct mmk_mm *proc_mm(const struct pseudo_ctx *c);
+/* What is written to a file as a number: spaces around it are fine. 0, -EINVAL, -ERANGE. */
+int parse_int(const void *text, size_t n, int *out);
 int proc_may_ptrace(const struct pseudo_ctx *c);
+/* proc_pid_mm.c */
+long proc_stream_maps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size);
+long proc_stream_smaps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size);
+long proc_stream_numa_maps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size);
+long proc_stream_ptdump(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size);
+int proc_show_smaps_rollup(const struct pseudo_ctx *c, struct seq *s);
+ssize_t proc_write_clear_refs(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos);
+ssize_t proc_read_pagemap(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
+long proc_ioctl_pagemap(const struct pseudo_ctx *c, u32 cmd, u64 arg);
+ssize_t proc_read_mem(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
+ssize_t proc_write_mem(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos);
+ssize_t proc_read_cmdline(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
+ssize_t proc_read_environ(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
+ssize_t proc_read_auxv(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
 /* proc_pid_stat.c */
 int proc_show_stat(const struct pseudo_ctx *c, struct seq *s);
 int proc_show_status(const struct pseudo_ctx *c, struct seq *s);

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* The files of /proc/PID that the memory system fills: maps and what is like it, pagemap, mem. */
+#include "kernel/fs/pseudo.h"
+#include "kernel/lib/printk.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched/task.h"
+
+/* ------------------------------------------------------------------ texts about VMAs */
+
+/* A text that comes in pieces, of whatever mm the task has now. */
+static long stream_mm(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size,
+                      long (*show)(struct mmk_task *, struct mmk_mm *, u64 *, char *, size_t))
+{
+	struct mmk_mm *mm = proc_mm(c);
+	long n;
+
+	if (!mm)
+		return 0;
+	n = show(&current->mmk, mm, cursor, buf, size);
+	mmk_mm_put(mm);
+	return n;
+}
+
+long proc_stream_maps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size)
+{
+	return stream_mm(c, cursor, buf, size, mmk_proc_maps);
+}
+
+long proc_stream_smaps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size)
+{
+	return stream_mm(c, cursor, buf, size, mmk_proc_smaps);
+}
+
+long proc_stream_numa_maps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size)
+{
+	return stream_mm(c, cursor, buf, size, mmk_proc_numa_maps);
+}
+
+long proc_stream_ptdump(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size)
+{
+	return stream_mm(c, cursor, buf, size, mmk_proc_ptdump);
+}
+
+int proc_show_smaps_rollup(const struct pseudo_ctx *c, struct seq *s)
+{
+	struct mmk_mm *mm = proc_mm(c);
+	long n;
+
+	if (!mm)
+		return -ESRCH;
+	n = mmk_proc_smaps_rollup(&current->mmk, mm, s->buf + s->len, s->size - s->len);
+	mmk_mm_put(mm);
+	if (n < 0)
+		s->full = true;
+	else
+		s->len += (size_t)n;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ clear_refs, pagemap */
+
+/* Linux reads at most so much of a number written to a file of /proc. */
+#define NUMBER_MAX 12
+
+ssize_t proc_write_clear_refs(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
+{
+	struct mmk_mm *mm;
+	int err, how;
+
+	err = parse_int(buf, min(n, (size_t)NUMBER_MAX), &how);
+	if (err)
+		return err;
+	if (how < MMK_CLEAR_REFS_ALL || how > MMK_CLEAR_REFS_HIWATER)
+		return -EINVAL;
+	mm = proc_mm(c);
+	if (mm) {
+		err = mmk_proc_clear_refs(&current->mmk, mm, (enum mmk_clear_refs)how);
+		mmk_mm_put(mm);
+	}
+	return err ? err : (ssize_t)n;
+}
+
+#define PAGEMAP_SCAN 0xc0606610u /* _IOWR('f', 16, struct pm_scan_arg) */
+
+long proc_ioctl_pagemap(const struct pseudo_ctx *c, u32 cmd, u64 arg)
+{
+	struct mmk_mm *mm;
+	long ret;
+
+	if (cmd != PAGEMAP_SCAN)
+		return -ENOTTY;
+	mm = proc_mm(c);
+	if (!mm)
+		return -ESRCH;
+	ret = mmk_proc_pagemap_scan(&current->mmk, mm, arg);
+	mmk_mm_put(mm);
+	return ret;
+}
+
+ssize_t proc_read_pagemap(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+{
+	struct mmk_mm *mm = proc_mm(c);
+	long got;
+
+	if (!mm)
+		return 0;
+	got = mmk_proc_pagemap(&current->mmk, mm, pos, buf, n);
+	mmk_mm_put(mm);
+	return got;
+}
+
+/* ------------------------------------------------------------------ mem, and parts of it */
+
+static ssize_t access_mem(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos, u32 flags)
+{
+	struct mmk_mm *mm = proc_mm(c);
+	size_t done;
+
+	if (!mm)
+		return 0;
+	done = mmk_access_vm(&current->mmk, mm, pos, buf, n, flags | MMK_ACCESS_FORCE);
+	mmk_mm_put(mm);
+	return done || !n ? (ssize_t)done : -EIO;
+}
+
+ssize_t proc_read_mem(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+{
+	return access_mem(c, buf, n, pos, 0);
+}
+
+ssize_t proc_write_mem(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
+{
+	return access_mem(c, (void *)buf, n, pos, MMK_ACCESS_WRITE);
+}
+
+/* [start, end) of the task's memory, at pos from its start. */
+static ssize_t read_range(struct mmk_mm *mm, u64 start, u64 end, void *buf, size_t n, u64 pos)
+{
+	if (end < start || pos >= end - start)
+		return 0;
+	n = min(n, (size_t)(end - start - pos));
+	return (ssize_t)mmk_access_vm(&current->mmk, mm, start + pos, buf, n, MMK_ACCESS_FORCE);
+}
+
+static ssize_t read_bounds(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos, bool env)
+{
+	struct mmk_mm *mm = proc_mm(c);
+	struct mmk_mm_bounds b;
+	ssize_t got;
+
+	if (!mm)
+		return 0;
+	mmk_mm_get_bounds(mm, &b);
+	got = env ? read_range(mm, b.env_start, b.env_end, buf, n, pos)
+	          : read_range(mm, b.arg_start, b.arg_end, buf, n, pos);
+	mmk_mm_put(mm);
+	return got;
+}
+
+ssize_t proc_read_cmdline(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+{
+	return read_bounds(c, buf, n, pos, false);
+}
+
+ssize_t proc_read_environ(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+{
+	return read_bounds(c, buf, n, pos, true);
+}
+
+static u64 user_word(struct mmk_mm *mm, u64 at)
+{
+	u64 v = 0;
+
+	mmk_access_vm(&current->mmk, mm, at, &v, sizeof(v), MMK_ACCESS_FORCE);
+	return v;
+}
+
+/* Behind argc, argv and envp on the first stack; it ends with AT_NULL. */
+ssize_t proc_read_auxv(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+{
+	struct mmk_mm *mm = proc_mm(c);
+	struct mmk_mm_bounds b;
+	u64 at, end, limit;
+	ssize_t got;
+
+	if (!mm)
+		return 0;
+	mmk_mm_get_bounds(mm, &b);
+	limit = b.arg_start; /* the strings are above the vectors */
+	at = b.start_stack + 8 * (user_word(mm, b.start_stack) + 2);
+	while (at < limit && user_word(mm, at))
+		at += 8;
+	at += 8;
+	for (end = at; end < limit && user_word(mm, end); end += 16)
+		;
+	end += 16;
+	got = at < limit ? read_range(mm, at, end, buf, n, pos) : 0;
+	mmk_mm_put(mm);
+	return got;
+}

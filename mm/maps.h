@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* What the text files about VMAs share (maps.c, smaps.c, numa_maps.c). */
+#ifndef MM_MAPS_H
+#define MM_MAPS_H
+
+#include "mm/internal.h"
+#include "mm/text.h"
+
+/* One VMA as text; path is a page to build names in. mmap_lock is held for reading. */
+typedef void vma_text_fn(struct text *t, struct vm_area_struct *vma, char *path);
+
+/*
+ * Whole pieces of text, one for each VMA that ends above *pos, which moves on to the first one not
+ * shown. Bytes; 0 at the end; -ENOMEM; -EOVERFLOW where not even one piece fits.
+ */
+long stream_vmas(struct mm_struct *mm, uint64_t *pos, char *buf, size_t size, vma_text_fn *show);
+
+/* The line of maps. */
+void maps_line(struct text *t, struct vm_area_struct *vma, char *path);
+/* Its beginning, up to the inode number. */
+void maps_range(struct text *t, unsigned long start, unsigned long end, uint64_t vm_flags);
+/* The column where names begin. */
+void maps_pad(struct text *t);
+/* A file's path; characters of `escape`, which would break the format, as \ooo. */
+void maps_path(struct text *t, const struct vm_area_struct *vma, char *path, const char *escape);
+/* Shared memory without a file that has a name of the embedder's. */
+bool vma_is_shmem_zero(const struct vm_area_struct *vma);
+bool vma_is_heap(const struct vm_area_struct *vma), vma_is_stack(const struct vm_area_struct *vma);
+
+#endif

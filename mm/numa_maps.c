@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* /proc/PID/numa_maps: what lies on which memory node. There is one node, so all of it on that. */
+#include "mm/internal.h"
+#include "mm/maps.h"
+#include "mm/memory.h"
+#include "mm/vma.h"
+
+struct numa_sizes {
+	uint64_t pages, anon, dirty, active;
+	int32_t mapmax;
+};
+
+static void numa_page(struct numa_sizes *n, const struct page *page, pte_t pte)
+{
+	int32_t mapcount = atomic_load_explicit(&page->mapcount, memory_order_relaxed);
+	bool anon = page_is_anon(page);
+
+	n->pages++;
+	n->anon += anon;
+	n->dirty += pte_dirty(pte) || page_test(page, PG_DIRTY | PG_WRITTEN);
+	n->active += anon || page_test(page, PG_REFERENCED);
+	if (mapcount > n->mapmax)
+		n->mapmax = mapcount;
+}
+
+/* Frames that belong to the kernel, as [vdso]'s, lie nowhere. */
+static bool counts_for_node(const struct page *page)
+{
+	return page && (page_is_anon(page) || page_kind(page) == PAGE_CACHE);
+}
+
+static void numa_gather(struct numa_sizes *n, const struct vm_area_struct *vma)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	unsigned long addr = vma->vm_start;
+	struct page *table;
+
+	while ((table = pte_table_next(mm, &addr, vma->vm_end))) {
+		unsigned long stop = table_end(addr, vma->vm_end);
+		const pte_t *ptep = table_pte(mm->sys, table, addr);
+
+		spin_lock(mm->sys, &table->ptl);
+		for (; addr < stop; addr += PAGE_SIZE, ptep++) {
+			pte_t pte = ptep_get(ptep);
+			const struct page *page =
+			    pte_present(pte) ? pte_counted_page(mm->sys, pte) : NULL;
+
+			if (counts_for_node(page))
+				numa_page(n, page, pte);
+		}
+		spin_unlock(&table->ptl);
+	}
+}
+
+static void numa_value(struct text *t, const char *name, uint64_t value)
+{
+	text_char(t, ' ');
+	text_str(t, name);
+	text_char(t, '=');
+	text_dec(t, value);
+}
+
+static void numa_counts(struct text *t, const struct numa_sizes *n)
+{
+	if (n->anon)
+		numa_value(t, "anon", n->anon);
+	if (n->dirty)
+		numa_value(t, "dirty", n->dirty);
+	if (n->pages != n->anon && n->pages != n->dirty)
+		numa_value(t, "mapped", n->pages);
+	if (n->mapmax > 1)
+		numa_value(t, "mapmax", (uint64_t)n->mapmax);
+	if (n->active < n->pages)
+		numa_value(t, "active", n->active);
+	numa_value(t, "N0", n->pages);
+	numa_value(t, "kernelpagesize_kB", PAGE_SIZE >> 10);
+}
+
+static void numa_line(struct text *t, struct vm_area_struct *vma, char *path)
+{
+	struct numa_sizes n = {0};
+
+	numa_gather(&n, vma);
+	text_hex(t, vma->vm_start, 8);
+	text_str(t, " default");
+	if (vma->vm_file) {
+		text_str(t, " file=");
+		maps_path(t, vma, path, "\n\t= ");
+	} else if (vma_is_heap(vma)) {
+		text_str(t, " heap");
+	} else if (vma_is_stack(vma)) {
+		text_str(t, " stack");
+	}
+	if (n.pages)
+		numa_counts(t, &n);
+	text_char(t, '\n');
+}
+
+long mmk_proc_numa_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf,
+                        size_t size)
+{
+	return stream_vmas(mm, pos, buf, size, numa_line);
+}
