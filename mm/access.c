@@ -111,13 +111,13 @@ static bool access_one(struct mmk_task *task, struct vm_area_struct *vma, unsign
 
 /* A debugger may look below the stack pointer: the stack grows as for its owner. */
 static struct vm_area_struct *access_vma(struct mmk_task *task, struct mm_struct *mm,
-					 unsigned long addr)
+					 unsigned long addr, unsigned flags)
 {
 	struct vm_area_struct *vma = find_vma(mm, addr);
 
 	if (!vma || addr >= vma->vm_start)
 		return vma;
-	if (!(vma->vm_flags & MMK_VM_GROWSDOWN))
+	if (!(vma->vm_flags & MMK_VM_GROWSDOWN) || (flags & MMK_ACCESS_NOGROW))
 		return NULL;
 	mmap_read_unlock(mm);
 	mmap_write_lock(mm);
@@ -138,7 +138,7 @@ size_t mmk_access_vm(struct mmk_task *task, struct mmk_mm *mm, unsigned long add
 	mmap_read_lock(mm);
 	while (done < len && addr < mm->task_size) {
 		size_t n = PAGE_SIZE - (addr & ~PAGE_MASK);
-		struct vm_area_struct *vma = access_vma(task, mm, addr);
+		struct vm_area_struct *vma = access_vma(task, mm, addr, flags);
 
 		if (n > len - done)
 			n = len - done;

@@ -61,6 +61,7 @@ struct cred {
 #define CAP_IPC_LOCK        14
 #define CAP_SYS_RAWIO       17
 #define CAP_SYS_CHROOT      18
+#define CAP_SYS_PTRACE      19
 #define CAP_SYS_ADMIN       21
 #define CAP_SYS_BOOT        22
 #define CAP_SYS_NICE        23

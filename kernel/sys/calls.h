@@ -25,6 +25,10 @@ long sys_mseal(u64 addr, u64 len, u64 flags);
 long sys_mlockall(u64 flags);
 long sys_munlockall(void);
 
+/* process_vm.c */
+long sys_process_vm_readv(u64 pid, u64 liov, u64 nl, u64 riov, u64 nr, u64 flags);
+long sys_process_vm_writev(u64 pid, u64 liov, u64 nl, u64 riov, u64 nr, u64 flags);
+
 /* kernel/sched */
 long sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid);
 long sys_clone3(u64 args, u64 size);

@@ -56,6 +56,7 @@ static const syscall_fn calls[NR_SYSCALLS] = {
 	CALL(madvise), CALL(rt_tgsigqueueinfo), CALL(wait4), CALL(prlimit64), CALL(rseq), CALL(execveat),
 	CALL(membarrier), CALL(mlock2), CALL(clone3), CALL(mseal),
 	CALL(pkey_mprotect), CALL(pkey_alloc), CALL(pkey_free), CALL(remap_file_pages),
+	CALL(process_vm_readv), CALL(process_vm_writev),
 };
 
 static const char *const names[NR_SYSCALLS] = {
