@@ -15,9 +15,7 @@
 	 MMK_MAP_NORESERVE | MMK_MAP_POPULATE | MMK_MAP_NONBLOCK | MMK_MAP_STACK |                 \
 	 MMK_MAP_HUGETLB | MMK_MAP_UNINITIALIZED)
 #define MMK_MAP_UNINITIALIZED 0x4000000ul
-#define MMK_MAP_HUGE_MASK     (0x3ful << 26)
-/* The last page of a file that a signed 64-bit offset names. */
-#define MAX_FILE_PAGES ((1ull << 63) >> PAGE_SHIFT)
+#define MMK_MAP_HUGE_MASK     (0x1ful << 26) /* of the sizes that are old: 2 MiB, 1 GiB */
 
 struct mmap_call {
 	struct mmk_task *task;
@@ -326,8 +324,7 @@ static int check_shared_file(struct mmap_call *c)
 	const struct mmk_system *sys = c->mm->sys;
 	const struct mmk_hooks *hooks = hooks_of(sys);
 	uint32_t mode = c->file->f_mode;
-	unsigned long unknown =
-	    c->flags & ~LEGACY_MAP_MASK & ~(MMK_MAP_FIXED_NOREPLACE | MMK_MAP_HUGE_MASK);
+	unsigned long unknown = c->flags & ~LEGACY_MAP_MASK & ~MMK_MAP_HUGE_MASK;
 
 	if ((c->flags & MMK_MAP_TYPE) == MMK_MAP_SHARED_VALIDATE && unknown)
 		return refuse(c->task, -MMK_EOPNOTSUPP, MMK_REASON_FLAGS_VALIDATE, unknown, 0);
@@ -377,13 +374,21 @@ static int check_seals(struct mmap_call *c)
 	return 0;
 }
 
+/* The end of the mapping is an offset that the file can have: a signed one in files with pages. */
+static bool offset_fits(const struct mmap_call *c)
+{
+	uint64_t max = c->file->f_mapping ? INT64_MAX : UINT64_MAX;
+
+	return c->len <= max && c->pgoff <= (max - c->len) >> PAGE_SHIFT;
+}
+
 static int check_file(struct mmap_call *c)
 {
-	uint64_t pages = c->len >> PAGE_SHIFT;
 	int err = 0;
 
-	if (c->file->f_mapping && (pages > MAX_FILE_PAGES || c->pgoff > MAX_FILE_PAGES - pages))
-		return refuse(c->task, -MMK_EOVERFLOW, MMK_REASON_PGOFF_WRAPS, c->pgoff, pages);
+	if (!offset_fits(c))
+		return refuse(c->task, -MMK_EOVERFLOW, MMK_REASON_PGOFF_WRAPS, c->pgoff,
+		              c->len >> PAGE_SHIFT);
 	switch (c->flags & MMK_MAP_TYPE) {
 	case MMK_MAP_SHARED:
 	case MMK_MAP_SHARED_VALIDATE:
@@ -430,8 +435,8 @@ static int check_size(struct mmap_call *c)
 		c->prot |= MMK_PROT_EXEC;
 	if (!(c->flags & MMK_MAP_FIXED)) {
 		c->addr &= PAGE_MASK;
-		if (c->addr && c->addr < sys->mmap_min_addr)
-			c->addr = PAGE_ALIGN(sys->mmap_min_addr);
+		if (c->addr && c->addr < lowest_choice(sys))
+			c->addr = lowest_choice(sys);
 	}
 	c->len = PAGE_ALIGN(len);
 	if (!c->len)

@@ -49,7 +49,7 @@ static void set_defaults(struct mmk_system *sys)
 
 	sys->overcommit_ratio = 50;
 	sys->max_map_count = 65530;
-	sys->mmap_min_addr = 32768; /* as Debian's arm64 kernels use */
+	sys->mmap_min_addr = 4096; /* as in Debian's arm64 kernels */
 	sys->mmap_rnd_bits = 18;
 	sys->stack_guard_gap = 256;
 	sys->admin_reserve_kbytes = free_kb / 32 < 8192 ? free_kb / 32 : 8192;

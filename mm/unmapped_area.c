@@ -18,13 +18,6 @@
 /* The stack's top varies by this much (a power of two). */
 #define STACK_RANDOM SZ_1G
 
-static unsigned long lowest_addr(const struct mm_struct *mm)
-{
-	unsigned long min = PAGE_ALIGN(mm->sys->mmap_min_addr);
-
-	return min > PAGE_SIZE ? min : PAGE_SIZE;
-}
-
 /* A hole of len bytes in [low, high), clear of guard gaps, and what follows it; ~0 if there is
  * none. */
 static unsigned long find_gap(const struct mm_struct *mm, unsigned long len, unsigned long low,
@@ -57,7 +50,7 @@ static unsigned long search(const struct mm_struct *mm, unsigned long len, struc
 
 	if (mm->mmap_legacy)
 		return find_gap(mm, len, mm->mmap_base, TASK_SIZE, false, hole);
-	addr = find_gap(mm, len, lowest_addr(mm), mm->mmap_base, true, hole);
+	addr = find_gap(mm, len, lowest_choice(mm->sys), mm->mmap_base, true, hole);
 	if (unlikely(addr == ~0ul)) /* perhaps above the base, rather than failing */
 		addr = find_gap(mm, len, TASK_UNMAPPED_BASE, TASK_SIZE, false, hole);
 	return addr;
@@ -68,7 +61,7 @@ static bool hint_is_free(const struct mm_struct *mm, unsigned long addr, unsigne
 {
 	struct vm_area_struct *next;
 
-	if (addr > TASK_SIZE - len || addr < mm->sys->mmap_min_addr)
+	if (addr > TASK_SIZE - len || addr < lowest_choice(mm->sys))
 		return false;
 	next = find_vma(mm, addr);
 	if (next && addr + len > vma_start_gap(next))

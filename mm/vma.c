@@ -477,7 +477,7 @@ int expand_stack(struct mmk_task *task, struct vm_area_struct *vma, unsigned lon
 	if (addr >= vma->vm_start)
 		return 0; /* another thread was first */
 	grow = (vma->vm_start - addr) >> PAGE_SHIFT;
-	if (addr < mm->sys->mmap_min_addr || grow > vma->vm_pgoff)
+	if (addr < lowest_choice(mm->sys) || grow > vma->vm_pgoff)
 		return refuse(task, -MMK_EPERM, MMK_REASON_STACK_LOW, addr, 0);
 	if (in_guard_gap(vma, addr, prev))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_STACK_GUARD, addr, prev->vm_end);

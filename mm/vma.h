@@ -161,6 +161,17 @@ void unmap_abort(struct unmap_plan *plan);
 void unmap_prepared(struct mm_struct *mm, unsigned long start, unsigned long end,
                     struct vm_area_struct *spare);
 
+/* Debian's arm64 kernels leave this much free at the bottom, be vm.mmap_min_addr ever so low. */
+#define ALWAYS_FREE 32768ul
+
+/* The lowest address that a mapping gets without MAP_FIXED. */
+static inline unsigned long lowest_choice(const struct mmk_system *sys)
+{
+	unsigned long min = sys->mmap_min_addr;
+
+	return min > ALWAYS_FREE ? PAGE_ALIGN(min) : PAGE_ALIGN(ALWAYS_FREE);
+}
+
 /* ---- unmapped_area.c ---- */
 /* What the search for a place has found out about it on the way. */
 struct hole {

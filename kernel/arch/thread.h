@@ -11,13 +11,15 @@
 
 #define THREAD_SIZE      16384
 #define CPU_CONTEXT_TASK 104
+#define TASK_TAGGED_ADDR 4
 
 #ifndef __ASSEMBLER__
 
 #include "kernel/arch/ptregs.h"
 #include "kernel/lib/types.h"
 
-/* Defined by the scheduler. Its first member must be `u32 work`: see ret_to_user in entry.S. */
+/* Defined by the scheduler. Its first members must be `u32 work`, see ret_to_user in entry.S, and
+ * `u32 tagged_addr`, see uaccess.S. */
 struct task;
 
 /* What cpu_switch_to() keeps of a task that does not run. */

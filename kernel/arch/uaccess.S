@@ -6,6 +6,7 @@
  * had.
  */
 #include "kernel/arch/extable.h"
+#include "kernel/arch/thread.h"
 
 #define EFAULT 14
 
@@ -15,10 +16,20 @@
 	_asm_extable 9998b, \fixup
 	.endm
 
-/* Goes to \to unless \reg is an address that a user can have: without tag, below 2^48. */
+/*
+ * Goes to \to unless \reg is an address that a user can have: below 2^48, without tag. From those
+ * who have asked for it a tag is taken, and off.
+ */
 	.macro	check, reg, to
 	tst	\reg, #0xffff000000000000
+	b.eq	9997f
+	mrs	x16, sp_el0
+	ldr	w16, [x16, #TASK_TAGGED_ADDR]
+	cbz	w16, \to
+	tst	\reg, #0x00ff000000000000
 	b.ne	\to
+	and	\reg, \reg, #0x0000ffffffffffff
+9997:
 	.endm
 
 	.text

@@ -328,6 +328,7 @@ static void commit(struct exec *e)
 	leave_old_mm(t);
 	old = switch_task_mm(e->loader.mm);
 	t->mmk.personality = e->loader.personality;
+	t->tagged_addr = false;
 	e->loader.mm = NULL;
 	vfork_complete(t);
 

@@ -148,7 +148,7 @@ long sys_flock(u64 fd, u64 op)
 
 /* ------------------------------------------------------------------ ioctl */
 
-static long ioctl_regular(struct file *f, u32 cmd, u64 arg)
+long regular_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	s64 left = (s64)inode_size(f->inode) - (s64)f->pos;
 
@@ -187,7 +187,7 @@ long sys_ioctl(u64 fd, u64 ucmd, u64 arg)
 	else if (f->fop->ioctl)
 		r = f->fop->ioctl(f, cmd, arg);
 	else if (S_ISREG(f->inode->mode))
-		r = ioctl_regular(f, cmd, arg);
+		r = regular_ioctl(f, cmd, arg);
 	else
 		r = -ENOTTY;
 	fput(f);

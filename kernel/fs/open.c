@@ -348,7 +348,12 @@ struct mmk_file *port_fget(void *ctx, struct mmk_task *task, int fd)
 {
 	struct file *f = fget(fd);
 
-	return f ? &f->mf : NULL;
+	if (!f)
+		return NULL;
+	/* It may have become append-only since it was opened. */
+	if (unlikely(f->inode->flags & INODE_APPEND))
+		__atomic_fetch_or(&f->mf.f_mode, MMK_FMODE_APPEND, __ATOMIC_RELAXED);
+	return &f->mf;
 }
 
 void port_get_file(void *ctx, struct mmk_file *mf)

@@ -10,6 +10,7 @@
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/task.h"
+#include "kernel/sys/uaccess.h"
 
 struct tmpfs {
 	u64 max_pages; /* 0: no limit */
@@ -362,6 +363,46 @@ static int tmpfs_fsync(struct file *f, u64 start, u64 end, bool data_only)
 	return 0; /* memory is as durable as it gets */
 }
 
+static int set_attribute_flags(struct inode *inode, u32 want)
+{
+	if (!inode_owner_or_capable(inode))
+		return -EACCES;
+	if (want & ~FS_APPEND_FL)
+		return -EOPNOTSUPP;
+	if (!(want & FS_APPEND_FL) == !(inode->flags & INODE_APPEND))
+		return 0;
+	if (!capable(CAP_LINUX_IMMUTABLE))
+		return -EPERM;
+	inode->flags ^= INODE_APPEND;
+	inode_touch(inode, ATTR_CTIME);
+	return 0;
+}
+
+/* chattr +a and lsattr, of what there is to set. */
+static long tmpfs_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	struct inode *inode = f->inode;
+	u32 flags;
+	int err;
+
+	switch (cmd) {
+	case FS_IOC_GETFLAGS:
+		return put_user(inode->flags & INODE_APPEND ? FS_APPEND_FL : 0, u32, arg);
+	case FS_IOC_SETFLAGS:
+		if (get_user(flags, arg))
+			return -EFAULT;
+		err = mnt_want_write(&f->path);
+		if (err)
+			return err;
+		mutex_lock(&inode->lock);
+		err = set_attribute_flags(inode, flags);
+		mutex_unlock(&inode->lock);
+		return err;
+	default:
+		return regular_ioctl(f, cmd, arg);
+	}
+}
+
 static const struct file_ops tmpfs_regular_ops = {
     .mm = {.mmap = mmk_generic_file_mmap},
     .read = regular_read,
@@ -369,6 +410,7 @@ static const struct file_ops tmpfs_regular_ops = {
     .llseek = generic_llseek,
     .fsync = tmpfs_fsync,
     .fallocate = tmpfs_fallocate,
+    .ioctl = tmpfs_ioctl,
 };
 
 /* ------------------------------------------------------------------ the instance */

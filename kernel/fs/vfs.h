@@ -509,6 +509,7 @@ void inode_kill_suid(struct inode *inode);
  * regular.c */
 
 extern const struct file_ops regular_file_ops;
+long regular_ioctl(struct file *file, u32 cmd, u64 arg); /* fcntl.c */
 ssize_t regular_read(struct file *file, void *buf, size_t n, u64 *pos);
 ssize_t regular_write(struct file *file, const void *buf, size_t n, u64 *pos);
 int regular_fsync(struct file *file, u64 start, u64 end, bool data_only);

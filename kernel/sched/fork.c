@@ -112,6 +112,7 @@ static void copy_thread_state(struct task *t, const struct clone_args *args)
 		return;
 	fpsimd_save(&me->fpsimd);
 	t->fpsimd = me->fpsimd;
+	t->tagged_addr = me->tagged_addr;
 	*regs = *task_regs(me);
 	regs->x[0] = 0;
 	if (args->stack)

@@ -58,6 +58,7 @@ struct cred {
 #define CAP_SETGID          6
 #define CAP_SETUID          7
 #define CAP_SETPCAP         8
+#define CAP_LINUX_IMMUTABLE 9
 #define CAP_IPC_LOCK        14
 #define CAP_SYS_RAWIO       17
 #define CAP_SYS_CHROOT      18
@@ -149,6 +150,7 @@ struct process {
 
 struct task {
 	u32 work;             /* [A] WORK_*: first, for entry.S */
+	u32 tagged_addr;      /* [O] system calls take tagged addresses: second, for uaccess.S */
 	u32 state;            /* [S] TASK_* */
 	u32 refs;             /* [A] one until its last switch, one until it is off the pid table */
 	s32 pid;              /* [P] */
@@ -202,6 +204,7 @@ struct task {
 	struct user_fpsimd fpsimd; /* while its registers are not in the CPU */
 };
 _Static_assert(offsetof(struct task, work) == 0, "entry.S");
+_Static_assert(offsetof(struct task, tagged_addr) == TASK_TAGGED_ADDR, "uaccess.S");
 
 extern struct spinlock proc_lock;
 extern struct list_head all_processes;

@@ -30,6 +30,10 @@
 #define PR_GET_TID_ADDRESS     40
 #define PR_CAP_AMBIENT         47
 
+#define PR_SET_TAGGED_ADDR_CTRL 55
+#define PR_GET_TAGGED_ADDR_CTRL 56
+#define PR_TAGGED_ADDR_ENABLE   1
+
 #define PR_CAP_AMBIENT_IS_SET    1
 #define PR_CAP_AMBIENT_RAISE     2
 #define PR_CAP_AMBIENT_LOWER     3
@@ -138,6 +142,19 @@ static long prctl_process(s32 option, u64 a2, u64 a3, u64 a4, u64 a5)
 	}
 }
 
+/* What more there is to ask for needs memory with tags. */
+static long tagged_addr_ctrl(s32 option, u64 a2, u64 a3, u64 a4, u64 a5)
+{
+	if (a3 || a4 || a5)
+		return -EINVAL;
+	if (option == PR_GET_TAGGED_ADDR_CTRL)
+		return a2 ? -EINVAL : current->tagged_addr;
+	if (a2 & ~(u64)PR_TAGGED_ADDR_ENABLE)
+		return -EINVAL;
+	current->tagged_addr = a2;
+	return 0;
+}
+
 long sys_prctl(u64 option, u64 a2, u64 a3, u64 a4, u64 a5)
 {
 	struct task *t = current;
@@ -165,6 +182,9 @@ long sys_prctl(u64 option, u64 a2, u64 a3, u64 a4, u64 a5)
 		return t->timer_slack ? t->timer_slack : 50000;
 	case PR_GET_TID_ADDRESS:
 		return put_user(t->clear_child_tid, u64, a2);
+	case PR_SET_TAGGED_ADDR_CTRL:
+	case PR_GET_TAGGED_ADDR_CTRL:
+		return tagged_addr_ctrl((s32)option, a2, a3, a4, a5);
 	case PR_GET_KEEPCAPS:
 	case PR_SET_KEEPCAPS:
 	case PR_CAPBSET_READ:

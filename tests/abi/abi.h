@@ -108,6 +108,13 @@ char *abi_map_with(size_t pages, int prot, int flags, int fd, off_t offset);
 /* Puts @byte into the first byte of each of @pages pages, counting up: @byte, @byte + 1, ... */
 void abi_fill(void *p, size_t pages, int byte);
 
+/* The system call itself: the C library's mmap refuses some arguments by its own judgement. */
+static inline void *sys_mmap(const void *addr, unsigned long len, long prot, long flags, long fd,
+                             unsigned long offset)
+{
+	return (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, offset);
+}
+
 /* ---- files: page K of them is full of the byte K + 1, up to @size bytes ---- */
 
 int abi_file(off_t size); /* "file", the next "file2": in the own directory */
@@ -144,14 +151,18 @@ bool abi_read_text(const char *path, char *buf, size_t size);
 pid_t abi_fork(void);
 /* Waits for it: "child exited 0", "child killed by SIGSEGV". */
 void abi_wait(pid_t pid);
+/* Executes this behaviour again, as a fresh program in the same process; abi_again() is true there. */
+void abi_exec_again(void) __attribute__((noreturn));
+bool abi_again(void);
 /* Sets the soft limit, with hard limits left alone. */
 void abi_limit(int resource, unsigned long value);
 /* Gives up root, and all privileges. */
 void abi_nobody(void);
-/* For what would disturb others: the behaviour ends here on a host that is only a second witness. */
+/* For what would disturb others: the behaviour ends here on a host that is only a second witness.
+ */
 void abi_needs_own_machine(void);
-/* Needs an own machine, and writes @value to a file such as /proc/sys/vm/overcommit_memory; when the behaviour has ended,
- * what was in it comes back. */
+/* Needs an own machine, and writes @value to a file such as /proc/sys/vm/overcommit_memory; when
+ * the behaviour has ended, what was in it comes back. */
 void abi_knob(const char *path, const char *value);
 
 #endif

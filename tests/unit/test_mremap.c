@@ -269,7 +269,7 @@ static void refusals(void **state)
 	        MMK_REASON_BEYOND_TASK_SIZE);
 	refusal(w, w_mremap(w, at(0), 3 * PAGE, 3 * PAGE, TO, at(2)), MMK_EINVAL,
 	        MMK_REASON_MREMAP_OVERLAP);
-	refusal(w, w_mremap(w, at(0), PAGE, PAGE, TO, 0x1000), MMK_EPERM,
+	refusal(w, w_mremap(w, at(0), PAGE, PAGE, TO, 0), MMK_EPERM,
 	        MMK_REASON_BELOW_MIN_ADDR);
 	mmk_sysctl_set(w->sys, "max_map_count", world_nr_vmas(w) + 4);
 	refusal(w, w_mremap(w, at(0), PAGE, PAGE, TO, at(8)), MMK_ENOMEM, MMK_REASON_MAP_COUNT);

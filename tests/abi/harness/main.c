@@ -71,9 +71,28 @@ static void remove_dir(void)
 
 /* ---- one behaviour ---- */
 
+static const char *running; /* its name, in the child */
+
+/* The program in its second life: argv[0] says so. */
+#define AGAIN "again"
+
+bool abi_again(void)
+{
+	return !running;
+}
+
+void abi_exec_again(void)
+{
+	char *argv[] = {AGAIN, (char *)running, NULL};
+
+	execv("/proc/self/exe", argv);
+	abi_fail("execv: %s", error_name(errno));
+}
+
 static void run_child(const struct behaviour *b, int out)
 {
 	setpgid(0, 0);
+	running = b->name;
 	dup2(out, STDOUT_FILENO);
 	close(pipe_end);
 	if (out != STDOUT_FILENO)
@@ -146,18 +165,23 @@ static void run_behaviour(const struct behaviour *b)
 
 /* ---- the command line ---- */
 
-static int run_named(const char *name)
+static const struct behaviour *find(const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < nr_behaviours; i++) {
-		if (!strcmp(behaviours[i].name, name)) {
-			run_behaviour(&behaviours[i]);
-			return 0;
-		}
+		if (!strcmp(behaviours[i].name, name))
+			return &behaviours[i];
 	}
 	fprintf(stderr, "%s: no such behaviour; -l lists them\n", name);
-	return 2;
+	exit(2);
+}
+
+static void run_again(const char *name)
+{
+	catch_signals();
+	find(name)->run();
+	_exit(0);
 }
 
 static void list(void)
@@ -170,9 +194,11 @@ static void list(void)
 
 int main(int argc, char **argv)
 {
-	int i, status = 0;
+	int i;
 
 	page = sysconf(_SC_PAGESIZE);
+	if (argc == 2 && !strcmp(argv[0], AGAIN))
+		run_again(argv[1]);
 	if (argc > 1 && !strcmp(argv[1], "-l")) {
 		list();
 		return 0;
@@ -182,8 +208,8 @@ int main(int argc, char **argv)
 	knobs_init();
 	if (argc > 1) {
 		for (i = 1; i < argc; i++)
-			status |= run_named(argv[i]);
-		return status;
+			run_behaviour(find(argv[i]));
+		return 0;
 	}
 	for (i = 0; i < (int)nr_behaviours; i++)
 		run_behaviour(&behaviours[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs programs of behaviours, one boot for all: those named on its command line, or, as PID 1 of an
- * initramfs, all in /abi; it then switches the machine off. $ABI_PASSES says how often each.
+ * Runs programs of behaviours, one boot for all: those named on its command line, or, as PID 1 of
+ * an initramfs, all in /abi; it then switches the machine off. $ABI_PASSES says how often each.
  *
  * Prints "# Linux RELEASE MACHINE", then for each program "## NAME", what it prints, "## end NAME",
  * and at last "# end".
