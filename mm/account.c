@@ -5,6 +5,7 @@
  */
 #include "mm/internal.h"
 #include "mm/vma.h"
+#include "mm/frame_cache.h"
 
 enum { OVERCOMMIT_GUESS, OVERCOMMIT_ALWAYS, OVERCOMMIT_NEVER };
 
@@ -81,7 +82,7 @@ static uint64_t kib_to_pages(uint64_t kib)
 
 static uint64_t total_ram_pages(const struct mmk_system *sys)
 {
-	return sys->nr_frames - sys->nr_kind[PAGE_RESERVED];
+	return sys->nr_frames - frames_of_kind(sys, PAGE_RESERVED);
 }
 
 static uint64_t vm_commit_limit(const struct mmk_system *sys)

@@ -8,6 +8,7 @@
 #include "mm/internal.h"
 #include "mm/memory.h"
 #include "mm/vma.h"
+#include "mm/frame_cache.h"
 
 struct checker {
 	struct text text;
@@ -317,6 +318,8 @@ static void sum_frames(struct checker *c, struct mmk_system *sys, struct frame_s
 		enum page_kind kind = page_kind(page);
 		unsigned order = page->flags & PG_ORDER_MASK;
 
+		if (page->flags == FRAME_CACHED)
+			order = 0;
 		if (order >= MAX_ORDER || kind > PAGE_CACHE) {
 			violated(c, "a frame is no block's first", i, page->flags);
 			return;
@@ -328,9 +331,9 @@ static void sum_frames(struct checker *c, struct mmk_system *sys, struct frame_s
 			check_used_frame(c, sys, page);
 		i += 1ull << order;
 	}
-	check_equal(c, "free frames", sys->nr_free, s->kind[PAGE_FREE]);
+	check_equal(c, "free frames", frames_free(sys), s->kind[PAGE_FREE]);
 	for (int kind = PAGE_RESERVED; kind <= PAGE_CACHE; kind++)
-		check_equal(c, "frames of a kind", sys->nr_kind[kind], s->kind[kind]);
+		check_equal(c, "frames of a kind", frames_of_kind(sys, kind), s->kind[kind]);
 }
 
 unsigned mmk_check(struct mmk_system *sys, char *buf, size_t size)
@@ -350,9 +353,9 @@ unsigned mmk_check(struct mmk_system *sys, char *buf, size_t size)
 		s.ptes += one.ptes;
 		accounted += one.accounted;
 	}
-	spin_lock(sys, &sys->buddy_lock);
+	frame_cache_lock_all(sys);
 	sum_frames(&c, sys, &frames);
-	spin_unlock(&sys->buddy_lock);
+	frame_cache_unlock_all(sys);
 	check_equal(&c, "mapcounts of all pages", frames.mapcount, s.ptes);
 	check_equal(&c, "VMAs in all", sys->vma_cache.in_use, s.vmas);
 	check_equal(&c, "committed pages", sys->committed - sys->committed_shmem, accounted);

@@ -4,7 +4,7 @@
  *
  * Lock order, outermost first (asserted where it is cheap):
  *     embedder's inode lock -> mm->mmap_lock -> mapping->i_mmap_lock -> mapping->i_pages_lock
- *     -> page-table page lock (struct page.ptl) -> anon_vma, buddy and slab locks
+ *     -> page-table page lock (struct page.ptl) -> anon_vma and slab locks -> frame caches -> buddy lock
  * A page's PG_LOCKED bit is a sleeping lock taken before i_mmap_lock and after mmap_lock.
  * mmap_lock and PG_LOCKED may be held while sleeping; all others are spinlocks.
  *
@@ -161,6 +161,13 @@ struct free_area {
 	struct page *head;
 	uint64_t count;
 };
+/* Frames ready for one CPU: frame_cache.c. Two cache lines, the second for the rarer kinds. */
+struct frame_cache {
+	spinlock_t lock;
+	uint32_t nr;
+	struct page *head;       /* by page->next */
+	_Atomic int64_t kind[8]; /* taken less given back through this cache, by enum page_kind */
+} __attribute__((aligned(64)));
 struct slab_cache {
 	spinlock_t lock;
 	uint32_t size, per_slab, id; /* [I] */
@@ -188,9 +195,11 @@ struct mmk_system {
 
 	spinlock_t buddy_lock;
 	struct free_area free_area[MAX_ORDER];
-	uint64_t nr_free; /* [B] frames */
+	uint64_t nr_free; /* [B] frames in free_area: frames_free() has all */
 	uint64_t nr_low;  /* [I] fewer free than this: reclaim.c drops cached pages first */
 	_Atomic uint64_t clock_hand; /* reclaim.c: the next frame to look at */
+
+	struct frame_cache frame_caches[MAX_CPUS];
 
 	struct slab_cache
 	    kmalloc_caches[16]; /* 16 bytes << i, up to 4 KiB in slabs; larger: frames */
@@ -216,7 +225,7 @@ struct mmk_system {
 	spinlock_t mms_lock;
 	struct mm_struct *mms; /* all there are, for mmk_check() */
 
-	_Atomic int64_t nr_kind[8]; /* frames by enum page_kind; shmem apart */
+	_Atomic int64_t nr_kind[8]; /* frames by enum page_kind, less what frame_caches count */
 	_Atomic int64_t nr_shmem, nr_dirty;
 	_Atomic uint64_t fault_around_bytes;
 	struct mmk_stats count; /* the since-init counters: bumped with stat_inc() */

@@ -10,6 +10,7 @@
  */
 #include "mm/internal.h"
 #include "mm/cache.h"
+#include "mm/frame_cache.h"
 
 static uint64_t frame_base(const struct mmk_system *sys)
 {
@@ -53,7 +54,7 @@ static void count_kind(struct mmk_system *sys, enum page_kind kind, int64_t fram
 }
 
 /* Take a block of the order off the lists, splitting a larger one. [B] held. */
-static struct page *take_block(struct mmk_system *sys, unsigned order)
+struct page *buddy_take_block(struct mmk_system *sys, unsigned order)
 {
 	unsigned o = order;
 	struct page *page;
@@ -79,16 +80,12 @@ static void mark_tail(struct page *page, unsigned order, enum page_kind kind)
 	}
 }
 
-/* alloc_pages without fault injection. */
-static struct page *take_pages(struct mmk_system *sys, unsigned order, enum page_kind kind)
+static struct page *take_from_lists(struct mmk_system *sys, unsigned order, enum page_kind kind)
 {
 	struct page *page;
 
-	if (order >= MAX_ORDER)
-		return NULL;
-	count_event(sys, frames_allocated);
 	spin_lock(sys, &sys->buddy_lock);
-	page = take_block(sys, order);
+	page = buddy_take_block(sys, order);
 	if (likely(page)) {
 		__atomic_store_n(&sys->nr_free, sys->nr_free - (1ul << order), __ATOMIC_RELAXED);
 		count_kind(sys, kind, 1l << order);
@@ -99,14 +96,27 @@ static struct page *take_pages(struct mmk_system *sys, unsigned order, enum page
 	spin_unlock(&sys->buddy_lock);
 	if (unlikely(!page))
 		return NULL;
-	atomic_store_explicit(&page->mapcount, 0, memory_order_relaxed);
-	page->nr_used = 0;
-	page->mapping = NULL;
-	page->index = 0;
 	if (order)
 		mark_tail(page, order, kind);
-	/* Last: a scan of the frame table (reclaim.c) may take it for real from here on. */
-	atomic_store_explicit(&page->refcount, 1, memory_order_release);
+	frame_init(page, order | kind << PG_KIND_SHIFT);
+	return page;
+}
+
+/* alloc_pages without fault injection. What lies in the CPUs' caches is the last to be tried. */
+static struct page *take_pages(struct mmk_system *sys, unsigned order, enum page_kind kind)
+{
+	struct page *page = NULL;
+
+	if (order >= MAX_ORDER)
+		return NULL;
+	if (order == 0)
+		page = frame_cache_take(sys, kind);
+	else
+		count_event(sys, frames_allocated);
+	if (!page)
+		page = take_from_lists(sys, order, kind);
+	if (unlikely(!page) && frame_cache_drain(sys))
+		page = take_from_lists(sys, order, kind);
 	return page;
 }
 
@@ -130,6 +140,9 @@ struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind)
 
 	if (fails_on_purpose(sys))
 		return NULL;
+	page = frame_cache_take(sys, kind);
+	if (likely(page))
+		return page;
 	if (unlikely(__atomic_load_n(&sys->nr_free, __ATOMIC_RELAXED) < sys->nr_low))
 		reclaim_frames(sys, RECLAIM_BATCH, 4 * RECLAIM_BATCH);
 	do
@@ -151,7 +164,7 @@ static void tell_machine(struct mmk_system *sys, struct page *page, unsigned ord
 #endif
 
 /* Put a block on the lists, merged with its free buddies. [B] held, or nobody else is there yet. */
-static void give_block(struct mmk_system *sys, struct page *page, unsigned order)
+void buddy_give_block(struct mmk_system *sys, struct page *page, unsigned order)
 {
 	uint64_t base = frame_base(sys), pfn = base + (uint64_t)(page - sys->mem_map);
 
@@ -185,8 +198,12 @@ void free_pages(struct mmk_system *sys, struct page *page)
 	if (flags & PG_SHMEM)
 		atomic_fetch_sub_explicit(&sys->nr_shmem, 1, memory_order_relaxed);
 	tell_machine(sys, page, order);
+	if (likely(order == 0)) {
+		frame_cache_give(sys, page, kind);
+		return;
+	}
 	spin_lock(sys, &sys->buddy_lock);
-	give_block(sys, page, order);
+	buddy_give_block(sys, page, order);
 	__atomic_store_n(&sys->nr_free, sys->nr_free + (1ul << order), __ATOMIC_RELAXED);
 	count_kind(sys, kind, -(1l << order));
 	spin_unlock(&sys->buddy_lock);

@@ -5,6 +5,7 @@
  */
 #include "mm/internal.h"
 #include "mm/cache.h"
+#include "mm/frame_cache.h"
 
 /* ---- making and ending ---- */
 
@@ -93,7 +94,7 @@ uint64_t mmk_system_destroy(struct mmk_system *sys)
 	free_pages(sys, sys->zero_page);
 	sys->zero_page = NULL;
 	slab_reap(sys);
-	return sys->nr_frames - (uint64_t)sys->nr_kind[PAGE_RESERVED] - sys->nr_free;
+	return sys->nr_frames - frames_of_kind(sys, PAGE_RESERVED) - frames_free(sys);
 }
 
 /* ---- /proc/sys/vm ---- */
@@ -186,11 +187,6 @@ int mmk_sysctl_set(struct mmk_system *sys, const char *name, uint64_t value)
 
 /* ---- figures ---- */
 
-static uint64_t frames_of(const struct mmk_system *sys, enum page_kind kind)
-{
-	return (uint64_t)atomic_load_explicit(&sys->nr_kind[kind], memory_order_relaxed);
-}
-
 static uint64_t not_negative(const _Atomic int64_t *n)
 {
 	int64_t v = atomic_load_explicit(n, memory_order_relaxed);
@@ -207,17 +203,17 @@ static uint64_t commit_limit(const struct mmk_system *sys)
 
 void mmk_stats(struct mmk_system *sys, struct mmk_stats *s)
 {
-	uint64_t shmem = not_negative(&sys->nr_shmem), cache = frames_of(sys, PAGE_CACHE);
+	uint64_t shmem = not_negative(&sys->nr_shmem), cache = frames_of_kind(sys, PAGE_CACHE);
 
 	*s = sys->count;
 	s->frames_total = sys->nr_frames;
-	s->frames_free = __atomic_load_n(&sys->nr_free, __ATOMIC_RELAXED);
-	s->frames_anon = frames_of(sys, PAGE_ANON);
+	s->frames_free = frames_free(sys);
+	s->frames_anon = frames_of_kind(sys, PAGE_ANON);
 	s->frames_shmem = shmem;
 	s->frames_file = cache > shmem ? cache - shmem : 0;
-	s->frames_slab = frames_of(sys, PAGE_SLAB);
-	s->frames_table = frames_of(sys, PAGE_TABLE);
-	s->frames_other = frames_of(sys, PAGE_KERNEL) + frames_of(sys, PAGE_RESERVED);
+	s->frames_slab = frames_of_kind(sys, PAGE_SLAB);
+	s->frames_table = frames_of_kind(sys, PAGE_TABLE);
+	s->frames_other = frames_of_kind(sys, PAGE_KERNEL) + frames_of_kind(sys, PAGE_RESERVED);
 	s->dirty = not_negative(&sys->nr_dirty);
 	s->committed = not_negative(&sys->committed);
 	s->commit_limit = commit_limit(sys);

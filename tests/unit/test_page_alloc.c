@@ -3,6 +3,7 @@
  * of. */
 #include "mm/internal.h"
 #include "mm/cache.h"
+#include "mm/frame_cache.h"
 #include "harness.h"
 
 static uint64_t seed = 99;
@@ -19,6 +20,7 @@ static uint64_t rnd(uint64_t below)
  * nr_free. */
 static void check_buddy(struct mmk_system *sys)
 {
+	frame_cache_drain(sys);
 	uint64_t base = sys->phys_base >> PAGE_SHIFT, sum = 0;
 
 	for (unsigned order = 0; order < MAX_ORDER; order++) {
@@ -49,7 +51,7 @@ static void blocks_never_overlap_and_merge_again(void **state)
 	struct page *block[NR_BLOCKS] = {NULL};
 	unsigned orders[NR_BLOCKS];
 	unsigned char *used = calloc(w->sys->nr_frames, 1);
-	uint64_t before = w->sys->nr_free;
+	uint64_t before = frames_free(w->sys);
 
 	for (int step = 0; step < 30000; step++) {
 		unsigned i = (unsigned)rnd(NR_BLOCKS), n;
@@ -83,14 +85,14 @@ static void blocks_never_overlap_and_merge_again(void **state)
 		if (block[i])
 			free_pages(w->sys, block[i]);
 	check_buddy(w->sys);
-	assert_int_equal(w->sys->nr_free, before);
+	assert_int_equal(frames_free(w->sys), before);
 	free(used);
 }
 
 static void all_frames_can_be_had_one_by_one(void **state)
 {
 	struct world *w = *state;
-	uint64_t before = w->sys->nr_free, n = 0;
+	uint64_t before = frames_free(w->sys), n = 0;
 	struct page *list = NULL, *p;
 
 	while ((p = alloc_pages(w->sys, 0, PAGE_ANON))) {
@@ -100,27 +102,27 @@ static void all_frames_can_be_had_one_by_one(void **state)
 		n++;
 	}
 	assert_int_equal(n, before);
-	assert_int_equal(w->sys->nr_free, 0);
-	assert_int_equal(atomic_load(&w->sys->nr_kind[PAGE_ANON]), n);
+	assert_int_equal(frames_free(w->sys), 0);
+	assert_int_equal(frames_of_kind(w->sys, PAGE_ANON), n);
 	while ((p = list)) {
 		list = p->next;
 		put_page(w->sys, p);
 	}
 	check_buddy(w->sys);
-	assert_int_equal(w->sys->nr_free, before);
+	assert_int_equal(frames_free(w->sys), before);
 }
 
 static void a_reference_keeps_a_freed_block(void **state)
 {
 	struct world *w = *state;
-	uint64_t before = w->sys->nr_free;
+	uint64_t before = frames_free(w->sys);
 	struct page *p = alloc_pages(w->sys, 3, PAGE_KERNEL);
 
 	get_page(p);
 	free_pages(w->sys, p);
-	assert_int_equal(w->sys->nr_free, before - 8);
+	assert_int_equal(frames_free(w->sys), before - 8);
 	put_page(w->sys, p);
-	assert_int_equal(w->sys->nr_free, before);
+	assert_int_equal(frames_free(w->sys), before);
 	assert_false(get_page_unless_zero(p));
 }
 

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames kept ready for each CPU, so that most allocations and frees of one frame touch no lock and
+ * no cache line that another CPU uses.
+ *
+ * The number of the CPU only says which cache to use. Each has a lock of its own, so a thread may
+ * move between asking for the number and using the cache; the port need not prevent it. An empty
+ * cache gets BATCH frames from the buddy allocator in one go, a full one gives as many back; when
+ * frames are short it gets none, and an allocation that fails brings all of them back first.
+ *
+ * Also here, because it changes with each frame: how many frames of each kind there are. What a CPU
+ * has taken less what it has given is its own number, and may be negative.
+ */
+#include "mm/internal.h"
+#include "mm/frame_cache.h"
+
+#define BATCH_ORDER 5u
+#define BATCH       (1u << BATCH_ORDER)
+#define MOST        (3 * BATCH)
+
+static struct frame_cache *cache_here(struct mmk_system *sys)
+{
+	unsigned cpu = 0;
+
+	if (sys->nr_cpus > 1 && sys->port->cpu_id)
+		cpu = sys->port->cpu_id(sys->ctx);
+	return &sys->frame_caches[cpu];
+}
+
+static void set_nr(struct frame_cache *cache, uint32_t nr)
+{
+	__atomic_store_n(&cache->nr, nr, __ATOMIC_RELAXED); /* the sums read it without the lock */
+}
+
+static void push(struct frame_cache *cache, struct page *page)
+{
+	atomic_store_explicit(&page->flags, FRAME_CACHED, memory_order_relaxed);
+	page->next = cache->head;
+	cache->head = page;
+	set_nr(cache, cache->nr + 1);
+}
+
+static struct page *pop(struct frame_cache *cache)
+{
+	struct page *page = cache->head;
+
+	cache->head = page->next;
+	set_nr(cache, cache->nr - 1);
+	return page;
+}
+
+/* Counted under the cache's lock; the sums read it without. */
+static void count(struct frame_cache *cache, enum page_kind kind, int64_t by)
+{
+	int64_t n = atomic_load_explicit(&cache->kind[kind], memory_order_relaxed);
+
+	atomic_store_explicit(&cache->kind[kind], n + by, memory_order_relaxed);
+}
+
+/* The largest block up to a batch, so that neighbours stay together. Cache lock held. */
+static void refill(struct mmk_system *sys, struct frame_cache *cache)
+{
+	struct page *page = NULL;
+	unsigned order = BATCH_ORDER + 1;
+
+	spin_lock(sys, &sys->buddy_lock);
+	if (sys->nr_free >= sys->nr_low + BATCH) {
+		while (!page && order--)
+			page = buddy_take_block(sys, order);
+	}
+	if (page) {
+		__atomic_store_n(&sys->nr_free, sys->nr_free - (1ul << order), __ATOMIC_RELAXED);
+		for (unsigned long i = 1ul << order; i--;)
+			push(cache, page + i);
+	}
+	spin_unlock(&sys->buddy_lock);
+}
+
+/* Cache lock held. */
+static void give_back(struct mmk_system *sys, struct frame_cache *cache, unsigned n)
+{
+	spin_lock(sys, &sys->buddy_lock);
+	__atomic_store_n(&sys->nr_free, sys->nr_free + n, __ATOMIC_RELAXED);
+	while (n--)
+		buddy_give_block(sys, pop(cache), 0);
+	spin_unlock(&sys->buddy_lock);
+}
+
+struct page *frame_cache_take(struct mmk_system *sys, enum page_kind kind)
+{
+	struct frame_cache *cache = cache_here(sys);
+	struct page *page = NULL;
+
+	count_event(sys, frames_allocated);
+	spin_lock(sys, &cache->lock);
+	if (unlikely(!cache->head))
+		refill(sys, cache);
+	if (likely(cache->head)) {
+		page = pop(cache);
+		count(cache, kind, 1);
+	}
+	spin_unlock(&cache->lock);
+	if (likely(page))
+		frame_init(page, kind << PG_KIND_SHIFT);
+	return page;
+}
+
+void frame_cache_give(struct mmk_system *sys, struct page *page, enum page_kind kind)
+{
+	struct frame_cache *cache = cache_here(sys);
+
+	spin_lock(sys, &cache->lock);
+	push(cache, page);
+	count(cache, kind, -1);
+	if (unlikely(cache->nr > MOST))
+		give_back(sys, cache, BATCH);
+	spin_unlock(&cache->lock);
+}
+
+bool frame_cache_drain(struct mmk_system *sys)
+{
+	bool any = false;
+
+	for (unsigned cpu = 0; cpu < sys->nr_cpus; cpu++) {
+		struct frame_cache *cache = &sys->frame_caches[cpu];
+
+		spin_lock(sys, &cache->lock);
+		any |= cache->nr > 0;
+		give_back(sys, cache, cache->nr);
+		spin_unlock(&cache->lock);
+	}
+	return any;
+}
+
+/* For who wants figures that fit together. */
+void frame_cache_lock_all(struct mmk_system *sys)
+{
+	for (unsigned cpu = 0; cpu < sys->nr_cpus; cpu++)
+		spin_lock(sys, &sys->frame_caches[cpu].lock);
+	spin_lock(sys, &sys->buddy_lock);
+}
+
+void frame_cache_unlock_all(struct mmk_system *sys)
+{
+	spin_unlock(&sys->buddy_lock);
+	for (unsigned cpu = 0; cpu < sys->nr_cpus; cpu++)
+		spin_unlock(&sys->frame_caches[cpu].lock);
+}
+
+/* ---- figures ---- */
+
+uint64_t frames_free(const struct mmk_system *sys)
+{
+	uint64_t n = __atomic_load_n(&sys->nr_free, __ATOMIC_RELAXED);
+
+	for (unsigned cpu = 0; cpu < sys->nr_cpus; cpu++)
+		n += __atomic_load_n(&sys->frame_caches[cpu].nr, __ATOMIC_RELAXED);
+	return n;
+}
+
+uint64_t frames_of_kind(const struct mmk_system *sys, enum page_kind kind)
+{
+	int64_t n = atomic_load_explicit(&sys->nr_kind[kind], memory_order_relaxed);
+
+	for (unsigned cpu = 0; cpu < sys->nr_cpus; cpu++)
+		n += atomic_load_explicit(&sys->frame_caches[cpu].kind[kind], memory_order_relaxed);
+	return n < 0 ? 0 : (uint64_t)n;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames kept ready for each CPU, before the buddy allocator: see frame_cache.c.
+ */
+#ifndef MM_FRAME_CACHE_H
+#define MM_FRAME_CACHE_H
+
+#include "mm/internal.h"
+
+/* The word of a frame that lies in a cache: free, and of no order, so that no buddy merges it. */
+#define FRAME_CACHED (PG_ORDER_MASK | PAGE_FREE << PG_KIND_SHIFT)
+
+/*
+ * One frame of the kind with refcount 1, or NULL: none is ready, and so few are free that the
+ * caller should look at the watermarks.
+ */
+struct page *frame_cache_take(struct mmk_system *sys, enum page_kind kind);
+/* A frame of the kind, without references, comes back. */
+void frame_cache_give(struct mmk_system *sys, struct page *page, enum page_kind kind);
+/* Frames in caches go back to the buddy allocator: true when there were any. */
+bool frame_cache_drain(struct mmk_system *sys);
+void frame_cache_lock_all(struct mmk_system *sys);
+void frame_cache_unlock_all(struct mmk_system *sys);
+
+/* page_alloc.c, [B] held: blocks off and onto the lists, nothing else. */
+struct page *buddy_take_block(struct mmk_system *sys, unsigned order);
+void buddy_give_block(struct mmk_system *sys, struct page *page, unsigned order);
+
+/* A frame off the lists becomes a block's first. Its flags are its kind's; refcount 1 comes last. */
+static inline void frame_init(struct page *page, uint32_t flags)
+{
+	atomic_store_explicit(&page->flags, flags, memory_order_relaxed);
+	atomic_store_explicit(&page->mapcount, 0, memory_order_relaxed);
+	page->nr_used = 0;
+	page->mapping = NULL;
+	page->index = 0;
+	/* A scan of the frame table (reclaim.c) may take it for real from here on. */
+	atomic_store_explicit(&page->refcount, 1, memory_order_release);
+}
+
+/* ---- figures; exact when nobody allocates meanwhile ---- */
+uint64_t frames_free(const struct mmk_system *sys);
+uint64_t frames_of_kind(const struct mmk_system *sys, enum page_kind kind);
+
+#endif
