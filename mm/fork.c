@@ -21,6 +21,7 @@ static struct mm_struct *mm_dup_empty(struct mm_struct *old)
 	mm->pkey_zero_freed = old->pkey_zero_freed;
 	mm->bounds = old->bounds;
 	mm->soft_dirty = old->soft_dirty;
+	mmk_mm_inherit(mm, old);
 	/* def_flags: mlockall(MCL_FUTURE) is not inherited. */
 	return mm;
 }
@@ -49,10 +50,7 @@ static int dup_vma(struct mmk_task *task, struct mm_struct *mm, const struct vm_
 	return 0;
 
 no_anon_vma:
-	vma_drop_anon_vma(copy);
-	if (copy->vm_file)
-		put_vma_file(mm->sys, copy->vm_file);
-	vma_free(copy);
+	vma_discard(copy);
 no_copy:
 	if (vma->vm_flags & MMK_VM_ACCOUNT)
 		vm_uncharge(mm->sys, vma_pages(vma));

@@ -110,18 +110,27 @@ void maps_pad(struct text *t)
 	text_pad(t, NAME_COLUMN);
 }
 
+static void maps_anon_name(struct text *t, const struct vm_area_struct *vma)
+{
+	text_str(t, vma->vm_file ? "[anon_shmem:" : "[anon:");
+	text_str(t, anon_name_text(vma_anon_name(vma)));
+	text_char(t, ']');
+}
+
 void maps_line(struct text *t, struct vm_area_struct *vma, char *path)
 {
 	const char *name = vma->vm_file ? NULL : vma_name(vma);
 
 	maps_range(t, vma->vm_start, vma->vm_end, vma->vm_flags);
 	maps_file_id(t, vma);
-	if (vma->vm_file || name)
+	if (vma->vm_file || name || vma_anon_name(vma))
 		maps_pad(t);
-	if (vma->vm_file)
+	if (vma->vm_file && !vma_anon_name(vma))
 		maps_path(t, vma, path, "\n");
 	else if (name)
 		text_str(t, name);
+	else if (vma_anon_name(vma))
+		maps_anon_name(t, vma);
 	text_char(t, '\n');
 }
 

@@ -121,13 +121,17 @@ struct vm_area_struct {
 	const struct vm_operations_struct *vm_ops; /* [I]; NULL: private anonymous */
 	struct anon_vma *anon_vma; /* [W], or set once under mmap_lock read + mm->page_table_lock */
 	struct itv_node i_mmap;    /* [M] in vm_file's mapping, first index = vm_pgoff */
-	void *vm_private_data;     /* [I] */
+	void *vm_private_data; /* [I]; of memory without a file's ops its name [W]: anon_name.c */
 	bool anon_chained; /* [W] came by fork from a VMA with anon_vma: never merges with one
 	                      without */
 };
 #define vm_start range.start
 #define vm_end   range.end
 
+/* mm_struct.flags: what prctl(2) has set. */
+#define MMF_THP_DISABLE     1u
+#define MMF_MDWE            2u /* nothing may become executable */
+#define MMF_MDWE_NO_INHERIT 4u /* but children's */
 struct mm_struct {
 	struct range_tree vmas;   /* [W] */
 	struct mmk_system *sys;   /* [I] */
@@ -138,6 +142,7 @@ struct mm_struct {
 	spinlock_t page_table_lock;    /* anon_vma assignment; upper table levels */
 	_Atomic uint64_t cpus;         /* CPUs that may hold TLB entries of it */
 	uint32_t map_count;            /* [W] */
+	_Atomic uint32_t flags;        /* MMF_* */
 	bool mmap_legacy;              /* [W] bottom-up */
 	bool pkey_zero_freed;          /* [W] no longer a key of the program */
 	bool soft_dirty;               /* [W] clear_refs has begun to track writes */

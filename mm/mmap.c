@@ -289,8 +289,12 @@ static unsigned long mmap_region(const struct mmap_call *c)
 	            .file = c->file,
 	        },
 	};
-	int err = region_clear_place(&r, &c->hole);
+	int err = 0;
 
+	if (unlikely(c->vm_flags & MMK_VM_EXEC))
+		err = mdwe_refuse(c->task, c->mm, c->vm_flags, c->vm_flags);
+	if (!err)
+		err = region_clear_place(&r, &c->hole);
 	if (err)
 		return err;
 	err = region_account(&r);

@@ -88,6 +88,8 @@ static int mprotect_flags(struct mmk_task *task, const struct vm_area_struct *vm
 	if (access & ~(vma->vm_flags >> 4))
 		return refuse(task, -MMK_EACCES, MMK_REASON_PROT_NEVER, vma->vm_start, prot);
 	*flags = (vma->vm_flags & ~VM_ACCESS_FLAGS) | access;
+	if (unlikely(access & MMK_VM_EXEC))
+		return mdwe_refuse(task, vma->vm_mm, vma->vm_flags, *flags);
 	return 0;
 }
 

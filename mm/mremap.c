@@ -144,6 +144,7 @@ static long grow_in_place(struct remap *r)
 	    .pgoff = linear_page_index(vma, vma->vm_end),
 	    .file = vma->vm_file,
 	    .anon_vma = vma->anon_vma,
+	    .name = vma_anon_name(vma),
 	};
 	unsigned how = vma_can_merge(&m);
 	int err;
@@ -183,6 +184,7 @@ static struct vma_merge new_place(const struct remap *r)
 	    .pgoff = pristine ? r->new_addr >> PAGE_SHIFT : linear_page_index(vma, r->addr),
 	    .file = vma->vm_file,
 	    .anon_vma = vma->anon_vma,
+	    .name = vma_anon_name(vma),
 	};
 }
 

@@ -97,6 +97,16 @@ static const char *const reason_words[MMK_NR_REASONS] = {
     [MMK_REASON_STACK_NOT] = "the mapping above %a does not grow down",
     [MMK_REASON_STACK_GUARD] = "a stack grown to %a comes too close to what is mapped below %b",
     [MMK_REASON_STACK_LOW] = "a stack cannot grow down to %a",
+    [MMK_REASON_PRCTL_ARG] = "prctl takes no argument %a here",
+    [MMK_REASON_NAME_ADDRESS] = "the name at %a cannot be read",
+    [MMK_REASON_NAME_LONG] = "a name has at most %A characters",
+    [MMK_REASON_NAME_CHAR] = "a name may not contain the character %a",
+    [MMK_REASON_NAME_FILE] = "the mapping at %a has a file, and so a name",
+    [MMK_REASON_MDWE] = "PR_SET_MDWE forbids to make memory executable (protection %a)",
+    [MMK_REASON_MDWE_SET] = "PR_SET_MDWE bits %a are in force and cannot change",
+    [MMK_REASON_SET_MM_PRIVILEGE] = "PR_SET_MM without the privilege",
+    [MMK_REASON_BOUND] = "boundary %a lies outside the address space",
+    [MMK_REASON_BOUNDS_ORDER] = "a start of the program's boundaries lies behind its end",
 };
 
 struct errno_name {

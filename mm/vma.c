@@ -127,6 +127,19 @@ void vma_link(struct mm_struct *mm, struct vm_area_struct *vma)
 	vma_link_file(vma);
 }
 
+void vma_discard(struct vm_area_struct *vma)
+{
+	struct mmk_system *sys = vma->vm_mm->sys;
+	struct anon_name *name = vma_anon_name(vma);
+
+	if (unlikely(name))
+		anon_name_put(sys, name);
+	if (vma->vm_file)
+		put_vma_file(sys, vma->vm_file);
+	anon_vma_put(sys, vma->anon_vma);
+	vma_free(vma);
+}
+
 void vma_remove(struct vm_area_struct *vma)
 {
 	struct mm_struct *mm = vma->vm_mm;
@@ -136,10 +149,7 @@ void vma_remove(struct vm_area_struct *vma)
 	mm->map_count--;
 	if (vma->vm_ops && vma->vm_ops->close)
 		vma->vm_ops->close(vma);
-	if (vma->vm_file)
-		put_vma_file(mm->sys, vma->vm_file);
-	anon_vma_put(mm->sys, vma->anon_vma);
-	vma_free(vma);
+	vma_discard(vma);
 }
 
 void vma_resize(struct vm_area_struct *vma, unsigned long start, unsigned long end)
@@ -172,6 +182,8 @@ void vma_copy(struct vm_area_struct *copy, const struct vm_area_struct *vma)
 	copy->anon_chained = vma->anon_chained;
 	if (copy->vm_file)
 		get_vma_file(copy->vm_mm->sys, copy->vm_file);
+	if (unlikely(vma_anon_name(copy)))
+		anon_name_get(vma_anon_name(copy));
 }
 
 void vma_split(struct vm_area_struct *vma, unsigned long addr, struct vm_area_struct *tail)
@@ -201,6 +213,7 @@ static bool anon_vmas_agree(const struct anon_vma *a, const struct anon_vma *b,
 static bool can_merge_with(const struct vma_merge *m, const struct vm_area_struct *vma)
 {
 	return !((m->vm_flags ^ vma->vm_flags) & ~MMK_VM_SOFTDIRTY) && vma->vm_file == m->file &&
+	       !anon_names_differ(m->name, vma_anon_name(vma)) &&
 	       anon_vmas_agree(m->anon_vma, vma->anon_vma, vma);
 }
 
@@ -343,8 +356,9 @@ static int split_part(struct mmk_task *task, struct vm_area_struct *vma, unsigne
 	return 0;
 }
 
-int vma_modify(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-               unsigned long end, uint64_t vm_flags, struct vm_area_struct **out)
+static int modify_part(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+                       unsigned long end, uint64_t vm_flags, const struct anon_name *name,
+                       struct vm_area_struct **out)
 {
 	struct vma_merge m = {
 	    .prev = start == vma->vm_start ? vma_prev(vma) : NULL,
@@ -355,6 +369,7 @@ int vma_modify(struct mmk_task *task, struct vm_area_struct *vma, unsigned long 
 	    .pgoff = linear_page_index(vma, start),
 	    .file = vma->vm_file,
 	    .anon_vma = vma->anon_vma,
+	    .name = name,
 	};
 	unsigned how = can_merge_part(vma, &m);
 
@@ -362,6 +377,18 @@ int vma_modify(struct mmk_task *task, struct vm_area_struct *vma, unsigned long 
 		return split_part(task, vma, start, end, out);
 	*out = merge_part(vma, &m, how);
 	return 0;
+}
+
+int vma_modify(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+               unsigned long end, uint64_t vm_flags, struct vm_area_struct **out)
+{
+	return modify_part(task, vma, start, end, vm_flags, vma_anon_name(vma), out);
+}
+
+int vma_modify_name(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+                    unsigned long end, const struct anon_name *name, struct vm_area_struct **out)
+{
+	return modify_part(task, vma, start, end, vma->vm_flags, name, out);
 }
 
 /* ---- the anon_vma ---- */

@@ -9,6 +9,8 @@
 
 #include "mm/internal.h"
 
+struct anon_name;
+
 /* Never merged, never locked in memory: devices and what is like them. */
 #define VM_SPECIAL      (MMK_VM_IO | MMK_VM_DONTEXPAND | MMK_VM_PFNMAP | MMK_VM_MIXEDMAP)
 #define VM_ACCESS_FLAGS (MMK_VM_READ | MMK_VM_WRITE | MMK_VM_EXEC)
@@ -75,6 +77,8 @@ void vma_link(struct mm_struct *mm, struct vm_area_struct *vma);
 /* Take out again and free with all it holds: vm_ops->close, the file, the anon_vma. Pages are gone
  * before. */
 void vma_remove(struct vm_area_struct *vma);
+/* A VMA that is in no index: free it with all it holds but what vm_ops->close would. */
+void vma_discard(struct vm_area_struct *vma);
 /* Give it new ends; vm_pgoff follows vm_start. Both ends stay between the neighbours. */
 void vma_resize(struct vm_area_struct *vma, unsigned long start, unsigned long end);
 /* Cut at addr, which is inside: `tail`, from vma_alloc, becomes [addr, vm_end). */
@@ -94,6 +98,7 @@ struct vma_merge {
 	uint64_t vm_flags, pgoff;
 	struct file *file;
 	struct anon_vma *anon_vma;
+	const struct anon_name *name;
 };
 #define MERGE_LEFT  1u
 #define MERGE_RIGHT 2u
@@ -110,6 +115,28 @@ struct vm_area_struct *vma_merge_new(const struct vma_merge *m, unsigned how);
  */
 int vma_modify(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
                unsigned long end, uint64_t vm_flags, struct vm_area_struct **out);
+
+/* The same, and another name in place of other flags; the caller puts it in. */
+int vma_modify_name(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+                    unsigned long end, const struct anon_name *name, struct vm_area_struct **out);
+
+/* ---- anon_name.c ---- */
+struct anon_name *vma_name_slow(const struct vm_area_struct *vma);
+static inline struct anon_name *vma_anon_name(const struct vm_area_struct *vma)
+{
+	return likely(!vma->vm_private_data) ? NULL : vma_name_slow(vma);
+}
+const char *anon_name_text(const struct anon_name *name);
+bool anon_names_differ(const struct anon_name *a, const struct anon_name *b);
+void anon_name_get(struct anon_name *name);
+void anon_name_put(struct mmk_system *sys, struct anon_name *name);
+/* from: user address of the name; 0 takes the name away. */
+long do_set_anon_name(struct mmk_task *task, unsigned long start, unsigned long len,
+                      unsigned long from);
+
+/* ---- prctl.c ---- */
+/* A mapping that has flags `old` is to get `new`, which execute. 0, or -EACCES, refused. */
+int mdwe_refuse(struct mmk_task *task, const struct mm_struct *mm, uint64_t old, uint64_t new);
 
 /* ---- account.c ---- */
 /* Pages that an rlimit given in bytes allows. */

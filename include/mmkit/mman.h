@@ -70,6 +70,20 @@
 #define MMK_ADDR_COMPAT_LAYOUT 0x0200000u
 #define MMK_READ_IMPLIES_EXEC  0x0400000u
 
+#define MMK_PR_SET_MM		      35
+#define MMK_PR_SET_MM_START_CODE      1
+#define MMK_PR_SET_MM_START_STACK     5
+#define MMK_PR_SET_MM_ARG_START	      8
+#define MMK_PR_SET_MM_ENV_END	      11
+#define MMK_PR_SET_THP_DISABLE	      41
+#define MMK_PR_GET_THP_DISABLE	      42
+#define MMK_PR_SET_MDWE		      65
+#define MMK_PR_GET_MDWE		      66
+#define MMK_PR_MDWE_REFUSE_EXEC_GAIN  1u
+#define MMK_PR_MDWE_NO_INHERIT	      2u
+#define MMK_PR_SET_VMA		      0x53564d41
+#define MMK_PR_SET_VMA_ANON_NAME      0
+
 /* vm_flags of a VMA; the first eight are Linux's values, shown by smaps and checked by drivers. */
 #define MMK_VM_READ	  0x00000001ull
 #define MMK_VM_WRITE	  0x00000002ull

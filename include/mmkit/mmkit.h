@@ -115,6 +115,9 @@ void mmk_mm_activate(struct mmk_mm *mm, unsigned cpu);
 /* The calling CPU uses no user address space from now on. */
 void mmk_mm_deactivate(struct mmk_system *sys, unsigned cpu);
 
+/* What an exec passes on from the old mm (PR_SET_THP_DISABLE, PR_SET_MDWE). */
+void mmk_mm_inherit(struct mmk_mm *mm, const struct mmk_mm *from);
+
 /*
  * execve(2)'s fresh mm. mmk_mm_layout chooses where mmap areas go (top-down below the stack, or
  * bottom-up with ADDR_COMPAT_LAYOUT or an unlimited stack) and returns the randomized top of the
@@ -137,6 +140,8 @@ struct mmk_mm_bounds {
 	unsigned long start_stack, arg_start, arg_end, env_start, env_end;
 };
 void mmk_mm_set_bounds(struct mmk_mm *mm, const struct mmk_mm_bounds *b);
+/* PR_SET_MM_MAP: all of task->mm's at once. 0, or -EINVAL as MMK_PR_SET_MM, -EINTR. */
+int mmk_mm_replace_bounds(struct mmk_task *task, const struct mmk_mm_bounds *b);
 void mmk_mm_get_bounds(struct mmk_mm *mm, struct mmk_mm_bounds *b);
 /* A random start for the heap above end_bss (ASLR), page-aligned; end_bss itself without. */
 unsigned long mmk_mm_brk_base(struct mmk_task *task, unsigned long end_bss);
@@ -294,6 +299,28 @@ long mmk_sys_munlockall(struct mmk_task *task); /* 0, or -EINTR */
  *   -EINTR     killed while waiting for mmap_lock
  */
 long mmk_sys_mseal(struct mmk_task *task, unsigned long addr, size_t len, unsigned long flags);
+
+/*
+ * The options of prctl(2) that concern memory; arg: the four that follow the option. The value, 0,
+ * or
+ *   MMK_PR_SET_VMA, MMK_PR_SET_VMA_ANON_NAME, address, length, name (0: none): a name for anonymous
+ *   memory, shown in maps as [anon:NAME], [anon_shmem:NAME]; only alike VMAs merge.
+ *     -EFAULT   the name cannot be read
+ *     -EINVAL   more than 79 characters, or one not printable or among \ ` $ [ ]; address not
+ *               page-aligned; the range wraps
+ *     -EBADF    a mapping with a file lies in the range (what lies before it is named)
+ *     -ENOMEM   a part is not mapped (the rest is named); memory; -EAGAIN: memory for a split
+ *   MMK_PR_SET_MDWE, bits; MMK_PR_GET_MDWE: from now on mmap and mprotect make nothing executable
+ *   that was not, nor writable and executable at once (-EACCES). -EINVAL unknown bits, NO_INHERIT
+ *   alone; -EPERM other bits are in force
+ *   MMK_PR_SET_THP_DISABLE, MMK_PR_GET_THP_DISABLE: kept and told, there are no huge pages
+ *   MMK_PR_SET_MM, one of MMK_PR_SET_MM_START_CODE.._ENV_END, address: one of the bounds. -EPERM
+ *   without MMK_CAP_SYS_RESOURCE; -EINVAL outside the address space, out of order, beyond
+ *   RLIMIT_DATA; -EFAULT stack, arguments or environment where nothing is mapped
+ * -EINVAL: other options, arguments that are not 0 where no argument is; -EINTR killed while
+ * waiting for mmap_lock.
+ */
+long mmk_sys_prctl(struct mmk_task *task, int option, const unsigned long arg[4]);
 
 /*
  * The same for a kernel's own use (an ELF loader): a file pointer (NULL: anonymous; the caller

@@ -100,6 +100,17 @@ enum mmk_reason_code {
 	MMK_REASON_STACK_NOT,      /* a: address */
 	MMK_REASON_STACK_GUARD,    /* a: address, b: end of what lies below */
 	MMK_REASON_STACK_LOW,      /* a: address */
+	/* prctl */
+	MMK_REASON_PRCTL_ARG,    /* a: the argument */
+	MMK_REASON_NAME_ADDRESS, /* a: address */
+	MMK_REASON_NAME_LONG,    /* a: characters that a name may have */
+	MMK_REASON_NAME_CHAR,    /* a: the character */
+	MMK_REASON_NAME_FILE,    /* a: address of the mapping */
+	MMK_REASON_MDWE,         /* a: protection */
+	MMK_REASON_MDWE_SET,     /* a: bits in force */
+	MMK_REASON_SET_MM_PRIVILEGE,
+	MMK_REASON_BOUND, /* a: address */
+	MMK_REASON_BOUNDS_ORDER,
 	MMK_NR_REASONS
 };
 

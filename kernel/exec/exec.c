@@ -150,6 +150,8 @@ static int build(struct exec *e)
 	e->loader.mm = mmk_mm_create(mm_sys);
 	if (!e->loader.mm)
 		return -ENOMEM;
+	if (current->mmk.mm)
+		mmk_mm_inherit(e->loader.mm, current->mmk.mm);
 	choose_ids(e);
 	if (e->secure)
 		e->loader.personality &= ~(MMK_READ_IMPLIES_EXEC | MMK_ADDR_NO_RANDOMIZE |
@@ -341,6 +343,7 @@ static void commit(struct exec *e)
 	p->mm_shared = false;
 	p->exit_signal = SIGCHLD;
 	p->dumpable = !e->secure;
+	memcpy(p->auxv, e->auxv, sizeof(p->auxv));
 	sighand_flush(p->sighand);
 	spin_unlock_irq(&proc_lock);
 

@@ -10,6 +10,7 @@
 #include <mmkit/mmkit.h>
 
 #include "kernel/lib/types.h"
+#include "kernel/sched/task.h"
 
 struct file;
 
@@ -53,6 +54,7 @@ struct exec {
 
 	/* stack.c */
 	u64 sp;
+	u64 auxv[AUXV_MAX];
 
 	u64 tramp;      /* of rt_sigreturn */
 	u32 euid, egid; /* after set-user-ID */

@@ -108,6 +108,8 @@ static void put_auxv(struct word_writer *w, u64 random_at, u64 platform_at, u64 
 	};
 	unsigned i;
 
+	_Static_assert(sizeof(aux) <= sizeof(e->auxv), "room for it");
+	memcpy(w->e->auxv, aux, sizeof(aux));
 	for (i = 0; i < ARRAY_SIZE(aux); i++) {
 		put_word(w, aux[i][0]);
 		put_word(w, aux[i][1]);

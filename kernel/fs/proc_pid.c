@@ -51,7 +51,8 @@ int proc_may_ptrace(const struct pseudo_ctx *c)
 
 	if (!t)
 		return -ESRCH;
-	ok = t->proc == current->proc || cred_match(&t->cred) || capable(CAP_SYS_PTRACE);
+	ok = t->proc == current->proc || capable(CAP_SYS_PTRACE) ||
+	     (cred_match(&t->cred) && t->proc->dumpable);
 	task_put(t);
 	return ok ? 0 : -EACCES;
 }
@@ -159,8 +160,32 @@ static int show_personality(const struct pseudo_ctx *c, struct seq *s)
 
 static int show_coredump_filter(const struct pseudo_ctx *c, struct seq *s)
 {
-	seq_puts(s, "00000033\n");
+	struct task *t = proc_task(c);
+
+	if (!t)
+		return -ESRCH;
+	if (!task_is_kernel(t))
+		seq_printf(s, "%08x\n", t->proc->coredump_filter);
+	task_put(t);
 	return 0;
+}
+
+#define COREDUMP_FILTER_MASK 0x1ffu
+
+static ssize_t write_coredump_filter(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
+{
+	struct task *t;
+	u64 v;
+	int err = parse_u64(buf, n, &v);
+
+	if (err || v > UINT32_MAX)
+		return err ? err : -ERANGE;
+	t = proc_task(c);
+	if (!t)
+		return -ESRCH;
+	t->proc->coredump_filter = (u32)v & COREDUMP_FILTER_MASK;
+	task_put(t);
+	return (ssize_t)n;
 }
 
 static int show_cgroup(const struct pseudo_ctx *c, struct seq *s)
@@ -417,7 +442,10 @@ static bool next_task(const struct pseudo_ctx *c, u32 *n, char *name, size_t siz
 static const struct pseudo_entry tid_rows[] = {COMMON_ROWS};
 static const struct pseudo_entry pid_rows[] = {
     {.name = "task", .mode = S_IFDIR | 0555, .lookup = lookup_task, .next = next_task},
-    FILE("coredump_filter", 0444, show_coredump_filter),
+    {.name = "coredump_filter",
+     .mode = S_IFREG | 0644,
+     .show = show_coredump_filter,
+     .write = write_coredump_filter},
     COMMON_ROWS,
 };
 

@@ -167,34 +167,23 @@ ssize_t proc_read_environ(const struct pseudo_ctx *c, void *buf, size_t n, u64 p
 	return read_bounds(c, buf, n, pos, true);
 }
 
-static u64 user_word(struct mmk_mm *mm, u64 at)
-{
-	u64 v = 0;
-
-	mmk_access_vm(&current->mmk, mm, at, &v, sizeof(v), MMK_ACCESS_FORCE);
-	return v;
-}
-
-/* Behind argc, argv and envp on the first stack; it ends with AT_NULL. */
+/* What the program was told at its start; it ends with AT_NULL. */
 ssize_t proc_read_auxv(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
 {
-	struct mmk_mm *mm = proc_mm(c);
-	struct mmk_mm_bounds b;
-	u64 at, end, limit;
-	ssize_t got;
+	struct task *t = proc_task(c);
+	u64 auxv[AUXV_MAX];
+	size_t size = 0;
 
-	if (!mm)
+	if (!t)
 		return 0;
-	mmk_mm_get_bounds(mm, &b);
-	limit = b.arg_start; /* the strings are above the vectors */
-	at = b.start_stack + 8 * (user_word(mm, b.start_stack) + 2);
-	while (at < limit && user_word(mm, at))
-		at += 8;
-	at += 8;
-	for (end = at; end < limit && user_word(mm, end); end += 16)
-		;
-	end += 16;
-	got = at < limit ? read_range(mm, at, end, buf, n, pos) : 0;
-	mmk_mm_put(mm);
-	return got;
+	memcpy(auxv, t->proc->auxv, sizeof(auxv));
+	task_put(t);
+	while (size < AUXV_MAX - 2 && auxv[size])
+		size += 2;
+	size = (size + 2) * sizeof(u64);
+	if (pos >= size)
+		return 0;
+	n = min(n, size - (size_t)pos);
+	memcpy(buf, (char *)auxv + pos, n);
+	return (ssize_t)n;
 }

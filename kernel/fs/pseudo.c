@@ -91,6 +91,24 @@ int parse_int(const void *text, size_t n, int *out)
 	return 0;
 }
 
+int parse_u64(const void *text, size_t n, u64 *out)
+{
+	char buf[32], *p = buf, *end;
+
+	if (n >= sizeof(buf))
+		return -EINVAL;
+	memcpy(buf, text, n);
+	buf[n] = '\0';
+	if (*p == '+')
+		p++;
+	if (*p < '0' || *p > '9')
+		return -EINVAL;
+	*out = strtoul(p, &end, 0);
+	if (*end == '\n')
+		end++;
+	return *end ? -EINVAL : 0;
+}
+
 /* What an open file has of its text: [start, start + len). */
 struct text {
 	char *buf;
@@ -263,15 +281,13 @@ static const struct inode_ops *ops_for(const struct pseudo_entry *e)
 	return e->follow ? &pseudo_magic_ops : &pseudo_link_ops;
 }
 
-/* Files of a task belong to its user. */
-static void set_owner(struct inode *inode, const struct pseudo_ctx *c)
+/* Files of a task belong to its user; but root's, all but the directory, if it keeps to itself. */
+static void set_owner(struct inode *inode, const struct pseudo_ctx *c, const struct task *t)
 {
-	struct task *t = c->pid ? proc_task(c) : NULL;
+	bool hidden = t && !t->proc->dumpable && c->e->mode != (S_IFDIR | 0555);
 
-	inode->uid = t ? t->cred.euid : 0;
-	inode->gid = t ? t->cred.egid : 0;
-	if (t)
-		task_put(t);
+	inode->uid = t && !hidden ? t->cred.euid : 0;
+	inode->gid = t && !hidden ? t->cred.egid : 0;
 }
 
 static struct inode *pseudo_inode(struct super *sb, const struct pseudo_ctx *c)
@@ -279,6 +295,7 @@ static struct inode *pseudo_inode(struct super *sb, const struct pseudo_ctx *c)
 	struct pseudo_ctx *copy = fs_alloc(sizeof(*copy));
 	u32 type = c->e->mode & S_IFMT;
 	struct inode *inode;
+	struct task *t;
 
 	if (!copy)
 		return NULL;
@@ -294,7 +311,10 @@ static struct inode *pseudo_inode(struct super *sb, const struct pseudo_ctx *c)
 	inode->op = ops_for(c->e);
 	inode->fop = S_ISDIR(type) ? &pseudo_dir_file_ops : &pseudo_file_ops;
 	inode->nlink = S_ISDIR(type) ? 2 : 1;
-	set_owner(inode, c);
+	t = c->pid ? proc_task(c) : NULL;
+	set_owner(inode, c, t);
+	if (t)
+		task_put(t);
 	return inode;
 }
 
@@ -342,8 +362,7 @@ static int pseudo_revalidate(struct dentry *d)
 	t = proc_task(c);
 	if (!t)
 		return 0;
-	d->inode->uid = t->cred.euid;
-	d->inode->gid = t->cred.egid;
+	set_owner(d->inode, c, t);
 	task_put(t);
 	return S_ISLNK(d->inode->mode) && c->e->follow ? 0 : 1;
 }

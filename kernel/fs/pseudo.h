@@ -68,6 +68,8 @@ bool parse_number(const char *name, size_t len, u32 *out);
 struct mmk_mm *proc_mm(const struct pseudo_ctx *c);
 /* What is written to a file as a number: spaces around it are fine. 0, -EINVAL, -ERANGE. */
 int parse_int(const void *text, size_t n, int *out);
+/* Likewise, without a sign; 0x... and 0... as in C. */
+int parse_u64(const void *text, size_t n, u64 *out);
 int proc_may_ptrace(const struct pseudo_ctx *c);
 /* proc_pid_mm.c */
 long proc_stream_maps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size);

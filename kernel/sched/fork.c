@@ -80,6 +80,8 @@ static struct process *copy_process(const struct clone_args *args)
 	p->kernel = mine->kernel;
 	p->exit_signal = args->exit_signal;
 	p->dumpable = mine->dumpable;
+	p->coredump_filter = mine->coredump_filter;
+	memcpy(p->auxv, mine->auxv, sizeof(p->auxv));
 	p->oom_score_adj = mine->oom_score_adj;
 	p->nice = mine->nice;
 	p->mm_shared = (args->flags & CLONE_VM) && !(args->flags & CLONE_THREAD);

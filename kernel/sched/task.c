@@ -263,6 +263,7 @@ struct process *process_alloc(void)
 		return NULL;
 	p->refs = 1;
 	p->dumpable = 1;
+	p->coredump_filter = 0x33;
 	p->start_time = clock_ns();
 	list_init(&p->children);
 	list_init(&p->sibling);

@@ -31,6 +31,7 @@ struct tty;
 #define WORK_SIGMASK 0x4u /* saved_mask is to come back */
 
 #define TASK_COMM_LEN 16
+#define AUXV_MAX      50 /* words, the two of AT_NULL included */
 #define PID_MAX       32768
 
 struct group_list {
@@ -144,6 +145,8 @@ struct process {
 	bool kernel;             /* no user half, until kernel_execve() */
 	bool execed;             /* [P] runs another program than at fork: see setpgid */
 	u8 dumpable;
+	u32 coredump_filter; /* which memory a core dump would hold: core(5) */
+	u64 auxv[AUXV_MAX]; /* of the program, as it was started or PR_SET_MM_AUXV says */
 	s32 oom_score_adj;
 	s32 nice;
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* prctl(2), personality(2). */
+#include "kernel/fs/fs.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/mm.h"
@@ -33,6 +34,10 @@
 #define PR_SET_TAGGED_ADDR_CTRL 55
 #define PR_GET_TAGGED_ADDR_CTRL 56
 #define PR_TAGGED_ADDR_ENABLE   1
+#define PR_SET_MM_AUXV     12
+#define PR_SET_MM_EXE_FILE 13
+#define PR_SET_MM_MAP      14
+#define PR_SET_MM_MAP_SIZE 15
 
 #define PR_CAP_AMBIENT_IS_SET    1
 #define PR_CAP_AMBIENT_RAISE     2
@@ -112,6 +117,78 @@ static long prctl_caps(s32 option, u64 a2, u64 a3)
 	}
 }
 
+/* struct prctl_mm_map of PR_SET_MM_MAP; the bounds are in Linux's order. */
+struct mm_map {
+	struct mmk_mm_bounds b;
+	u64 auxv;
+	u32 auxv_size;
+	s32 exe_fd;
+};
+_Static_assert(sizeof(struct mm_map) == 104, "Linux's");
+
+static long set_auxv(u64 addr, u64 n)
+{
+	u64 auxv[AUXV_MAX] = {0};
+
+	if (n > sizeof(auxv))
+		return -EINVAL;
+	if (copy_from_user(auxv, addr, n))
+		return -EFAULT;
+	/* It ends, whatever was given. */
+	auxv[AUXV_MAX - 2] = auxv[AUXV_MAX - 1] = 0;
+	memcpy(current->proc->auxv, auxv, sizeof(auxv));
+	return 0;
+}
+
+/* Linux lets the program be another file only once nothing of the old one is mapped any more. */
+static long set_exe_file(s32 fd)
+{
+	struct file *f;
+
+	if (!capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	f = fget(fd);
+	if (!f)
+		return -EBADF;
+	fput(f);
+	return -EBUSY;
+}
+
+static long set_mm_map(u64 which, u64 addr, u64 size)
+{
+	struct mm_map map;
+	long err;
+
+	if (which == PR_SET_MM_MAP_SIZE)
+		return put_user((u32)sizeof(map), u32, addr);
+	if (size != sizeof(map))
+		return -EINVAL;
+	if (copy_from_user(&map, addr, sizeof(map)))
+		return -EFAULT;
+	if (map.exe_fd != -1)
+		return set_exe_file(map.exe_fd);
+	err = mmk_mm_replace_bounds(&current->mmk, &map.b);
+	if (!err && map.auxv_size)
+		err = map.auxv ? set_auxv(map.auxv, map.auxv_size) : -EINVAL;
+	return err;
+}
+
+static long prctl_set_mm(u64 which, u64 a3, u64 a4, u64 a5)
+{
+	const unsigned long arg[4] = {which, a3, a4, a5};
+
+	if (a5 || (a4 && which != PR_SET_MM_AUXV && which != PR_SET_MM_MAP &&
+	           which != PR_SET_MM_MAP_SIZE))
+		return -EINVAL;
+	if (which == PR_SET_MM_MAP || which == PR_SET_MM_MAP_SIZE)
+		return set_mm_map(which, a3, a4);
+	if (which == PR_SET_MM_EXE_FILE)
+		return set_exe_file((s32)a3);
+	if (which != PR_SET_MM_AUXV)
+		return mmk_sys_prctl(&current->mmk, MMK_PR_SET_MM, arg);
+	return capable(CAP_SYS_RESOURCE) ? set_auxv(a3, a4) : -EPERM;
+}
+
 static long prctl_process(s32 option, u64 a2, u64 a3, u64 a4, u64 a5)
 {
 	struct task *t = current;
@@ -137,8 +214,10 @@ static long prctl_process(s32 option, u64 a2, u64 a3, u64 a4, u64 a5)
 		return 0;
 	case PR_GET_NO_NEW_PRIVS:
 		return a2 || a3 || a4 || a5 ? -EINVAL : t->cred.no_new_privs;
+	case MMK_PR_SET_MM:
+		return prctl_set_mm(a2, a3, a4, a5);
 	default:
-		return -EINVAL;
+		return mmk_sys_prctl(&t->mmk, option, (unsigned long[]){a2, a3, a4, a5});
 	}
 }
 

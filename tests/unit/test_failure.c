@@ -66,6 +66,20 @@ static void use(struct scenario *s, struct mmk_task *t, unsigned long at)
 	}
 }
 
+/* Names for three parts of it. */
+static void name_parts(struct scenario *s, unsigned long at)
+{
+	struct mmk_task *t = &s->w->task;
+	unsigned long arg[4] = {MMK_PR_SET_VMA_ANON_NAME, at, PAGE, at};
+
+	for (char letter = 'a'; letter < 'd'; letter++, arg[1] += PAGE) {
+		char name[2] = {letter, 0};
+
+		if (mmk_access_vm(t, t->mm, at, name, 2, MMK_ACCESS_WRITE) == 2)
+			allow_again(s, mmk_sys_prctl(t, MMK_PR_SET_VMA, arg));
+	}
+}
+
 static void do_mappings(struct scenario *s)
 {
 	struct world *w = s->w;
@@ -82,6 +96,7 @@ static void do_mappings(struct scenario *s)
 	use(s, &w->task, populated);
 	use(s, &w->task, s->mapped);
 	if (anon) {
+		name_parts(s, anon);
 		allow(s, mmk_sys_mprotect(&w->task, anon + PAGE, PAGE, R));
 		allow_again(s, mmk_sys_madvise(&w->task, anon, PAGE, MMK_MADV_DONTNEED));
 		allow(s, mmk_sys_munmap(&w->task, anon + 2 * PAGE, PAGE));
@@ -195,6 +210,7 @@ static void do_moves_and_locks(struct scenario *s)
 
 static void look(struct scenario *s)
 {
+	static char smaps[1 << 15];
 	char text[600];
 	uint64_t pos = 0;
 	uint64_t entries[PAGES];
@@ -203,6 +219,9 @@ static void look(struct scenario *s)
 	allow(s, mmk_proc_maps(t, t->mm, &pos, text, sizeof(text)));
 	pos = 0;
 	allow(s, mmk_proc_ptdump(t, t->mm, &pos, text, sizeof(text)));
+	pos = 0;
+	allow(s, mmk_proc_smaps(t, t->mm, &pos, smaps, sizeof(smaps)));
+	allow(s, mmk_proc_clear_refs(t, t->mm, MMK_CLEAR_REFS_SOFT_DIRTY));
 	allow(s, mmk_proc_pagemap(t, t->mm, s->a / PAGE * 8, entries, sizeof(entries)));
 }
 

@@ -284,6 +284,102 @@ static void a_scan_goes_on_where_the_vector_ended(void **state)
 	assert_int_equal(scan(w, &arg, r), -MMK_EINVAL);
 }
 
+/* ---- prctl ---- */
+
+/* PR_SET_VMA_ANON_NAME with the name in the program's memory; NULL takes it away. */
+static long set_name(struct world *w, unsigned page, unsigned n, const char *name)
+{
+	unsigned long arg[4] = {MMK_PR_SET_VMA_ANON_NAME, at(page), n * PAGE, name ? ARG_AT : 0};
+	struct mmk_fault f;
+
+	if (name) {
+		put(w, 100, 1, RW, MMK_MAP_PRIVATE);
+		assert_int_equal(
+		    hosted_store(w->h, &w->task, ARG_AT, name, strlen(name) + 1, &f), 0);
+	}
+	return CHECKED(w, mmk_sys_prctl(&w->task, MMK_PR_SET_VMA, arg));
+}
+
+static long option(struct world *w, int option, unsigned long value)
+{
+	unsigned long arg[4] = {value};
+
+	return CHECKED(w, mmk_sys_prctl(&w->task, option, arg));
+}
+
+static void names_part_and_join_mappings(void **state)
+{
+	struct world *w = *state;
+	struct mmk_task parent = w->task, child = w->task;
+
+	put(w, 0, 6, RW, MMK_MAP_PRIVATE);
+	assert_int_equal(set_name(w, 1, 2, "one"), 0);
+	assert_string_equal(world_draw(w, BASE, 6), "ABBCCC");
+	assert_non_null(strstr(world_maps(w), "   [anon:one]\n"));
+	assert_int_equal(set_name(w, 3, 1, "one"), 0);
+	assert_string_equal(world_draw(w, BASE, 6), "ABBBCC");
+	assert_int_equal(set_name(w, 3, 1, "two"), 0);
+	assert_string_equal(world_draw(w, BASE, 6), "ABBCDD");
+	assert_int_equal(w_munmap(w, at(2), PAGE), 0);
+	assert_int_equal(w_fork(w, &child), 0);
+	w->task = child;
+	assert_non_null(strstr(world_maps(w), "[anon:two]"));
+	hosted_exit(w->h, &w->task);
+	w->task = parent;
+	assert_int_equal(set_name(w, 0, 2, NULL), 0);
+	assert_int_equal(set_name(w, 3, 1, NULL), 0);
+	assert_string_equal(world_draw(w, BASE, 6), "AA.BBB");
+}
+
+static void refusals_of_names(void **state)
+{
+	struct world *w = *state;
+	int fd = host_file(w, "f", PAGE, O_RDWR);
+	char longest[81];
+
+	memset(longest, 'x', sizeof(longest));
+	longest[80] = 0;
+	put(w, 0, 2, RW, MMK_MAP_PRIVATE);
+	assert_int_equal(set_name(w, 0, 1, longest), -MMK_EINVAL);
+	assert_reason(w, "at most 79");
+	longest[79] = 0;
+	assert_int_equal(set_name(w, 0, 1, longest), 0);
+	assert_int_equal(set_name(w, 0, 1, "a$"), -MMK_EINVAL);
+	assert_int_equal(set_name(w, 0, 1, "tab\t"), -MMK_EINVAL);
+	must_mmap(w, at(2), PAGE, RW, MMK_MAP_PRIVATE | FIXED, fd, 0);
+	assert_int_equal(set_name(w, 1, 2, "name"), -MMK_EBADF);
+	assert_non_null(strstr(world_maps(w), "[anon:name]"));
+	assert_int_equal(set_name(w, 0, 4, "x"), -MMK_EBADF);
+	assert_int_equal(w_munmap(w, at(2), PAGE), 0);
+	assert_int_equal(set_name(w, 0, 4, "x"), -MMK_ENOMEM);
+	assert_string_equal(world_draw(w, BASE, 3), "AA.");
+	put(w, 2, 1, RW, MMK_MAP_SHARED);
+	assert_int_equal(set_name(w, 2, 1, "shm"), 0);
+	assert_non_null(strstr(world_maps(w), "[anon_shmem:shm]"));
+}
+
+static void nothing_new_executes_under_mdwe(void **state)
+{
+	struct world *w = *state;
+
+	put(w, 0, 2, RW | X, MMK_MAP_PRIVATE);
+	put(w, 2, 1, RX, MMK_MAP_PRIVATE);
+	assert_int_equal(option(w, MMK_PR_GET_MDWE, 0), 0);
+	assert_int_equal(option(w, MMK_PR_SET_MDWE, MMK_PR_MDWE_NO_INHERIT), -MMK_EINVAL);
+	assert_int_equal(option(w, MMK_PR_SET_MDWE, 1), 0);
+	assert_int_equal(option(w, MMK_PR_SET_MDWE, 3), -MMK_EPERM);
+	assert_int_equal(option(w, MMK_PR_GET_MDWE, 0), 1);
+	assert_int_equal(w_mmap(w, 0, PAGE, RW | X, ANON_PRIVATE, -1, 0), -MMK_EACCES);
+	assert_reason(w, "PR_SET_MDWE");
+	put(w, 3, 1, RX, MMK_MAP_PRIVATE);
+	put(w, 4, 1, RW, MMK_MAP_PRIVATE);
+	assert_int_equal(w_mprotect(w, at(4), PAGE, RX), -MMK_EACCES);
+	assert_int_equal(w_mprotect(w, at(0), PAGE, RX), 0);
+	assert_int_equal(w_mprotect(w, at(1), PAGE, RW | X), -MMK_EACCES);
+	assert_int_equal(w_mprotect(w, at(2), PAGE, RW), 0);
+	assert_int_equal(w_mprotect(w, at(2), PAGE, RX), -MMK_EACCES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +393,9 @@ int main(void)
 	    WORLD_TEST(the_high_water_mark_begins_anew),
 	    WORLD_TEST(a_scan_tells_ranges_of_like_pages),
 	    WORLD_TEST(a_scan_goes_on_where_the_vector_ended),
+	    WORLD_TEST(names_part_and_join_mappings),
+	    WORLD_TEST(refusals_of_names),
+	    WORLD_TEST(nothing_new_executes_under_mdwe),
 	};
 
 	return cmocka_run_group_tests_name("procfs", tests, NULL, NULL);
