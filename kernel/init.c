@@ -14,10 +14,12 @@
 #include "kernel/fs/fs.h"
 #include "kernel/init.h"
 #include "kernel/irq.h"
+#include "kernel/kworker.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/mm.h"
+#include "kernel/sched/oom.h"
 #include "kernel/sched/sched.h"
 
 #define MAX_WORDS 256
@@ -408,6 +410,8 @@ static s32 init_main(void *arg)
 	int err;
 
 	drivers_may_sleep = true;
+	kworker_start();
+	oom_start();
 	err = vfs_init();
 	if (!err)
 		err = vfs_mount_root();

@@ -8,12 +8,15 @@
 #include "kernel/arch/cpufeature.h"
 #include "kernel/arch/memory.h"
 #include "kernel/boot.h"
+#include "kernel/clock.h"
 #include "kernel/fs/fs.h"
 #include "kernel/hooks.h"
+#include "kernel/kworker.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/percpu.h"
+#include "kernel/sched/oom.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/uaccess.h"
 
@@ -61,6 +64,16 @@ static u64 port_random(void *ctx)
 	return random_u64();
 }
 
+static u64 port_now(void *ctx)
+{
+	return clock_ns();
+}
+
+static void port_wake_worker(void *ctx)
+{
+	kworker_wake();
+}
+
 static void __noreturn port_bug(void *ctx, const char *file, int line, const char *what)
 {
 	panic("memory system: %s:%d: %s", file, line, what);
@@ -80,6 +93,9 @@ static const struct mmk_port port = {
     .copy_from_user = port_copy_from_user,
     .capable = port_capable,
     .random = port_random,
+    .out_of_memory = port_out_of_memory,
+    .now = port_now,
+    .wake_worker = port_wake_worker,
     .hooks = &mm_hooks,
     .bug = (void (*)(void *, const char *, int, const char *))port_bug,
 };

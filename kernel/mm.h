@@ -25,6 +25,20 @@ static inline void *kzalloc(size_t n)
 	return mmk_kzalloc(mm_sys, n);
 }
 
+/*
+ * The same for whoever may wait: drops cached pages and kills before it refuses. Not with a spinlock
+ * held, nor on the way of writing a page back.
+ */
+static inline void *kmalloc_wait(size_t n)
+{
+	return mmk_kmalloc_wait(mm_sys, n);
+}
+
+static inline void *kzalloc_wait(size_t n)
+{
+	return mmk_kzalloc_wait(mm_sys, n);
+}
+
 static inline void kfree(void *p)
 {
 	mmk_kfree(mm_sys, p);

@@ -9,6 +9,11 @@
 /* page_alloc.c, for system.c: the lowest place of `size` bytes that is nobody's, or ~0. */
 uint64_t page_alloc_find_room(const struct mmk_config *c, uint64_t size);
 
+/* page_alloc.c: a block from the free lists as they are, without fault injection; NULL: none. */
+struct page *take_pages(struct mmk_system *sys, unsigned order, enum page_kind kind);
+/* The watermarks, from min_free_kbytes. */
+void page_alloc_watermarks(struct mmk_system *sys);
+
 /* slab.c, for system.c: give empty slabs back to the buddy allocator. */
 void slab_reap(struct mmk_system *sys);
 
@@ -58,13 +63,58 @@ void filemap_zero_part(struct address_space *m, uint64_t index, uint64_t from, u
 
 /* ---- writeback.c ---- */
 #define IO_BATCH 32 /* pages that go to ops->read or ops->write at once */
-/* Write a locked page, whose mapping this is; it stays locked. An error goes to wb_err. */
+/*
+ * Write a locked page, whose mapping this is, and dirty ones behind it; it stays locked. An error
+ * goes to wb_err. No lock is waited for.
+ */
 void writeback_page(struct address_space *m, struct page *page);
+/*
+ * Write dirty pages of [first, last], until `want` have got home. How many have; the first error to
+ * *err. Sleeps.
+ */
+uint64_t writeback_range(struct address_space *m, uint64_t first, uint64_t last, uint64_t want,
+                         int *err);
+
+/* ---- dirty.c ---- */
+/* The mapping has got its first dirty page, lost its last: under i_pages_lock. */
+void dirty_list_enter(struct address_space *m);
+void dirty_list_leave(struct address_space *m);
+/* Nobody is writing the mapping back any more; it has no dirty pages. Sleeps. */
+void dirty_wait_idle(struct address_space *m);
+/* Write up to `want` pages of files that got dirty by `until`. How many. Sleeps. */
+uint64_t flush_dirty(struct mmk_system *sys, uint64_t want, uint64_t until);
+/* Pages: where the worker begins to write, where who makes pages dirty has to. */
+void dirty_limits(struct mmk_system *sys, uint64_t *background, uint64_t *limit);
+void balance_dirty_pages_slow(struct mmk_system *sys);
+/*
+ * The caller has made a page dirty, and has let go of it: may there be so many? Sleeps, with no
+ * page lock held.
+ */
+static inline void balance_dirty_pages(struct mmk_system *sys)
+{
+	if (unlikely(atomic_load_explicit(&sys->nr_dirty, memory_order_relaxed) >
+	             (int64_t)__atomic_load_n(&sys->dirty_look, __ATOMIC_RELAXED)))
+		balance_dirty_pages_slow(sys);
+}
 
 /* ---- reclaim.c ---- */
 #define RECLAIM_BATCH 32
 /* Drop up to `want` cached pages, looking at no more than `scan` frames. How many. Sleeps. */
 uint64_t reclaim_frames(struct mmk_system *sys, uint64_t want, uint64_t scan);
+/* The worker's part: free frames up to nr_high, when they are below nr_low. */
+void reclaim_background(struct mmk_system *sys);
+/*
+ * Frames are short, or a large block is wanted: what alloc_page_reclaim and the like do then. The
+ * block, not zeroed, or NULL. Sleeps.
+ */
+struct page *take_pages_slow(struct mmk_system *sys, unsigned order, enum page_kind kind);
+/*
+ * An allocation that cannot wait itself (under a spinlock) has failed: is it worth to try again,
+ * something having been done for it? Sleeps.
+ */
+bool relieve_shortage(struct mmk_system *sys);
+#define RELIEF_TRIES 1000u /* after that it is no want of frames, or nobody can help it */
+bool frames_are_short(const struct mmk_system *sys);
 /* Drop every clean, unmapped page of a file with a home. */
 void drop_clean_pages(struct mmk_system *sys);
 

@@ -77,6 +77,8 @@ static int fault_anon_write(struct vm_fault *f)
 
 int fault_anon(struct vm_fault *f)
 {
+	if (unlikely(__atomic_load_n(&f->mm->reaped, __ATOMIC_RELAXED)))
+		return -MMK_EIO;
 	if (fault_table(f))
 		return -MMK_ENOMEM;
 	return f->flags & FAULT_FLAG_WRITE ? fault_anon_write(f) : fault_anon_zero(f);

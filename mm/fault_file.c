@@ -13,6 +13,7 @@
  * away after it has cleared page->mapping, so what it did not see here it will find in the table.
  */
 #include "mm/internal.h"
+#include "mm/cache.h"
 #include "mm/fault.h"
 
 #define MAX_FAULT_AROUND 16u
@@ -247,6 +248,8 @@ static int fault_file_shared(struct vm_fault *f, struct address_space *m)
 		stat_inc(f->sys, faults_file_shared);
 		fault_install(f, page, fault_mkwrite(f, fault_pte(f, page)));
 		unlock_page(f->sys, page);
+		if (mapping_has_home(m))
+			balance_dirty_pages(f->sys);
 		return 0;
 	}
 	unlock_page(f->sys, page);
@@ -282,6 +285,8 @@ int fault_shared(struct vm_fault *f)
 	if (!rc) {
 		rc = fault_allow_write(f);
 		unlock_page(f->sys, page);
+		if (mapping_has_home(m))
+			balance_dirty_pages(f->sys);
 	} else if (rc == FAULT_RETRY) {
 		/* Truncated. Do not wait for its unmapping, which may be far away. */
 		zap_page_range(f->vma, f->addr, f->addr + PAGE_SIZE, true);
@@ -294,6 +299,8 @@ int fault_file(struct vm_fault *f)
 {
 	struct address_space *m = vma_page_cache(f->vma);
 
+	if (unlikely(__atomic_load_n(&f->mm->reaped, __ATOMIC_RELAXED)))
+		return -MMK_EIO;
 	if (fault_table(f))
 		return -MMK_ENOMEM;
 	if (f->flags & FAULT_FLAG_WRITE) {

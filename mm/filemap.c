@@ -159,7 +159,8 @@ static void account_clean(struct address_space *m, struct page *page)
 	if (!page_test_clear(page, PG_DIRTY))
 		return;
 	radix_clear_dirty(m->i_pages, page->index);
-	m->nrdirty--;
+	if (!--m->nrdirty)
+		dirty_list_leave(m);
 	atomic_fetch_sub_explicit(&m->sys->nr_dirty, 1, memory_order_relaxed);
 }
 
@@ -216,7 +217,8 @@ void set_page_dirty(struct address_space *m, struct page *page)
 	i_pages_lock(m);
 	if (page->mapping == m && !page_test_set(page, PG_DIRTY)) {
 		radix_set_dirty(m->i_pages, page->index);
-		m->nrdirty++;
+		if (!m->nrdirty++)
+			dirty_list_enter(m);
 		atomic_fetch_add_explicit(&m->sys->nr_dirty, 1, memory_order_relaxed);
 	}
 	i_pages_unlock(m);
@@ -336,7 +338,7 @@ static void extend_run(struct address_space *m, struct run *run)
 		put_page(m->sys, page);
 	}
 	while (run->n < limit && run->first + run->n < end) {
-		page = alloc_pages(m->sys, 0, PAGE_CACHE);
+		page = alloc_page_spare(m->sys, PAGE_CACHE);
 		if (!page)
 			return;
 		if (cache_insert(m, page, run->first + run->n)) {
@@ -351,11 +353,14 @@ static void extend_run(struct address_space *m, struct run *run)
 static int add_page(struct address_space *m, uint64_t index, struct page **out)
 {
 	struct page *page = alloc_page_reclaim(m->sys, PAGE_CACHE);
+	unsigned tries = 0;
 	int err;
 
 	if (!page)
 		return -MMK_ENOMEM;
-	err = cache_insert(m, page, index);
+	do
+		err = cache_insert(m, page, index);
+	while (unlikely(err == -MMK_ENOMEM) && tries++ < RELIEF_TRIES && relieve_shortage(m->sys));
 	if (err) {
 		put_page(m->sys, page);
 		return err;
@@ -586,6 +591,8 @@ static int write_page(struct address_space *m, uint64_t pos, const void *src, si
 		mapping_set_size(m, pos + n);
 	unlock_page(m->sys, page);
 	put_page(m->sys, page);
+	if (mapping_has_home(m))
+		balance_dirty_pages(m->sys);
 	return 0;
 }
 

@@ -62,10 +62,15 @@ struct page *alloc_pages(struct mmk_system *sys, unsigned order, enum page_kind 
 void free_pages(struct mmk_system *sys,
                 struct page *page); /* order from the page; refcount must be 0 or 1 */
 /*
- * One frame for a program's data, dropping cached pages when frames are short. May sleep: no page
- * lock, no spinlock held.
+ * One frame for a program's sake, dropping cached pages when frames are short, and in the end asking
+ * the port to kill somebody. NULL: the caller is to end, or nothing helps. May sleep: no page lock,
+ * no spinlock held.
  */
 struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind);
+/* One frame, but none of the reserve. Does not sleep. */
+struct page *alloc_page_above_min(struct mmk_system *sys, enum page_kind kind);
+/* One frame for what is only a guess (reading ahead): none when frames are short. Does not sleep. */
+struct page *alloc_page_spare(struct mmk_system *sys, enum page_kind kind);
 void get_page(struct page *page);
 bool get_page_unless_zero(struct page *page); /* a frame that may be free or freed at any time */
 void put_page(struct mmk_system *sys, struct page *page); /* frees at 0 */
@@ -78,7 +83,10 @@ void unlock_page(struct mmk_system *sys, struct page *page);
 
 /* ---- slab.c ---- */
 void slab_init(struct mmk_system *sys);
-void *slab_alloc(struct slab_cache *cache); /* not zeroed; NULL when short or should_fail says so */
+/* Not zeroed; NULL when short or should_fail says so. Does not sleep. */
+void *slab_alloc(struct slab_cache *cache);
+/* The same for a program's sake, as alloc_page_reclaim. May sleep. */
+void *slab_alloc_reclaim(struct slab_cache *cache);
 void slab_free(struct slab_cache *cache, void *obj);
 
 /* ---- rbtree.c, vma_tree.c, interval.c ---- */
@@ -143,6 +151,8 @@ bool page_clear_dirty_for_io(
  * (no).
  */
 void unmap_mapping_range(struct address_space *m, uint64_t first, uint64_t last, bool even_cows);
+/* rmap.c: take the mark of having been used from all PTEs of the page; true when one had it. */
+bool page_mkold(struct address_space *m, struct page *page);
 /* rmap.c: make all PTEs of the page read-only and clean; true when one of them was dirty. */
 bool page_mkclean(struct address_space *m, struct page *page);
 /*

@@ -34,7 +34,7 @@ static void mm_unregister(struct mm_struct *mm)
 
 struct mmk_mm *mmk_mm_create(struct mmk_system *sys)
 {
-	struct mm_struct *mm = slab_alloc(&sys->mm_cache);
+	struct mm_struct *mm = slab_alloc_reclaim(&sys->mm_cache);
 
 	if (!mm)
 		return NULL;
@@ -89,6 +89,37 @@ void mmk_mm_put(struct mmk_mm *mm)
 	exit_mmap(mm);
 	mm_pgd_free(mm);
 	slab_free(&sys->mm_cache, mm);
+}
+
+/* ---- when memory has run out ---- */
+
+uint64_t mmk_mm_badness(struct mmk_mm *mm)
+{
+	int64_t n = atomic_load_explicit(&mm->rss_anon, memory_order_relaxed) +
+	            atomic_load_explicit(&mm->rss_file, memory_order_relaxed) +
+	            atomic_load_explicit(&mm->rss_shmem, memory_order_relaxed) +
+	            atomic_load_explicit(&mm->pgtables, memory_order_relaxed);
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+/*
+ * Files' pages that are shared stay mapped: they have no frame of this mm's alone. What a thread of
+ * it writes to some file from memory that has gone must not become zeros there: so its faults fail
+ * from now on, also those of the kernel on its behalf.
+ */
+bool mmk_mm_reap(struct mmk_mm *mm)
+{
+	struct vm_area_struct *vma;
+
+	if (!down_read_trylock(&mm->mmap_lock))
+		return false;
+	__atomic_store_n(&mm->reaped, true, __ATOMIC_RELEASE);
+	vma_for_each (vma, mm)
+		if (!(vma->vm_flags & (MMK_VM_SHARED | MMK_VM_PFNMAP | MMK_VM_IO)))
+			zap_page_range(vma, vma->vm_start, vma->vm_end, true);
+	mmap_read_unlock(mm);
+	return true;
 }
 
 /* ---- boundaries ---- */

@@ -4,7 +4,8 @@
  *
  * Lock order, outermost first (asserted where it is cheap):
  *     embedder's inode lock -> mm->mmap_lock -> mapping->i_mmap_lock -> mapping->i_pages_lock
- *     -> page-table page lock (struct page.ptl) -> anon_vma and slab locks -> frame caches -> buddy lock
+ *     -> page-table page lock (struct page.ptl) -> anon_vma and slab locks -> frame caches
+ *     -> buddy lock; wb_lock inside i_pages_lock
  * A page's PG_LOCKED bit is a sleeping lock taken before i_mmap_lock and after mmap_lock.
  * mmap_lock and PG_LOCKED may be held while sleeping; all others are spinlocks.
  *
@@ -146,6 +147,7 @@ struct mm_struct {
 	bool mmap_legacy;              /* [W] bottom-up */
 	bool pkey_zero_freed;          /* [W] no longer a key of the program */
 	bool soft_dirty;               /* [W] clear_refs has begun to track writes */
+	bool reaped;                   /* [A] its memory has gone ahead of it: no more faults */
 	unsigned long mmap_base;       /* [W] top-down searches begin below it, bottom-up at it */
 	unsigned long task_size;       /* [I] */
 	unsigned long stack_guard_gap; /* [I] bytes */
@@ -201,7 +203,9 @@ struct mmk_system {
 	spinlock_t buddy_lock;
 	struct free_area free_area[MAX_ORDER];
 	uint64_t nr_free; /* [B] frames in free_area: frames_free() has all */
-	uint64_t nr_low;  /* [I] fewer free than this: reclaim.c drops cached pages first */
+	uint64_t nr_min;  /* the last so many are for what cannot wait (min_free_kbytes) */
+	uint64_t nr_low;  /* fewer free than this: reclaim.c drops cached pages first */
+	uint64_t nr_high; /* as many the worker restores */
 	_Atomic uint64_t clock_hand; /* reclaim.c: the next frame to look at */
 
 	struct frame_cache *frame_caches; /* [I] one for each CPU: frame_cache_of */
@@ -232,7 +236,19 @@ struct mmk_system {
 	struct mm_struct *mms; /* all there are, for mmk_check() */
 
 	_Atomic int64_t nr_kind[8]; /* frames by enum page_kind, less what frame_caches count */
-	_Atomic int64_t nr_shmem, nr_dirty;
+	_Atomic int64_t nr_shmem, nr_dirty, nr_writeback;
+
+	/* dirty.c */
+	spinlock_t wb_lock; /* inside i_pages_lock */
+	struct address_space *dirty_first, *dirty_last; /* under wb_lock */
+	uint64_t wb_pass;                               /* [A] numbers the passes over that list */
+	uint64_t dirty_look; /* [A] with fewer dirty pages than this nobody looks closer */
+	uint32_t dirty_ratio, dirty_background_ratio;
+	uint64_t dirty_bytes, dirty_background_bytes; /* 0: the ratio holds */
+	uint32_t dirty_writeback_centisecs, dirty_expire_centisecs;
+	uint32_t min_free_kbytes;
+	uint32_t panic_on_oom, oom_kill_allocating_task, oom_dump_tasks; /* the port's to heed */
+
 	_Atomic uint64_t fault_around_bytes;
 	struct mmk_stats count; /* the since-init counters: bumped with stat_inc() */
 

@@ -13,7 +13,7 @@ static int msync_file(struct mm_struct *mm, struct file *file, uint64_t from, ui
 
 	get_vma_file(mm->sys, file);
 	mmap_read_unlock(mm);
-	err = mmk_mapping_sync(file->f_mapping, from, to, true);
+	err = mmk_file_sync(file, from, to, true);
 	put_vma_file(mm->sys, file);
 	mmap_read_lock(mm);
 	return err;

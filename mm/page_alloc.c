@@ -102,8 +102,8 @@ static struct page *take_from_lists(struct mmk_system *sys, unsigned order, enum
 	return page;
 }
 
-/* alloc_pages without fault injection. What lies in the CPUs' caches is the last to be tried. */
-static struct page *take_pages(struct mmk_system *sys, unsigned order, enum page_kind kind)
+/* What lies in the CPUs' caches is the last to be tried. */
+struct page *take_pages(struct mmk_system *sys, unsigned order, enum page_kind kind)
 {
 	struct page *page = NULL;
 
@@ -130,10 +130,6 @@ struct page *alloc_pages(struct mmk_system *sys, unsigned order, enum page_kind 
 	return fails_on_purpose(sys) ? NULL : take_pages(sys, order, kind);
 }
 
-/*
- * The last nr_low frames are for what cannot wait (tables, objects): a program's data drops cached
- * pages first. Where nothing can be dropped it gets them all the same.
- */
 struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind)
 {
 	struct page *page;
@@ -141,14 +137,21 @@ struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind)
 	if (fails_on_purpose(sys))
 		return NULL;
 	page = frame_cache_take(sys, kind);
-	if (likely(page))
-		return page;
-	if (unlikely(__atomic_load_n(&sys->nr_free, __ATOMIC_RELAXED) < sys->nr_low))
-		reclaim_frames(sys, RECLAIM_BATCH, 4 * RECLAIM_BATCH);
-	do
-		page = take_pages(sys, 0, kind);
-	while (unlikely(!page) && reclaim_frames(sys, RECLAIM_BATCH, 2 * sys->nr_frames));
-	return page;
+	return likely(page) ? page : take_pages_slow(sys, 0, kind);
+}
+
+struct page *alloc_page_above_min(struct mmk_system *sys, enum page_kind kind)
+{
+	if (frames_free(sys) <= sys->nr_min)
+		return NULL;
+	return alloc_pages(sys, 0, kind);
+}
+
+struct page *alloc_page_spare(struct mmk_system *sys, enum page_kind kind)
+{
+	if (frames_free(sys) < sys->nr_low)
+		return NULL;
+	return alloc_pages(sys, 0, kind);
 }
 
 #ifdef MMK_HW_ARM64
@@ -304,6 +307,27 @@ static uint64_t run_end(const struct mmk_system *sys, const struct mmk_config *c
 	return (end - sys->phys_base) >> PAGE_SHIFT;
 }
 
+/* The larger the RAM, the smaller a part of it: 4 KiB times the root of the RAM in KiB / 16. */
+static uint32_t default_min_free(const struct mmk_system *sys)
+{
+	uint64_t square = 16 * (sys->nr_free << (PAGE_SHIFT - 10)), root = 0;
+
+	while ((root + 1) * (root + 1) <= square)
+		root++;
+	return root > 262144 ? 262144 : (uint32_t)root;
+}
+
+void page_alloc_watermarks(struct mmk_system *sys)
+{
+	uint64_t min = sys->min_free_kbytes >> (PAGE_SHIFT - 10), most = sys->nr_frames / 4;
+
+	if (min > most)
+		min = most;
+	sys->nr_min = min;
+	sys->nr_low = min + min / 4;
+	sys->nr_high = min + min / 2;
+}
+
 /* sys->mem_map is zeroed and follows sys itself; both come out of the RAM. 0 or -ENOMEM. */
 int page_alloc_init(struct mmk_system *sys, const struct mmk_config *config)
 {
@@ -323,9 +347,8 @@ int page_alloc_init(struct mmk_system *sys, const struct mmk_config *config)
 		free_run(sys, i, end);
 		i = end;
 	}
-	sys->nr_low = sys->nr_free / 128;
-	if (sys->nr_low > 1024)
-		sys->nr_low = 1024;
+	sys->min_free_kbytes = default_min_free(sys);
+	page_alloc_watermarks(sys);
 	sys->zero_page = take_pages(sys, 0, PAGE_KERNEL);
 	if (!sys->zero_page)
 		return -MMK_ENOMEM;
@@ -341,6 +364,22 @@ void *mmk_alloc_frames(struct mmk_system *sys, unsigned order, bool zero)
 	struct page *page = alloc_pages(sys, order, PAGE_KERNEL);
 	void *va;
 
+	if (!page)
+		return NULL;
+	va = page_address(sys, page);
+	if (zero)
+		__builtin_memset(va, 0, PAGE_SIZE << order);
+	return va;
+}
+
+void *mmk_alloc_frames_wait(struct mmk_system *sys, unsigned order, bool zero)
+{
+	struct page *page;
+	void *va;
+
+	if (order >= MAX_ORDER || fails_on_purpose(sys))
+		return NULL;
+	page = take_pages_slow(sys, order, PAGE_KERNEL);
 	if (!page)
 		return NULL;
 	va = page_address(sys, page);

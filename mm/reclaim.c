@@ -3,16 +3,24 @@
  * Frames back from the page cache when they run short.
  *
  * A hand goes round the frame table, as a clock's. A page of a file with a home that was used since
- * the hand last came by is spared once; else it is written back if dirty, unmapped if mapped, and
- * dropped. No lists are kept for this, so the fast paths pay nothing but one bit.
+ * the hand last came by - read, or touched through a mapping - is spared once; else it is written
+ * back if dirty, unmapped if mapped, and dropped. No lists are kept for this, so the fast paths pay
+ * nothing but one bit.
  *
  * Anything may happen to a frame while the hand looks at it: only a frame with a reference of ours
  * is what it seems, and only with its lock held is its mapping sure to live (mmk_mapping_destroy
  * waits for the lock of every page that it finds). No lock is waited for, so this runs wherever
  * sleeping is allowed.
+ *
+ *   free frames above nr_low    nothing happens
+ *   below                       who wants one for a program drops some, and the worker is woken
+ *   down to nr_min              programs get no more: first as much is dropped as there is, then
+ *                               the port is asked to kill somebody
+ *   below                       what cannot wait - writing pages back, interrupts, who is to end
  */
 #include "mm/internal.h"
 #include "mm/cache.h"
+#include "mm/frame_cache.h"
 
 /* Worth a closer look? Without a reference, so all of it may have changed meanwhile. */
 static bool looks_droppable(struct page *page)
@@ -46,7 +54,7 @@ static bool drop_locked(struct page *page, bool force)
 	if (!force)
 		return filemap_remove_unused(m, page);
 	if (atomic_load(&page->mapcount) > 0) {
-		if (is_mlocked(m, page))
+		if (is_mlocked(m, page) || page_mkold(m, page))
 			return false;
 		unmap_mapping_range(m, page->index, page->index, false);
 	}
@@ -72,9 +80,9 @@ static bool try_drop(struct mmk_system *sys, struct page *page, bool force)
 
 uint64_t reclaim_frames(struct mmk_system *sys, uint64_t want, uint64_t scan)
 {
-	uint64_t dropped = 0;
+	uint64_t dropped = 0, looked = 0;
 
-	while (scan-- && dropped < want) {
+	while (looked++ < scan && dropped < want) {
 		uint64_t hand =
 		    atomic_fetch_add_explicit(&sys->clock_hand, 1, memory_order_relaxed);
 
@@ -84,7 +92,73 @@ uint64_t reclaim_frames(struct mmk_system *sys, uint64_t want, uint64_t scan)
 		    try_drop(sys, page, true))
 			dropped++;
 	}
+	stat_add(sys, scanned, looked - 1);
+	if (dropped)
+		stat_add(sys, reclaimed, dropped);
 	return dropped;
+}
+
+void reclaim_background(struct mmk_system *sys)
+{
+	if (frames_free(sys) >= sys->nr_low)
+		return;
+	while (frames_free(sys) < sys->nr_high)
+		if (!reclaim_frames(sys, RECLAIM_BATCH, 2 * sys->nr_frames))
+			break;
+}
+
+/* ---- when an allocation has to wait for frames ---- */
+
+static enum mmk_oom out_of_memory(struct mmk_system *sys)
+{
+	stat_inc(sys, ooms);
+	return sys->port->out_of_memory ? sys->port->out_of_memory(sys->ctx) : MMK_OOM_NONE;
+}
+
+/* Without a port that kills, the reserve is for whoever comes: better than to refuse. */
+static struct page *take_reserve(struct mmk_system *sys, enum mmk_oom oom, unsigned order,
+                                 enum page_kind kind)
+{
+	if (oom == MMK_OOM_NONE && sys->port->out_of_memory)
+		return NULL;
+	return take_pages(sys, order, kind);
+}
+
+struct page *take_pages_slow(struct mmk_system *sys, unsigned order, enum page_kind kind)
+{
+	enum mmk_oom oom = MMK_OOM_RETRY;
+	struct page *page;
+
+	if (frames_free(sys) < sys->nr_low) {
+		if (sys->port->wake_worker)
+			sys->port->wake_worker(sys->ctx);
+		reclaim_frames(sys, RECLAIM_BATCH, 4 * RECLAIM_BATCH);
+	}
+	while (oom == MMK_OOM_RETRY) {
+		page = frames_free(sys) > sys->nr_min ? take_pages(sys, order, kind) : NULL;
+		if (page)
+			return page;
+		if (reclaim_frames(sys, RECLAIM_BATCH, 2 * sys->nr_frames))
+			continue;
+		/* Nobody is killed for the sake of neighbours: a large block may be refused. */
+		if (order)
+			return NULL;
+		oom = out_of_memory(sys);
+	}
+	return take_reserve(sys, oom, order, kind);
+}
+
+bool frames_are_short(const struct mmk_system *sys)
+{
+	return frames_free(sys) <= sys->nr_low;
+}
+
+bool relieve_shortage(struct mmk_system *sys)
+{
+	if (frames_free(sys) > sys->nr_min)
+		return frames_are_short(sys); /* somebody has given some back, or: other reasons */
+	return reclaim_frames(sys, RECLAIM_BATCH, 2 * sys->nr_frames) ||
+	       out_of_memory(sys) == MMK_OOM_RETRY;
 }
 
 void drop_clean_pages(struct mmk_system *sys)

@@ -88,3 +88,39 @@ bool page_mkclean(struct address_space *m, struct page *page)
 	i_mmap_unlock(m);
 	return dirty;
 }
+
+static bool mkold_one(struct vm_area_struct *vma, struct page *page, unsigned long addr)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct page *table = lock_table_of(mm, addr);
+	bool young = false;
+	pte_t *ptep, pte;
+
+	if (!table)
+		return false;
+	ptep = table_pte(mm->sys, table, addr);
+	pte = ptep_get(ptep);
+	if (pte_present(pte) && pte_counted_page(mm->sys, pte) == page && pte_young(pte)) {
+		young = true;
+		set_pte(mm->sys, ptep, pte_mkold(pte));
+		flush_tlb_page(mm, addr);
+	}
+	spin_unlock(&table->ptl);
+	return young;
+}
+
+bool page_mkold(struct address_space *m, struct page *page)
+{
+	struct vm_area_struct *vma = NULL;
+	uint64_t index = page->index;
+	unsigned long start, end;
+	bool young = false;
+
+	i_mmap_lock(m);
+	while ((vma = itv_next(&m->i_mmap, vma, index, index))) {
+		vma_file_range(vma, index, index, &start, &end);
+		young |= mkold_one(vma, page, start);
+	}
+	i_mmap_unlock(m);
+	return young;
+}

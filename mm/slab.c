@@ -71,10 +71,14 @@ static void partial_del(struct slab_cache *cache, struct page *page)
 		page->next->prev = page->prev;
 }
 
-/* A new frame, cut into objects, at the head of the list. Cache lock held. */
-static struct page *grow(struct slab_cache *cache)
+/*
+ * A new frame, cut into objects, at the head of the list; NULL: none, or only one of the reserve and
+ * that is not for us. Cache lock held.
+ */
+static struct page *grow(struct slab_cache *cache, bool reserve)
 {
-	struct page *page = alloc_pages(cache->sys, 0, PAGE_SLAB);
+	struct page *page = reserve ? alloc_pages(cache->sys, 0, PAGE_SLAB)
+	                            : alloc_page_above_min(cache->sys, PAGE_SLAB);
 	unsigned units = cache->size / SLAB_UNIT;
 	char *base;
 
@@ -90,18 +94,21 @@ static struct page *grow(struct slab_cache *cache)
 	return page;
 }
 
-void *slab_alloc(struct slab_cache *cache)
+static bool fails_on_purpose(struct mmk_system *sys)
+{
+	return unlikely(sys->port->should_fail) && sys->port->should_fail(sys->ctx, MMK_FAIL_SLAB);
+}
+
+static inline void *take_object(struct slab_cache *cache, bool reserve)
 {
 	struct mmk_system *sys = cache->sys;
 	struct page *page;
 	uint16_t *obj = NULL;
 
-	if (unlikely(sys->port->should_fail) && sys->port->should_fail(sys->ctx, MMK_FAIL_SLAB))
-		return NULL;
 	count_event(sys, objects_allocated);
 	spin_lock(sys, &cache->lock);
 	page = cache->partial;
-	if (likely(page) || (page = grow(cache))) {
+	if (likely(page) || (page = grow(cache, reserve))) {
 		obj = (uint16_t *)((char *)page_address(sys, page) + page->slab_free * SLAB_UNIT);
 		page->slab_free = *obj;
 		page->nr_used++;
@@ -110,6 +117,33 @@ void *slab_alloc(struct slab_cache *cache)
 			partial_del(cache, page);
 	}
 	spin_unlock(&cache->lock);
+	return obj;
+}
+
+void *slab_alloc(struct slab_cache *cache)
+{
+	return fails_on_purpose(cache->sys) ? NULL : take_object(cache, true);
+}
+
+/* Patience has an end, as an allocation may also fail because a test wants it to. */
+static void *take_object_slow(struct slab_cache *cache)
+{
+	void *obj = NULL;
+
+	for (unsigned i = 0; i < RELIEF_TRIES && !obj && relieve_shortage(cache->sys); i++)
+		obj = take_object(cache, false);
+	return obj ? obj : take_object(cache, true);
+}
+
+void *slab_alloc_reclaim(struct slab_cache *cache)
+{
+	void *obj;
+
+	if (fails_on_purpose(cache->sys))
+		return NULL;
+	obj = take_object(cache, false);
+	if (unlikely(!obj) && frames_are_short(cache->sys))
+		obj = take_object_slow(cache);
 	return obj;
 }
 
@@ -162,6 +196,12 @@ static unsigned log2_up(size_t size)
 	return size <= 1 ? 0 : 64 - (unsigned)__builtin_clzl(size - 1);
 }
 
+/* The cache for objects of 2^shift bytes. */
+static struct slab_cache *kmalloc_cache(struct mmk_system *sys, unsigned shift)
+{
+	return &sys->kmalloc_caches[shift < KMALLOC_MIN ? 0 : shift - KMALLOC_MIN];
+}
+
 void *mmk_kmalloc(struct mmk_system *sys, size_t size)
 {
 	unsigned shift = log2_up(size);
@@ -170,16 +210,33 @@ void *mmk_kmalloc(struct mmk_system *sys, size_t size)
 		return NULL;
 	if (shift >= PAGE_SHIFT)
 		return mmk_alloc_frames(sys, shift - PAGE_SHIFT, false);
-	return slab_alloc(&sys->kmalloc_caches[shift < KMALLOC_MIN ? 0 : shift - KMALLOC_MIN]);
+	return slab_alloc(kmalloc_cache(sys, shift));
+}
+
+void *mmk_kmalloc_wait(struct mmk_system *sys, size_t size)
+{
+	unsigned shift = log2_up(size);
+
+	if (size > KMALLOC_MAX)
+		return NULL;
+	if (shift >= PAGE_SHIFT)
+		return mmk_alloc_frames_wait(sys, shift - PAGE_SHIFT, false);
+	return slab_alloc_reclaim(kmalloc_cache(sys, shift));
+}
+
+static void *zeroed(void *p, size_t size)
+{
+	return p ? __builtin_memset(p, 0, size) : NULL;
 }
 
 void *mmk_kzalloc(struct mmk_system *sys, size_t size)
 {
-	void *p = mmk_kmalloc(sys, size);
+	return zeroed(mmk_kmalloc(sys, size), size);
+}
 
-	if (p)
-		__builtin_memset(p, 0, size);
-	return p;
+void *mmk_kzalloc_wait(struct mmk_system *sys, size_t size)
+{
+	return zeroed(mmk_kmalloc_wait(sys, size), size);
 }
 
 void mmk_kfree(struct mmk_system *sys, void *ptr)

@@ -56,13 +56,18 @@ static void set_defaults(struct mmk_system *sys)
 	sys->admin_reserve_kbytes = free_kb / 32 < 8192 ? free_kb / 32 : 8192;
 	sys->user_reserve_kbytes = free_kb / 32 < 131072 ? free_kb / 32 : 131072;
 	atomic_init(&sys->fault_around_bytes, 16 * PAGE_SIZE);
+	sys->oom_dump_tasks = 1;
+	sys->dirty_ratio = 20;
+	sys->dirty_background_ratio = 10;
+	sys->dirty_writeback_centisecs = 500;
+	sys->dirty_expire_centisecs = 3000;
 }
 
 int mmk_system_init(struct mmk_system **out, const struct mmk_config *c)
 {
 	const uint64_t own = (sizeof(struct mmk_system) + 63) & ~63ull;
+	uint64_t at, size, background, limit;
 	struct mmk_system *sys;
-	uint64_t at, size;
 
 	if (!config_usable(c))
 		return -MMK_EINVAL;
@@ -85,6 +90,7 @@ int mmk_system_init(struct mmk_system **out, const struct mmk_config *c)
 	if (page_alloc_init(sys, c))
 		return -MMK_ENOMEM;
 	set_defaults(sys);
+	dirty_limits(sys, &background, &limit);
 	*out = sys;
 	return 0;
 }
@@ -121,6 +127,16 @@ static const struct knob knobs[] = {
     KNOB(user_reserve_kbytes, 0, UINT64_MAX),
     KNOB(stack_guard_gap, 0, 1u << 20),
     KNOB(fault_around_bytes, 0, 1u << 21),
+    KNOB(dirty_ratio, 0, 100),
+    KNOB(dirty_background_ratio, 0, 100),
+    KNOB(dirty_bytes, 2 * PAGE_SIZE, UINT64_MAX),
+    KNOB(dirty_background_bytes, 1, UINT64_MAX),
+    KNOB(dirty_writeback_centisecs, 0, INT32_MAX),
+    KNOB(dirty_expire_centisecs, 0, INT32_MAX),
+    KNOB(min_free_kbytes, 0, INT32_MAX),
+    KNOB(panic_on_oom, 0, 2),
+    KNOB(oom_kill_allocating_task, 0, INT32_MAX),
+    KNOB(oom_dump_tasks, 0, INT32_MAX),
 };
 
 static bool same_name(const char *a, const char *b)
@@ -164,6 +180,29 @@ static int drop_caches(struct mmk_system *sys, uint64_t value)
 	return 0;
 }
 
+/* What follows from a knob's new value. Two ways to say one limit: the last one said holds. */
+static void knob_written(struct mmk_system *sys, const char *name)
+{
+	uint64_t background, limit;
+
+	if (same_name(name, "overcommit_ratio"))
+		sys->overcommit_kbytes = 0;
+	else if (same_name(name, "overcommit_kbytes"))
+		sys->overcommit_ratio = 0;
+	else if (same_name(name, "dirty_ratio"))
+		sys->dirty_bytes = 0;
+	else if (same_name(name, "dirty_bytes"))
+		sys->dirty_ratio = 0;
+	else if (same_name(name, "dirty_background_ratio"))
+		sys->dirty_background_bytes = 0;
+	else if (same_name(name, "dirty_background_bytes"))
+		sys->dirty_background_ratio = 0;
+	page_alloc_watermarks(sys);
+	dirty_limits(sys, &background, &limit);
+	if (sys->port->wake_worker)
+		sys->port->wake_worker(sys->ctx);
+}
+
 int mmk_sysctl_set(struct mmk_system *sys, const char *name, uint64_t value)
 {
 	const struct knob *k = find_knob(name);
@@ -177,11 +216,7 @@ int mmk_sysctl_set(struct mmk_system *sys, const char *name, uint64_t value)
 		__atomic_store_n((uint32_t *)field, (uint32_t)value, __ATOMIC_RELAXED);
 	else
 		__atomic_store_n((uint64_t *)field, value, __ATOMIC_RELAXED);
-	/* Two ways to say one limit: the last one said holds. */
-	if (same_name(name, "overcommit_ratio"))
-		sys->overcommit_kbytes = 0;
-	if (same_name(name, "overcommit_kbytes"))
-		sys->overcommit_ratio = 0;
+	knob_written(sys, name);
 	return 0;
 }
 
@@ -218,6 +253,11 @@ void mmk_stats(struct mmk_system *sys, struct mmk_stats *s)
 	s->frames_table = frames_of_kind(sys, PAGE_TABLE);
 	s->frames_other = frames_of_kind(sys, PAGE_KERNEL) + frames_of_kind(sys, PAGE_RESERVED);
 	s->dirty = not_negative(&sys->nr_dirty);
+	s->writeback = not_negative(&sys->nr_writeback);
+	dirty_limits(sys, &s->dirty_background, &s->dirty_limit);
+	s->frames_min = sys->nr_min;
+	s->frames_low = sys->nr_low;
+	s->frames_high = sys->nr_high;
 	s->committed = not_negative(&sys->committed);
 	s->commit_limit = commit_limit(sys);
 	s->vmas = __atomic_load_n(&sys->vma_cache.in_use, __ATOMIC_RELAXED);

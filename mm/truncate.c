@@ -102,4 +102,5 @@ void mmk_mapping_destroy(struct mmk_mapping *m)
 	i_pages_lock(m);
 	MMK_BUG_ON(m->sys, m->i_pages || m->nrpages || m->nrdirty);
 	i_pages_unlock(m);
+	dirty_wait_idle(m);
 }

@@ -50,7 +50,7 @@ struct vm_area_struct *vma_last(const struct mm_struct *mm)
 
 struct vm_area_struct *vma_alloc(struct mm_struct *mm)
 {
-	struct vm_area_struct *vma = slab_alloc(&mm->sys->vma_cache);
+	struct vm_area_struct *vma = slab_alloc_reclaim(&mm->sys->vma_cache);
 
 	if (unlikely(!vma))
 		return NULL;
@@ -420,7 +420,7 @@ int anon_vma_prepare(struct vm_area_struct *vma)
 
 	if (likely(__atomic_load_n(&vma->anon_vma, __ATOMIC_ACQUIRE)))
 		return 0;
-	fresh = slab_alloc(&mm->sys->anon_vma_cache);
+	fresh = slab_alloc_reclaim(&mm->sys->anon_vma_cache);
 	if (unlikely(!fresh))
 		return -MMK_ENOMEM;
 	*fresh = (struct anon_vma){.refcount = 1};
@@ -453,7 +453,7 @@ int anon_vma_fork(struct vm_area_struct *child)
 
 	if (!child->anon_vma)
 		return 0;
-	av = slab_alloc(&sys->anon_vma_cache);
+	av = slab_alloc_reclaim(&sys->anon_vma_cache);
 	if (unlikely(!av))
 		return -MMK_ENOMEM;
 	*av = (struct anon_vma){.refcount = 1};

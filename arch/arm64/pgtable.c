@@ -33,7 +33,7 @@ static pte_t *walk_to(const struct mm_struct *mm, unsigned long addr, unsigned l
 
 static struct page *table_new(struct mm_struct *mm)
 {
-	struct page *table = alloc_pages(mm->sys, 0, PAGE_TABLE);
+	struct page *table = alloc_page_reclaim(mm->sys, PAGE_TABLE);
 
 	if (!table)
 		return NULL;

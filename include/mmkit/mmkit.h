@@ -370,7 +370,8 @@ size_t mmk_access_vm(struct mmk_task *task, struct mmk_mm *mm, unsigned long add
 
 /*
  * A file's pages (Linux's address_space); the embedder puts one into each of its inodes. Locks:
- * [P] i_pages_lock, [M] i_mmap_lock, [A] atomic, [I] immutable, [S] inode_lock of the embedder:
+ * [P] i_pages_lock, [M] i_mmap_lock, [D] the list's, [A] atomic, [I] immutable, [S] inode_lock of
+ * the embedder:
  * mmk_mapping_write, _truncate, _punch and _fallocate on one mapping are to be called one at a
  * time.
  */
@@ -388,7 +389,11 @@ struct mmk_mapping {
 	int32_t i_mmap_writable; /* [A] shared writable mappings; < 0: refused (sealed) */
 	int32_t i_writecount;	/* [A] open writers; < 0: denied (ETXTBSY) */
 	uint32_t flags;		/* [A] MMK_MAPPING_* */
-	int32_t wb_err;		/* [A] first writeback error that nobody was told of */
+	uint32_t wb_err;	/* [A] writeback errors: see mmk_wb_err_note */
+	uint32_t wb_busy;	/* [A] passes of mmk_background_work and the like over it */
+	uint64_t wb_pass;	/* [D] the last of them */
+	uint64_t dirtied_at;	/* [D] when it got the oldest of its dirty pages, port->now */
+	struct mmk_mapping *dirty_next, *dirty_prev; /* [D] those that have dirty pages */
 };
 #define MMK_MAPPING_SHMEM  0x1u /* [I] pages live here alone; counted as Shmem */
 #define MMK_MAPPING_SEALED 0x2u /* the embedder's: from now on no new shared mapping may write */
@@ -397,8 +402,9 @@ struct mmk_mapping {
 void mmk_mapping_init(struct mmk_system *sys, struct mmk_mapping *m,
 		      const struct mmk_mapping_ops *ops, void *host, uint64_t size);
 /*
- * End: no VMA maps it any more. Dirty pages are dropped: sync first where that matters. Never
- * fails.
+ * End: no VMA maps it any more. Dirty pages are dropped: sync first where that matters. What ops
+ * need must be there until this has returned, as pages may be on their way home. A second call does
+ * nothing. Never fails. May sleep.
  */
 void mmk_mapping_destroy(struct mmk_mapping *m);
 /*
@@ -427,10 +433,35 @@ int mmk_mapping_truncate(struct mmk_mapping *m, uint64_t size);
  */
 int mmk_mapping_punch(struct mmk_mapping *m, uint64_t start, uint64_t end);
 /*
- * Write back dirty pages of [start, end) bytes and wait; durable: ops->sync too. Reports wb_err
- * once. May sleep.
+ * Write back dirty pages of [start, end) bytes and wait; durable: ops->sync too. 0, or the -errno of
+ * the first write that failed in this call; the pages stay dirty. May sleep.
  */
 int mmk_mapping_sync(struct mmk_mapping *m, uint64_t start, uint64_t end, bool durable);
+/*
+ * The same for fsync(2) and msync(2) of an open file: reports a write that failed since the file was
+ * opened, whoever made it and whenever, once to each open file (as Linux since 4.13). 0 or -errno.
+ */
+int mmk_file_sync(struct mmk_file *file, uint64_t start, uint64_t end, bool durable);
+/*
+ * The file has just been opened; its f_mapping is set. An error of which nobody has been told yet
+ * will be told to it.
+ */
+void mmk_file_opened(struct mmk_file *file);
+/*
+ * The errors of writeback, for things other than mappings (a file system: syncfs(2)). A word counts
+ * them: note one (err < 0); take the copy with which an open file begins; what it has not been told
+ * of yet, 0 or -errno, once.
+ */
+void mmk_wb_err_note(uint32_t *word, int err);
+uint32_t mmk_wb_err_sample(const uint32_t *word);
+int mmk_wb_err_tell(uint32_t *word, uint32_t *seen);
+/*
+ * What must be done now and then, on a thread of its own: writes back what is too much or too old
+ * (vm.dirty_background_ratio, vm.dirty_expire_centisecs), and drops cached pages when frames are
+ * getting short. Returns when (port->now) it wants to be called again, ~0: not before
+ * port->wake_worker says so. May sleep.
+ */
+uint64_t mmk_background_work(struct mmk_system *sys);
 /* Drop clean, unmapped pages (drop_caches). Returns how many. May sleep. */
 uint64_t mmk_mapping_invalidate(struct mmk_mapping *m);
 
@@ -478,10 +509,19 @@ void mmk_mapping_allow_write(struct mmk_mapping *m);
  * sleep.
  */
 void *mmk_alloc_frames(struct mmk_system *sys, unsigned order, bool zero);
+/*
+ * The same for whoever may wait: leaves the reserve (min_free_kbytes) alone, drops cached pages and,
+ * for single frames, has somebody killed first (port->out_of_memory). May sleep: no spinlock held,
+ * nor anything that writing a page home waits for.
+ */
+void *mmk_alloc_frames_wait(struct mmk_system *sys, unsigned order, bool zero);
 void mmk_free_frames(struct mmk_system *sys, void *va, unsigned order);
 /* Small memory, 16-byte aligned, up to 128 KiB; NULL when short. Does not sleep. */
 void *mmk_kmalloc(struct mmk_system *sys, size_t size);
 void *mmk_kzalloc(struct mmk_system *sys, size_t size);
+/* The same for whoever may wait, as mmk_alloc_frames_wait. */
+void *mmk_kmalloc_wait(struct mmk_system *sys, size_t size);
+void *mmk_kzalloc_wait(struct mmk_system *sys, size_t size);
 void mmk_kfree(struct mmk_system *sys, void *ptr); /* NULL is fine */
 /* Address of a frame in the linear map; one more reference; one less. */
 void *mmk_page_address(struct mmk_system *sys, struct mmk_page *page);
@@ -560,6 +600,18 @@ long mmk_proc_pagemap_scan(struct mmk_task *task, struct mmk_mm *mm, unsigned lo
 /* One line for each present PTE: "address level descriptor frame attributes". As mmk_proc_maps. */
 long mmk_proc_ptdump(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size);
 
+/*
+ * How much memory would come back with the end of the mm: resident pages and page tables, in pages.
+ * Linux's oom_badness without the adjustment. Takes no lock.
+ */
+uint64_t mmk_mm_badness(struct mmk_mm *mm);
+/*
+ * All who use the mm have been killed: give back its private memory without waiting for their end.
+ * From then on faults in it fail. False: mmap_lock is taken, try again later. The caller has a
+ * reference. Does not sleep.
+ */
+bool mmk_mm_reap(struct mmk_mm *mm);
+
 /* Figures of one mm, in pages, for status, statm, stat. */
 struct mmk_mm_stats {
 	uint64_t total_vm, locked_vm, pinned_vm, data_vm, exec_vm, stack_vm;
@@ -577,6 +629,11 @@ struct mmk_stats {
 	uint64_t faults_file_private, faults_file_shared, faults_cow_copy, faults_cow_reuse, faults_spurious;
 	uint64_t faults_refused;
 	uint64_t pages_read, pages_written;
+	uint64_t writeback, dirty_limit, dirty_background; /* now, pages */
+	uint64_t frames_min, frames_low, frames_high;	   /* now: the reserve, and its watermarks */
+	uint64_t scanned, reclaimed; /* frames looked at and got back because they were short */
+	uint64_t throttled; /* times that a writer had to write back before it went on */
+	uint64_t ooms;	    /* times that no frame was left */
 	uint64_t vmas, vmas_made, merges, splits;
 	uint64_t tlbi_va, tlbi_asid, tlbi_all;
 	uint64_t refusals;

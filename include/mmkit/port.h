@@ -60,7 +60,9 @@ struct mmk_mapping_ops {
 	int64_t (*read)(struct mmk_mapping *m, uint64_t pos, const struct mmk_iovec *iov, unsigned n);
 	/*
 	 * Write the n pieces at byte `pos`. Returns bytes written (a short write is continued by
-	 * the core; 0 counts as EIO), or -errno. NULL together with read.
+	 * the core; 0 counts as EIO), or -errno; -ENOMEM: not now, and nobody is told. NULL together
+	 * with read. Called when frames are short: it must get on with what it has set aside, and
+	 * must not ask for memory in ways that may reclaim (mmk_alloc_frames_wait).
 	 */
 	int64_t (*write)(struct mmk_mapping *m, uint64_t pos, const struct mmk_iovec *iov, unsigned n);
 	/* Make what was written durable (fsync). 0 or -errno. May be NULL. */
@@ -71,6 +73,11 @@ struct mmk_mapping_ops {
 	 * May be NULL.
 	 */
 	int (*page_mkwrite)(struct mmk_mapping *m, uint64_t index);
+	/*
+	 * A page could not be written: err is the -errno that m->wb_err now has. For errors that
+	 * are kept per file system (syncfs), with mmk_wb_err_note. Does not sleep. May be NULL.
+	 */
+	void (*write_error)(struct mmk_mapping *m, int err);
 };
 
 /* What an open file can do; many files share one table. */
@@ -98,7 +105,7 @@ struct mmk_file_ops {
 
 /*
  * An open file as the core sees it; the embedder puts it into its own struct file. All fields
- * are immutable while the file is open. Life time: port->get_file / port->fput.
+ * but f_wb_err are immutable while the file is open. Life time: port->get_file / port->fput.
  */
 struct mmk_file {
 	const struct mmk_file_ops *f_op;
@@ -106,6 +113,7 @@ struct mmk_file {
 	uint32_t f_mode;	       /* MMK_FMODE_* */
 	uint32_t f_flags;	       /* the embedder's own */
 	void *private_data;	       /* the embedder's own */
+	uint32_t f_wb_err; /* [A] writeback errors it has been told of: mmk_file_opened */
 };
 
 /* Linux's hooks on the path of mmap. Each may be NULL, at the price of one predicted branch. */
@@ -150,6 +158,13 @@ struct mmk_machine {
 	void (*set_ttbr0)(void *ctx, uint64_t table, unsigned asid);
 	/* A frame is going back to the allocator; a checking machine looks for stale uses. */
 	void (*frame_freed)(void *ctx, uint64_t phys, unsigned order);
+};
+
+/* What mmk_port.out_of_memory has done. */
+enum mmk_oom {
+	MMK_OOM_RETRY, /* somebody has been killed, or is on his way out: look again for frames */
+	MMK_OOM_DYING, /* the caller itself is to end: it may have of the reserve, or be refused */
+	MMK_OOM_NONE,  /* nothing can be done: the caller is refused */
 };
 
 /* flags of mmk_port.wait */
@@ -199,6 +214,21 @@ struct mmk_port {
 	int (*copy_from_user)(void *ctx, struct mmk_task *task, void *dst, unsigned long src,
 			      size_t n);
 	bool (*capable)(void *ctx, struct mmk_task *task, enum mmk_cap cap); /* NULL: no */
+	/*
+	 * No frame is left that could be had by dropping cached pages, and one is wanted for a
+	 * program: choose a task and kill it (mmk_mm_badness helps to choose, mmk_mm_reap to get
+	 * its memory back at once), or wait a while for one that has been killed already. Called on
+	 * the thread that needs the frame, with no spinlock held; an mmap_lock may be, so it must
+	 * not wait for one. May sleep. NULL: as MMK_OOM_NONE, the reserve being used up first.
+	 */
+	enum mmk_oom (*out_of_memory)(void *ctx);
+	/* A clock in nanoseconds, for the age of dirty pages. NULL: pages do not age. */
+	uint64_t (*now)(void *ctx);
+	/*
+	 * There is work for mmk_background_work: call it soon, from a thread of its own. Spinlocks
+	 * may be held; must not sleep. NULL: the embedder calls it now and then.
+	 */
+	void (*wake_worker)(void *ctx);
 	uint64_t (*random)(void *ctx); /* 64 random bits for ASLR; NULL: no randomization */
 
 	const struct mmk_hooks *hooks;	   /* NULL: none */

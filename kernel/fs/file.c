@@ -44,6 +44,8 @@ struct file *file_alloc(const struct path *path, u32 flags)
 	if (path->mnt && (path->mnt->flags & MNT_MANDLOCK) &&
 	    (inode->mode & (S_ISGID | 0010)) == S_ISGID)
 		f->mf.f_mode |= MMK_FMODE_MANDLOCK;
+	mmk_file_opened(&f->mf);
+	f->sb_err = mmk_wb_err_sample(&inode->sb->wb_err);
 	return f;
 }
 

@@ -44,6 +44,9 @@ struct p9_setattr {
 	struct fs_time atime, mtime;
 };
 
+/* What a transfer of bytes needs: its pieces, and the message. */
+struct p9_xfer;
+
 /* One connection: a mount. */
 struct p9 {
 	struct p9_virtio *chan; /* [I] */
@@ -52,6 +55,8 @@ struct p9 {
 	struct spinlock lock;
 	u64 tags[2]; /* lock; a bit for each in use */
 	struct wait_queue tag_wq;
+	struct mutex spare_lock;
+	struct p9_xfer *spare; /* spare_lock; for transfers while memory is short */
 	struct p9_inode *index[P9_INDEX]; /* super.lock; by qid path */
 };
 
@@ -95,6 +100,8 @@ static inline u32 p9_dfid(const struct dentry *d)
 /* ------------------------------------------------------------------ p9_client.c: 0 or -errno, the
  * host's own */
 
+int p9_init(struct p9 *p9); /* 0 or -ENOMEM */
+void p9_free(struct p9 *p9);
 int p9_connect(struct p9 *p9);
 u32 p9_new_fid(struct p9 *p9);
 int p9_attach(struct p9 *p9, u32 fid, const char *aname, struct p9_qid *qid);

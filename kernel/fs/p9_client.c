@@ -107,7 +107,7 @@ static void get_time(struct msg *m, struct fs_time *t)
 
 static struct msg *msg_alloc(size_t txmax, size_t rxmax)
 {
-	struct msg *m = fs_alloc(sizeof(*m) + txmax + rxmax);
+	struct msg *m = kmalloc_wait(sizeof(*m) + txmax + rxmax);
 
 	if (!m)
 		return NULL;
@@ -502,49 +502,93 @@ static ssize_t answer_count(struct msg *m, size_t asked)
 	return m->bad || n > asked ? -EIO : (ssize_t)n;
 }
 
+#define XFER_TX 64u
+
+struct p9_xfer {
+	struct sg sg[P9_SG];
+	struct msg m;
+	u8 tx[XFER_TX], rx[READ_HEADER];
+};
+
+/*
+ * Pages are written home in order to get memory back, so that must not fail for want of it: each
+ * connection has one set aside, for which callers wait.
+ */
+static struct p9_xfer *xfer_get(struct p9 *p9)
+{
+	struct p9_xfer *x = fs_alloc(sizeof(*x));
+
+	if (!x) {
+		mutex_lock(&p9->spare_lock);
+		x = p9->spare;
+	}
+	x->m = (struct msg){.tx = x->tx,
+	                    .rx = x->rx,
+	                    .txlen = HEADER,
+	                    .txmax = sizeof(x->tx),
+	                    .rxmax = sizeof(x->rx)};
+	return x;
+}
+
+static void xfer_put(struct p9 *p9, struct p9_xfer *x)
+{
+	if (x == p9->spare)
+		mutex_unlock(&p9->spare_lock);
+	else
+		fs_free(x);
+}
+
+int p9_init(struct p9 *p9)
+{
+	mutex_init(&p9->spare_lock);
+	p9->spare = fs_alloc(sizeof(*p9->spare));
+	return p9->spare ? 0 : -ENOMEM;
+}
+
+void p9_free(struct p9 *p9)
+{
+	fs_free(p9->spare);
+}
+
+/* The message has the fid, the position and the count before its bytes. */
+static void put_request(struct msg *m, u32 fid, u64 pos, size_t count)
+{
+	put_le(m, fid, 4);
+	put_le(m, pos, 8);
+	put_le(m, count, 4);
+}
+
 ssize_t p9_read(struct p9 *p9, u32 fid, u64 pos, const struct mmk_iovec *iov, unsigned n,
                 size_t skip)
 {
-	struct sg *sg = fs_alloc(P9_SG * sizeof(*sg));
-	struct msg *m = msg_alloc(64, READ_HEADER);
-	ssize_t r = -ENOMEM;
+	struct p9_xfer *x = xfer_get(p9);
 	size_t want;
+	ssize_t r;
 	u32 nsg;
 
-	if (sg && m) {
-		want = gather(sg, &nsg, iov, n, skip, p9->msize - 24);
-		put_le(m, fid, 4);
-		put_le(m, pos, 8);
-		put_le(m, want, 4);
-		r = exchange(p9, m, TREAD, NULL, 0, sg, nsg);
-		if (!r)
-			r = answer_count(m, want);
-	}
-	fs_free(m);
-	fs_free(sg);
+	want = gather(x->sg, &nsg, iov, n, skip, p9->msize - 24);
+	put_request(&x->m, fid, pos, want);
+	r = exchange(p9, &x->m, TREAD, NULL, 0, x->sg, nsg);
+	if (!r)
+		r = answer_count(&x->m, want);
+	xfer_put(p9, x);
 	return r;
 }
 
 ssize_t p9_write(struct p9 *p9, u32 fid, u64 pos, const struct mmk_iovec *iov, unsigned n,
                  size_t skip, size_t max)
 {
-	struct sg *sg = fs_alloc(P9_SG * sizeof(*sg));
-	struct msg *m = msg_alloc(64, READ_HEADER);
-	ssize_t r = -ENOMEM;
+	struct p9_xfer *x = xfer_get(p9);
 	size_t want;
+	ssize_t r;
 	u32 nsg;
 
-	if (sg && m) {
-		want = gather(sg, &nsg, iov, n, skip, min(max, (size_t)p9->msize - 24));
-		put_le(m, fid, 4);
-		put_le(m, pos, 8);
-		put_le(m, want, 4);
-		r = exchange(p9, m, TWRITE, sg, nsg, NULL, 0);
-		if (!r)
-			r = answer_count(m, want);
-	}
-	fs_free(m);
-	fs_free(sg);
+	want = gather(x->sg, &nsg, iov, n, skip, min(max, (size_t)p9->msize - 24));
+	put_request(&x->m, fid, pos, want);
+	r = exchange(p9, &x->m, TWRITE, x->sg, nsg, NULL, 0);
+	if (!r)
+		r = answer_count(&x->m, want);
+	xfer_put(p9, x);
 	return r;
 }
 

@@ -84,10 +84,18 @@ static int p9_map_sync(struct mmk_mapping *m)
 	return fid == P9_NOFID ? 0 : p9_fsync(p9_of(inode->sb), fid, false);
 }
 
+static void p9_map_write_error(struct mmk_mapping *m, int err)
+{
+	struct inode *inode = m->host;
+
+	mmk_wb_err_note(&inode->sb->wb_err, err);
+}
+
 const struct mmk_mapping_ops p9_mapping_ops = {
     .read = p9_map_read,
     .write = p9_map_write,
     .sync = p9_map_sync,
+    .write_error = p9_map_write_error,
 };
 
 /* ------------------------------------------------------------------ truncation */

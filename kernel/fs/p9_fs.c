@@ -119,6 +119,9 @@ static void p9_evict(struct inode *inode)
 	    mmk_mapping_sync(&inode->mapping, 0, ~(u64)0, false))
 		pr_err("9p: data of inode %llu could not be written back and is lost\n",
 		       (unsigned long long)inode->ino);
+	/* Writeback that nobody asked for may be under way, and needs what goes now. */
+	if (inode->has_mapping)
+		mmk_mapping_destroy(&inode->mapping);
 	p9_close_fids(inode);
 	index_remove(inode);
 	fs_free(pi);
@@ -489,6 +492,8 @@ static int p9_super_statfs(struct super *sb, struct kstatfs *st)
 
 static void p9_super_put(struct super *sb)
 {
+	if (sb->priv)
+		p9_free(sb->priv);
 	fs_free(sb->priv);
 	sb->priv = NULL;
 }
@@ -547,9 +552,12 @@ int p9fs_new(const char *tag, const char *aname, struct super **out)
 	p9->chan = chan;
 	spin_init(&p9->lock);
 	wait_queue_init(&p9->tag_wq);
-	err = p9_connect(p9);
+	err = p9_init(p9);
+	if (!err)
+		err = p9_connect(p9);
 	sb = err ? NULL : super_alloc("9p", V9FS_MAGIC, &p9_super_ops);
 	if (!sb) {
+		p9_free(p9);
 		fs_free(p9);
 		return err ? err : -ENOMEM;
 	}

@@ -97,50 +97,6 @@ static ssize_t write_comm(const struct pseudo_ctx *c, const void *buf, size_t n,
 	return (ssize_t)n;
 }
 
-static int show_oom_score(const struct pseudo_ctx *c, struct seq *s)
-{
-	seq_puts(s, "0\n");
-	return 0;
-}
-
-static int show_oom_adj(const struct pseudo_ctx *c, struct seq *s)
-{
-	struct task *t = proc_task(c);
-
-	if (!t)
-		return -ESRCH;
-	seq_printf(s, "%d\n", t->proc->oom_score_adj);
-	task_put(t);
-	return 0;
-}
-
-static ssize_t write_oom_adj(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
-{
-	char text[16], *p = text, *end;
-	struct task *t;
-	long v;
-
-	if (n >= sizeof(text))
-		return -EINVAL;
-	memcpy(text, buf, n);
-	text[n] = '\0';
-	p += text[0] == '-';
-	v = (long)strtoul(p, &end, 10);
-	v = text[0] == '-' ? -v : v;
-	if (end == p || (*end && *end != '\n') || v < -1000 || v > 1000)
-		return -EINVAL;
-	t = proc_task(c);
-	if (!t)
-		return -ESRCH;
-	if (v < t->proc->oom_score_adj && !capable(CAP_SYS_RESOURCE)) {
-		task_put(t);
-		return -EACCES;
-	}
-	t->proc->oom_score_adj = (s32)v;
-	task_put(t);
-	return (ssize_t)n;
-}
-
 static int show_wchan(const struct pseudo_ctx *c, struct seq *s)
 {
 	seq_puts(s, "0");
@@ -430,11 +386,15 @@ static bool next_task(const struct pseudo_ctx *c, u32 *n, char *name, size_t siz
 	    PRIVATE("numa_maps", 0444, proc_stream_numa_maps),                                     \
 	    PRIVATE("ptdump", 0400, proc_stream_ptdump),          \
 	    FILE("wchan", 0444, show_wchan), FILE("cgroup", 0444, show_cgroup),                    \
-	    FILE("oom_score", 0444, show_oom_score),                                               \
+	    FILE("oom_score", 0444, proc_show_oom_score),                                          \
 	    {.name = "oom_score_adj",                                                              \
 	     .mode = S_IFREG | 0644,                                                               \
-	     .show = show_oom_adj,                                                                 \
-	     .write = write_oom_adj},                                                              \
+	     .show = proc_show_oom_score_adj,                                                      \
+	     .write = proc_write_oom_score_adj},                                                   \
+	    {.name = "oom_adj",                                                                    \
+	     .mode = S_IFREG | 0644,                                                               \
+	     .show = proc_show_oom_adj,                                                            \
+	     .write = proc_write_oom_adj},                                                         \
 	{                                                                                          \
 		.name = NULL                                                                       \
 	}

@@ -62,7 +62,26 @@ static bool is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-int parse_int(const void *text, size_t n, int *out)
+/* The digits' base where none is given: 0x and 0 before them say so. */
+static unsigned number_base(const char **p, const char *end)
+{
+	if (end - *p < 2 || **p != '0')
+		return 10;
+	if ((*p)[1] != 'x' && (*p)[1] != 'X')
+		return 8;
+	*p += 2;
+	return 16;
+}
+
+static unsigned digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (unsigned)(c - '0');
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : 99;
+}
+
+static int parse_signed(const void *text, size_t n, unsigned base, int *out)
 {
 	const char *p = text, *end = p + n;
 	bool minus;
@@ -75,12 +94,14 @@ int parse_int(const void *text, size_t n, int *out)
 	minus = p < end && *p == '-';
 	if (p < end && (*p == '-' || *p == '+'))
 		p++;
+	if (!base)
+		base = number_base(&p, end);
 	if (p == end)
 		return -EINVAL;
 	for (; p < end; p++) {
-		if (*p < '0' || *p > '9')
+		if (digit_value(*p) >= base)
 			return -EINVAL;
-		v = v * 10 + (*p - '0');
+		v = v * base + digit_value(*p);
 		if (v > 0x80000000ll)
 			return -ERANGE;
 	}
@@ -107,6 +128,16 @@ int parse_u64(const void *text, size_t n, u64 *out)
 	if (*end == '\n')
 		end++;
 	return *end ? -EINVAL : 0;
+}
+
+int parse_int(const void *text, size_t n, int *out)
+{
+	return parse_signed(text, n, 10, out);
+}
+
+int parse_int_any(const void *text, size_t n, int *out)
+{
+	return parse_signed(text, n, 0, out);
 }
 
 /* What an open file has of its text: [start, start + len). */

@@ -70,6 +70,8 @@ struct mmk_mm *proc_mm(const struct pseudo_ctx *c);
 int parse_int(const void *text, size_t n, int *out);
 /* Likewise, without a sign; 0x... and 0... as in C. */
 int parse_u64(const void *text, size_t n, u64 *out);
+/* The same with 0x and 0 before numbers of base 16 and 8. */
+int parse_int_any(const void *text, size_t n, int *out);
 int proc_may_ptrace(const struct pseudo_ctx *c);
 /* proc_pid_mm.c */
 long proc_stream_maps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size);
@@ -85,6 +87,12 @@ ssize_t proc_write_mem(const struct pseudo_ctx *c, const void *buf, size_t n, u6
 ssize_t proc_read_cmdline(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
 ssize_t proc_read_environ(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
 ssize_t proc_read_auxv(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
+/* proc_oom.c */
+int proc_show_oom_score(const struct pseudo_ctx *c, struct seq *s);
+int proc_show_oom_score_adj(const struct pseudo_ctx *c, struct seq *s);
+int proc_show_oom_adj(const struct pseudo_ctx *c, struct seq *s);
+ssize_t proc_write_oom_score_adj(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos);
+ssize_t proc_write_oom_adj(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos);
 /* proc_pid_stat.c */
 int proc_show_stat(const struct pseudo_ctx *c, struct seq *s);
 int proc_show_status(const struct pseudo_ctx *c, struct seq *s);

@@ -88,7 +88,7 @@ ssize_t regular_write(struct file *file, const void *buf, size_t n, u64 *pos)
 
 int regular_fsync(struct file *file, u64 start, u64 end, bool data_only)
 {
-	return mmk_mapping_sync(&file->inode->mapping, start, end, true);
+	return mmk_file_sync(&file->mf, start, end, true);
 }
 
 /* ------------------------------------------------------------------ lseek */

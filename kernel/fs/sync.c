@@ -103,7 +103,9 @@ long sys_syncfs(u64 fd)
 
 	if (!f)
 		return -EBADF;
-	err = sync_super(f->inode->sb);
+	/* What fails now is noted there too, and perhaps others have been told of it meanwhile. */
+	sync_super(f->inode->sb);
+	err = mmk_wb_err_tell(&f->inode->sb->wb_err, &f->sb_err);
 	fput(f);
 	return err;
 }
@@ -138,6 +140,19 @@ static int range_ok(u64 off, u64 n)
 	return (s64)off >= 0 && (s64)n >= 0 && (s64)(off + n) >= 0;
 }
 
+#define SYNC_RANGE_WAIT  5u /* before, after */
+#define SYNC_RANGE_WRITE 2u
+
+/* Only who waits is told of errors. */
+static int write_range(struct file *f, u64 start, u64 end, u64 flags)
+{
+	if (flags & SYNC_RANGE_WAIT)
+		return mmk_file_sync(&f->mf, start, end, false);
+	if (flags & SYNC_RANGE_WRITE)
+		(void)mmk_mapping_sync(&f->inode->mapping, start, end, false);
+	return 0;
+}
+
 long sys_sync_file_range(u64 fd, u64 off, u64 n, u64 flags)
 {
 	struct file *f;
@@ -149,9 +164,7 @@ long sys_sync_file_range(u64 fd, u64 off, u64 n, u64 flags)
 	if (!f)
 		return -EBADF;
 	if (f->inode->has_mapping)
-		err = flags
-		          ? mmk_mapping_sync(&f->inode->mapping, off, n ? off + n : ~(u64)0, false)
-		          : 0;
+		err = write_range(f, off, n ? off + n : ~(u64)0, flags);
 	else if (!is_dir(f->inode) && !S_ISBLK(f->inode->mode) && !S_ISLNK(f->inode->mode))
 		err = -ESPIPE;
 	fput(f);

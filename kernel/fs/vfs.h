@@ -204,6 +204,7 @@ struct super {
 	u32 dev;      /* st_dev */
 	u64 next_ino; /* [A] */
 	struct dentry *root;
+	u32 wb_err;   /* [A] errors of writeback, of all its files: mmk_wb_err_note */
 	struct spinlock lock;
 	struct list_head inodes; /* lock */
 	struct list_head all;    /* mount_lock */
@@ -272,6 +273,7 @@ struct file {
 	u32 virt;        /* pos_lock; directories: mount points told after the entries */
 	bool write_held; /* counted in mapping.i_writecount */
 	s32 owner;       /* F_SETOWN */
+	u32 sb_err;      /* [A] what syncfs has told of super.wb_err */
 	void *priv;      /* the driver's */
 };
 

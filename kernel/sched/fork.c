@@ -83,6 +83,7 @@ static struct process *copy_process(const struct clone_args *args)
 	p->coredump_filter = mine->coredump_filter;
 	memcpy(p->auxv, mine->auxv, sizeof(p->auxv));
 	p->oom_score_adj = mine->oom_score_adj;
+	p->oom_score_adj_min = mine->oom_score_adj_min;
 	p->nice = mine->nice;
 	p->mm_shared = (args->flags & CLONE_VM) && !(args->flags & CLONE_THREAD);
 	if (p->mm_shared)

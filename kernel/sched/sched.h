@@ -77,6 +77,7 @@ void child_start(struct task *t); /* the child's first step: CLONE_CHILD_SETTID 
 /* signal/send.c; all with proc_lock held. */
 int send_locked(struct task *t, struct process *p, int sig, const struct siginfo *si);
 void kill_thread_locked(struct task *t); /* it ends on its way to user mode */
+void kill_process_locked(struct process *p, int sig); /* all its threads, whatever they block */
 int kill_pgrp_locked(s32 pgid, int sig);
 void sighand_put(struct sighand *s);
 void sighand_flush(struct sighand *s); /* all that are not ignored become default */

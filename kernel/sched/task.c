@@ -227,11 +227,11 @@ void task_put(struct task *t)
 /* With one reference: the pid table's. The task has none of its maker's things yet. */
 struct task *task_alloc(struct process *p)
 {
-	struct task *t = kzalloc(sizeof(*t));
+	struct task *t = kzalloc_wait(sizeof(*t));
 
 	if (!t)
 		return NULL;
-	t->stack = mmk_alloc_frames(mm_sys, 2, false);
+	t->stack = mmk_alloc_frames_wait(mm_sys, 2, false);
 	if (!t->stack) {
 		kfree(t);
 		return NULL;
@@ -257,7 +257,7 @@ struct task *task_alloc(struct process *p)
 /* With one reference, the maker's. */
 struct process *process_alloc(void)
 {
-	struct process *p = kzalloc(sizeof(*p));
+	struct process *p = kzalloc_wait(sizeof(*p));
 
 	if (!p)
 		return NULL;

@@ -122,7 +122,7 @@ struct process {
 	u32 stop_sig;                  /* [P] the group is stopped by it, or stopping; 0: not */
 	u32 nr_stopped;                /* [P] threads that have stopped */
 	bool stop_report, cont_report; /* [P] wait4 has not told yet */
-	bool oom_victim;               /* [P] */
+	bool oom_victim;               /* [P] killed for want of memory */
 	struct wait_queue wait_child;  /* wait4 sleeps here */
 	struct wait_queue wait_group;  /* execve and exit: the number of threads has changed */
 
@@ -147,7 +147,7 @@ struct process {
 	u8 dumpable;
 	u32 coredump_filter; /* which memory a core dump would hold: core(5) */
 	u64 auxv[AUXV_MAX]; /* of the program, as it was started or PR_SET_MM_AUXV says */
-	s32 oom_score_adj;
+	s32 oom_score_adj, oom_score_adj_min; /* [P]; min: how low it may go without privilege */
 	s32 nice;
 };
 

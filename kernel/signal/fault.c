@@ -8,6 +8,7 @@
 #include "kernel/arch/thread.h"
 #include "kernel/lib/printk.h"
 #include "kernel/mm.h"
+#include "kernel/sched/oom.h"
 #include "kernel/sched/sched.h"
 
 #define EC_ILL_STATE 0x0e
@@ -40,10 +41,11 @@ static u64 syndrome_for_user(u64 esr, u64 addr)
 	return (esr & ESR_KEEP_IABT) | FSC_FAULT_L0;
 }
 
+/* No frame could be had. Who is not to end because of it does the access again. */
 static void out_of_memory(void)
 {
-	pr_warn("Out of memory: Killed process %d (%s)\n", current->proc->tgid, current->comm);
-	force_sigkill();
+	if (!fatal_signal_pending(current))
+		(void)port_out_of_memory(NULL);
 }
 
 void do_user_misalignment(struct pt_regs *regs, u64 esr, u64 far)

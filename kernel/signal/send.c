@@ -164,7 +164,7 @@ void kill_thread_locked(struct task *t)
 }
 
 /* The whole process is to end, killed by sig. */
-static void kill_process_locked(struct process *p, int sig)
+void kill_process_locked(struct process *p, int sig)
 {
 	struct task *t;
 

@@ -220,6 +220,7 @@ static int open_file(struct hosted *h, struct hosted_inode *inode, const struct 
 		f->refs = 1;
 		f->path = strdup(path);
 		f->ino = inode ? inode->ino : ++h->next_ino;
+		mmk_file_opened(&f->file);
 		fd = f->path ? install(h, f) : -MMK_ENOMEM;
 	}
 	if (fd >= 0)
@@ -523,9 +524,7 @@ int hosted_punch(struct hosted *h, int fd, uint64_t start, uint64_t end)
 
 int hosted_fsync(struct hosted *h, int fd)
 {
-	struct hosted_inode *inode = inode_for(h, fd, MMK_FMODE_READ | MMK_FMODE_WRITE);
+	struct mmk_file *file = hosted_file(h, fd);
 
-	if (!inode)
-		return -MMK_EBADF;
-	return mmk_mapping_sync(&inode->mapping, 0, UINT64_MAX, true);
+	return file ? mmk_file_sync(file, 0, UINT64_MAX, true) : -MMK_EBADF;
 }
