@@ -22,5 +22,6 @@ void clock_tick(void);
 
 u32 clock_frequency(void);
 void clock_init(void);
+void clock_init_cpu(void); /* on each further CPU */
 
 #endif

@@ -21,6 +21,7 @@
 #include "kernel/mm.h"
 #include "kernel/sched/oom.h"
 #include "kernel/sched/sched.h"
+#include "kernel/smp.h"
 
 #define MAX_WORDS 256
 
@@ -430,6 +431,7 @@ void kernel_init(void)
 
 	sched_init();
 	futex_init();
+	smp_start_cpus();
 	local_irq_enable();
 	pid = program_task_create("init", init_main, NULL);
 	if (pid < 0)

@@ -60,8 +60,8 @@ enum irq_trigger { IRQ_LEVEL_HIGH, IRQ_EDGE_RISING };
 int irq_request(u32 intid, void (*fn)(void *), void *arg);
 /* As above, for an interrupt that is not active high level. To be called before irq_request(). */
 void irq_set_trigger(u32 intid, enum irq_trigger trigger);
-/* Enables a PPI that has a handler on the calling CPU. */
-void irq_enable_percpu(u32 intid);
+/* Raises SGI @sgi on another CPU, which sees all that was stored before. */
+void irq_send(u32 cpu, u32 sgi);
 
 /* For entry.S: asks the interrupt controller what fired, until nothing more is pending. */
 void handle_irq(void);

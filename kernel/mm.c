@@ -18,6 +18,7 @@
 #include "kernel/percpu.h"
 #include "kernel/sched/oom.h"
 #include "kernel/sched/sched.h"
+#include "kernel/smp.h"
 #include "kernel/sys/uaccess.h"
 
 struct mmk_system *mm_sys;
@@ -112,7 +113,7 @@ void mm_init_system(void)
 	    .ram_virt = phys_to_virt(boot_info.ram_base),
 	    .reserved = reserved,
 	    .nr_reserved = boot_info.nr_reserved,
-	    .nr_cpus = 1,
+	    .nr_cpus = nr_cpus,
 	    .asid_bits = cpu_features.asid_bits,
 	};
 	u32 i;

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each CPU has for itself, found through tpidr_el1. Only CPU 0 runs so far.
+ * What each CPU has for itself, found through tpidr_el1. CPU 0 is the one that booted.
+ *
+ * The kernel is not preempted: a task stays on its CPU until it sleeps, so what this_cpu() and
+ * cpu_id() say holds until then.
  */
 #ifndef KERNEL_PERCPU_H
 #define KERNEL_PERCPU_H
 
-#define PERCPU_TASK 0
-#define NR_CPUS     8
+#define PERCPU_TASK  0
+#define PERCPU_STACK 8
+#define NR_CPUS      8
 
 #ifndef __ASSEMBLER__
 
@@ -16,12 +20,13 @@ struct task;
 
 struct percpu {
 	struct task *task; /* for entry.S: sp_el0 is the user's when an exception comes from EL0 */
+	void *first_sp;    /* for head.S: where the stack of its idle task begins */
 	u32 id;
 	u32 irq_depth;
 	u64 mpidr;
-	void *sched; /* the scheduler's own */
 } __aligned(64);
 _Static_assert(offsetof(struct percpu, task) == PERCPU_TASK, "entry.S");
+_Static_assert(offsetof(struct percpu, first_sp) == PERCPU_STACK, "head.S");
 
 extern struct percpu percpu_area[NR_CPUS];
 

@@ -64,8 +64,9 @@ static void report_frames(report_out out, const struct mmk_stats *s)
 
 static void report_hardware(report_out out, const struct mmk_stats *s)
 {
-	SECTION(out, "TLB", {"TLBI by address", s->tlbi_va}, {"TLBI by ASID", s->tlbi_asid},
-	        {"TLBI of all", s->tlbi_all});
+	SECTION(out, "tables and TLB", {"PTE writes", s->pte_writes},
+	        {"TLBI by address", s->tlbi_va}, {"TLBI by ASID", s->tlbi_asid},
+	        {"TLBI of all", s->tlbi_all}, {"DSB", s->dsb});
 }
 
 static void report_kernel(report_out out)
@@ -74,7 +75,7 @@ static void report_kernel(report_out out)
 
 	sched_stats(&s);
 	SECTION(out, "kernel", {"forks", s.forks}, {"switches", s.switches},
-	        {"microseconds idle", s.idle_ns / 1000});
+	        {"microseconds idle", s.times.idle_ns / 1000});
 }
 
 static void report_refusals(report_out out, const struct mmk_stats *s)

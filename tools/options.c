@@ -80,9 +80,6 @@ static unsigned int parse_smp(const char *text)
 {
 	if (!isdigit((unsigned char)text[0]) || text[1] || text[0] < '1' || text[0] > '0' + SMP_MAX)
 		die(EXIT_BAD_CALL, "--smp %s: not a number of CPUs from 1 to %d", text, SMP_MAX);
-	/* The machine gets them; that they stay off must not look like success. */
-	if (text[0] > '1')
-		fprintf(stderr, "mmkit: --smp %s: this kernel runs on the first CPU only\n", text);
 	return text[0] - '0';
 }
 

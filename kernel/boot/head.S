@@ -11,6 +11,7 @@
 #include "kernel/arch/memory.h"
 #include "kernel/arch/sysreg.h"
 #include "kernel/arch/thread.h"
+#include "kernel/percpu.h"
 
 	.macro	adr_l, reg, sym
 	adrp	\reg, \sym
@@ -263,10 +264,36 @@ enable_mmu:
 	isb
 	ret
 
-at_link_address:
-	adrp	x21, _text
-	sub	x21, x21, x20			/* address minus physical address */
-	adrp	x0, empty_pgd			/* the low half is the user's from now on */
+/*
+ * Where PSCI starts the other CPUs: MMU off, x0 = this CPU's struct percpu. The tables are there, so
+ * only the registers have to be set up.
+ */
+	.globl	secondary_entry
+secondary_entry:
+	msr	daifset, #0xf
+	mov	x19, x0
+	bl	drop_to_el1
+	bl	cpu_setup
+	adrp	x1, kernel_pgd
+	adrp	x2, idmap_pgd
+	ldr	x30, =secondary_at_link_address
+	b	enable_mmu
+
+secondary_at_link_address:
+	adr_l	x21, kimage_voffset
+	ldr	x21, [x21]
+	bl	leave_identity
+	msr	tpidr_el1, x19
+	ldp	x0, x1, [x19, #PERCPU_TASK]	/* its idle task, and the top of that one's stack */
+	msr	sp_el0, x0
+	mov	sp, x1
+	mov	x29, xzr
+	bl	secondary_main
+	b	.
+
+/* The low half is the user's from now on. x21: address of the image minus its physical address. */
+leave_identity:
+	adrp	x0, empty_pgd
 	sub	x0, x0, x21
 	msr	ttbr0_el1, x0
 	isb
@@ -276,6 +303,12 @@ at_link_address:
 	adr_l	x0, vectors
 	msr	vbar_el1, x0
 	isb
+	ret
+
+at_link_address:
+	adrp	x21, _text
+	sub	x21, x21, x20			/* address minus physical address */
+	bl	leave_identity
 
 	adr_l	x0, __bss_start
 	adr_l	x1, __bss_end

@@ -22,6 +22,7 @@
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/percpu.h"
+#include "kernel/smp.h"
 
 extern char _text[];
 
@@ -82,6 +83,7 @@ void kmain(u64 dtb_pa)
 	       boot_info.ram_base, boot_info.ram_base + boot_info.ram_size, boot_info.kernel_start,
 	       boot_info.kernel_end);
 	printk("command line: %s\n", boot_info.cmdline);
+	smp_find_cpus();
 	mm_init_system();
 	gic_init();
 	clock_init();

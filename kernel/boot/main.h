@@ -7,5 +7,7 @@
 
 /* Entered on the boot stack, interrupts off, everything mapped but RAM and devices. */
 void kmain(u64 dtb_pa) __noreturn;
+/* The other CPUs, on their idle tasks' stacks, interrupts off. */
+void secondary_main(void) __noreturn;
 
 #endif

@@ -208,6 +208,29 @@ bool dt_irq(int node, unsigned n, u32 *intid)
 	return true;
 }
 
+static bool is_psci_cpu(int node)
+{
+	const char *type = dt_string(node, "device_type");
+	const char *method = dt_string(node, "enable-method");
+
+	return type && !strcmp(type, "cpu") && available(node) && method && !strcmp(method, "psci");
+}
+
+bool dt_cpu(unsigned n, u64 *mpidr)
+{
+	int parent = dt_path("/cpus"), node;
+	u64 none;
+
+	if (parent < 0)
+		return false;
+	fdt_for_each_subnode(node, fdt, parent)
+	{
+		if (is_psci_cpu(node) && !n--)
+			return reg_in(parent, node, 0, mpidr, &none);
+	}
+	return false;
+}
+
 static void read_memory_node(int node)
 {
 	u64 base, size;

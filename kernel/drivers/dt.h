@@ -30,6 +30,9 @@ bool dt_reg(int node, unsigned n, u64 *base, u64 *size);
 /* The n-th entry of "interrupts" as a GIC interrupt ID; also tells the GIC driver its trigger. */
 bool dt_irq(int node, unsigned n, u32 *intid);
 
+/* MPIDR_EL1 affinity of the n-th CPU that PSCI can switch on (or has); false past the last. */
+bool dt_cpu(unsigned n, u64 *mpidr);
+
 /* Fills boot_info from /memory, /chosen, /reserved-memory and the reservation block. */
 void dt_read_memory(void);
 void dt_read_chosen(void);

@@ -39,6 +39,22 @@ void gic_init(void)
 		panic("no interrupt controller (GICv2 or GICv3)");
 }
 
+int gic_init_cpu(void)
+{
+	int err = gic->init_cpu();
+	u32 intid;
+
+	for (intid = 0; !err && intid < 32; intid++)
+		if (READ_ONCE(actions[intid].fn))
+			gic->enable(intid);
+	return err;
+}
+
+void irq_send(u32 cpu, u32 sgi)
+{
+	gic->send_sgi(cpu, sgi);
+}
+
 int irq_request(u32 intid, void (*fn)(void *), void *arg)
 {
 	unsigned long flags;
@@ -65,12 +81,6 @@ void irq_set_trigger(u32 intid, enum irq_trigger trigger)
 	/* Private interrupts have theirs by construction. */
 	if (gic && intid >= 32 && intid < GIC_NR_INTIDS)
 		gic->set_trigger(intid, trigger);
-}
-
-void irq_enable_percpu(u32 intid)
-{
-	if (gic && intid < 32)
-		gic->enable(intid);
 }
 
 bool in_interrupt(void)

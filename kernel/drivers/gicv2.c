@@ -5,7 +5,9 @@
 #include "kernel/drivers/dt.h"
 #include "kernel/drivers/gic.h"
 #include "kernel/drivers/gicreg.h"
+#include "kernel/percpu.h"
 
+#define GICD_SGIR 0xf00
 #define GICC_CTLR 0x00
 #define GICC_PMR  0x04
 #define GICC_BPR  0x08
@@ -13,6 +15,7 @@
 #define GICC_EOIR 0x10
 
 static char __iomem *gicd, *gicc;
+static u8 target_of[NR_CPUS]; /* each CPU's bit among the targets; written by itself as it starts */
 
 static u32 gicv2_acknowledge(void)
 {
@@ -34,12 +37,11 @@ static void gicv2_set_trigger(u32 intid, enum irq_trigger trigger)
 	gic_set_config(gicd, intid, trigger);
 }
 
-static const struct gic_ops gicv2_ops = {
-    .acknowledge = gicv2_acknowledge,
-    .end = gicv2_end,
-    .enable = gicv2_enable,
-    .set_trigger = gicv2_set_trigger,
-};
+static void gicv2_send_sgi(u32 cpu, u32 intid)
+{
+	dsb(ishst);
+	writel((u32)target_of[cpu] << 16 | intid, gicd + GICD_SGIR);
+}
 
 /* Every CPU may read which bit it has among the targets, from the registers of its own interrupts.
  */
@@ -54,6 +56,26 @@ static u32 this_cpu_target(void)
 	mask &= 0xff;
 	return mask ? mask : 1;
 }
+
+/* The distributor's registers of private interrupts are each CPU's own. */
+static int gicv2_init_cpu(void)
+{
+	target_of[cpu_id()] = (u8)this_cpu_target();
+	gic_reset_private(gicd);
+	writel(0xff, gicc + GICC_PMR);
+	writel(0, gicc + GICC_BPR);
+	writel(1, gicc + GICC_CTLR);
+	return 0;
+}
+
+static const struct gic_ops gicv2_ops = {
+    .acknowledge = gicv2_acknowledge,
+    .end = gicv2_end,
+    .enable = gicv2_enable,
+    .set_trigger = gicv2_set_trigger,
+    .init_cpu = gicv2_init_cpu,
+    .send_sgi = gicv2_send_sgi,
+};
 
 const struct gic_ops *gicv2_init(int node)
 {
@@ -71,10 +93,7 @@ const struct gic_ops *gicv2_init(int node)
 	target = this_cpu_target() * 0x01010101u;
 	for (i = 32; i < nr; i += 4)
 		writel(target, gicd + GICD_ITARGETSR + i);
-	gic_reset_private(gicd);
 	writel(GICD_CTLR_GRP0 | GICD_CTLR_GRP1, gicd + GICD_CTLR);
-	writel(0xff, gicc + GICC_PMR);
-	writel(0, gicc + GICC_BPR);
-	writel(1, gicc + GICC_CTLR);
+	gicv2_init_cpu();
 	return &gicv2_ops;
 }

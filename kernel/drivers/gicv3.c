@@ -8,6 +8,7 @@
 #include "kernel/drivers/dt.h"
 #include "kernel/drivers/gic.h"
 #include "kernel/drivers/gicreg.h"
+#include "kernel/lib/errno.h"
 #include "kernel/lib/printk.h"
 #include "kernel/percpu.h"
 
@@ -32,12 +33,15 @@
 #define ICC_IGRPEN1_EL1 S3_0_C12_C12_7
 #define ICC_IAR1_EL1    S3_0_C12_C12_0
 #define ICC_EOIR1_EL1   S3_0_C12_C12_1
+#define ICC_SGI1R_EL1   S3_0_C12_C11_5
 
 /* read_sysreg() pastes the name as it stands, so let the macros above be replaced first. */
 #define read_icc(reg)     read_sysreg(reg)
 #define write_icc(v, reg) write_sysreg(v, reg)
 
-static char __iomem *gicd, *gicr_sgi;
+static char __iomem *gicd;
+static char __iomem *gicr_sgi[NR_CPUS]; /* each CPU's own; written by itself as it starts */
+static int gic_node;
 
 static u32 gicv3_acknowledge(void)
 {
@@ -56,7 +60,7 @@ static void gicv3_end(u32 iar)
 
 static void gicv3_enable(u32 intid)
 {
-	char __iomem *base = intid < 32 ? gicr_sgi : gicd;
+	char __iomem *base = intid < 32 ? gicr_sgi[cpu_id()] : gicd;
 
 	writel(1u << intid % 32, base + GICD_ISENABLER + intid / 32 * 4);
 }
@@ -66,12 +70,17 @@ static void gicv3_set_trigger(u32 intid, enum irq_trigger trigger)
 	gic_set_config(gicd, intid, trigger);
 }
 
-static const struct gic_ops gicv3_ops = {
-    .acknowledge = gicv3_acknowledge,
-    .end = gicv3_end,
-    .enable = gicv3_enable,
-    .set_trigger = gicv3_set_trigger,
-};
+/* Affinities 3, 2 and 1 name a group of CPUs, of which 16 are told from a list of bits. */
+static void gicv3_send_sgi(u32 cpu, u32 intid)
+{
+	u64 mpidr = percpu_area[cpu].mpidr, aff0 = mpidr & 0xff;
+	u64 to = (mpidr >> 32 & 0xff) << 48 | (mpidr >> 16 & 0xff) << 32 |
+	         (mpidr >> 8 & 0xff) << 16 | (aff0 >> 4) << 44 | 1ull << (aff0 & 15);
+
+	dsb(ishst);
+	write_icc(to | (u64)intid << 24, ICC_SGI1R_EL1);
+	isb();
+}
 
 static void wait_clear(char __iomem *reg, u32 bit)
 {
@@ -129,9 +138,11 @@ static void init_redistributor(char __iomem *gicr)
 {
 	writel(readl(gicr + GICR_WAKER) & ~GICR_WAKER_PSLEEP, gicr + GICR_WAKER);
 	wait_clear(gicr + GICR_WAKER, GICR_WAKER_CHILDASLEEP);
-	gicr_sgi = gicr + GICR_SGI_FRAME;
-	gic_reset_private(gicr_sgi);
-	writel(~0u, gicr_sgi + GICD_IGROUPR);
+	gicr += GICR_SGI_FRAME;
+	gicr_sgi[cpu_id()] = gicr;
+	gic_reset_private(gicr);
+	writel(~0u, gicr + GICD_IGROUPR);
+	gicr -= GICR_SGI_FRAME;
 	wait_clear(gicr + GICR_CTLR, GICR_CTLR_RWP);
 }
 
@@ -146,21 +157,38 @@ static void init_cpu_interface(void)
 	isb();
 }
 
+static int gicv3_init_cpu(void)
+{
+	char __iomem *gicr = find_redistributor(gic_node);
+
+	if (!gicr) {
+		pr_err("gicv3: no redistributor for CPU %u\n", cpu_id());
+		return -ENODEV;
+	}
+	init_redistributor(gicr);
+	init_cpu_interface();
+	return 0;
+}
+
+static const struct gic_ops gicv3_ops = {
+    .acknowledge = gicv3_acknowledge,
+    .end = gicv3_end,
+    .enable = gicv3_enable,
+    .set_trigger = gicv3_set_trigger,
+    .init_cpu = gicv3_init_cpu,
+    .send_sgi = gicv3_send_sgi,
+};
+
 const struct gic_ops *gicv3_init(int node)
 {
-	char __iomem *gicr;
 	u64 base, size;
 
 	if (!dt_reg(node, 0, &base, &size))
 		return NULL;
 	gicd = ioremap(base, size);
-	gicr = find_redistributor(node);
-	if (!gicd || !gicr) {
-		pr_err("gicv3: no redistributor for this CPU\n");
+	if (!gicd)
 		return NULL;
-	}
+	gic_node = node;
 	init_distributor();
-	init_redistributor(gicr);
-	init_cpu_interface();
-	return &gicv3_ops;
+	return gicv3_init_cpu() ? NULL : &gicv3_ops;
 }

@@ -66,6 +66,12 @@ static void timer_interrupt(void *arg)
 	clock_tick();
 }
 
+void clock_init_cpu(void)
+{
+	write_sysreg(0, cntv_ctl_el0);
+	isb();
+}
+
 void clock_init(void)
 {
 	int node = dt_next_compatible(-1, "arm,armv8-timer");

@@ -6,7 +6,9 @@
 #include "kernel/fs/pseudo.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
+#include "kernel/percpu.h"
 #include "kernel/sched/task.h"
+#include "kernel/smp.h"
 #include "kernel/sys/syscall.h"
 
 #define HZ_NS 10000000ull /* a tick of USER_HZ */
@@ -147,7 +149,7 @@ static int show_uptime(const struct pseudo_ctx *c, struct seq *s)
 	u64 up = clock_ns() / HZ_NS, idle;
 
 	sched_stats(&st);
-	idle = st.idle_ns / HZ_NS;
+	idle = st.times.idle_ns / HZ_NS;
 	seq_printf(s, "%llu.%02llu %llu.%02llu\n", (ull)up / 100, (ull)up % 100, (ull)idle / 100,
 	           (ull)idle % 100);
 	return 0;
@@ -166,17 +168,27 @@ static int show_loadavg(const struct pseudo_ctx *c, struct seq *s)
 	return 0;
 }
 
+static void cpu_line(struct seq *s, const struct cpu_times *t)
+{
+	seq_printf(s, "%llu 0 %llu %llu 0 0 0 0 0 0\n", (ull)t->user_ns / HZ_NS,
+	           (ull)t->system_ns / HZ_NS, (ull)t->idle_ns / HZ_NS);
+}
+
 static int show_stat(const struct pseudo_ctx *c, struct seq *s)
 {
 	struct sched_stats st;
-	ull user, sys, idle;
+	struct cpu_times t;
+	u32 cpu;
 
 	sched_stats(&st);
-	user = st.user_ns / HZ_NS;
-	sys = st.system_ns / HZ_NS;
-	idle = st.idle_ns / HZ_NS;
-	seq_printf(s, "cpu  %llu 0 %llu %llu 0 0 0 0 0 0\n", user, sys, idle);
-	seq_printf(s, "cpu0 %llu 0 %llu %llu 0 0 0 0 0 0\n", user, sys, idle);
+	seq_puts(s, "cpu  ");
+	cpu_line(s, &st.times);
+	for (cpu = 0; cpu < NR_CPUS; cpu++) {
+		if (!sched_cpu_times(cpu, &t))
+			continue;
+		seq_printf(s, "cpu%u ", cpu);
+		cpu_line(s, &t);
+	}
 	seq_printf(s, "intr 0\nctxt %llu\nbtime %llu\nprocesses %llu\n", (ull)st.switches,
 	           (ull)((realtime_ns() - clock_ns()) / NSEC_PER_SEC), (ull)st.forks);
 	seq_printf(s, "procs_running %u\nprocs_blocked 0\n", st.running);
@@ -204,19 +216,29 @@ static void show_features(struct seq *s)
 	}
 }
 
-static int show_cpuinfo(const struct pseudo_ctx *c, struct seq *s)
+/* All CPUs are of the kind that booted. */
+static void show_one_cpu(struct seq *s, u32 cpu)
 {
-	u64 midr;
+	u64 midr = cpu_features.midr;
 
-	__asm__("mrs %0, midr_el1" : "=r"(midr));
-	seq_printf(s, "processor\t: 0\nBogoMIPS\t: %u.%02u\n", clock_frequency() * 2 / 1000000,
-	           clock_frequency() * 2 / 10000 % 100);
+	seq_printf(s, "processor\t: %u\nBogoMIPS\t: %u.%02u\n", cpu,
+	           clock_frequency() * 2 / 1000000, clock_frequency() * 2 / 10000 % 100);
 	seq_puts(s, "Features\t:");
 	show_features(s);
 	seq_printf(s, "\nCPU implementer\t: 0x%02llx\n", (ull)midr >> 24 & 0xff);
 	seq_printf(s, "CPU architecture: 8\nCPU variant\t: 0x%llx\nCPU part\t: 0x%03llx\n",
 	           (ull)midr >> 20 & 0xf, (ull)midr >> 4 & 0xfff);
 	seq_printf(s, "CPU revision\t: %llu\n\n", (ull)midr & 0xf);
+}
+
+static int show_cpuinfo(const struct pseudo_ctx *c, struct seq *s)
+{
+	u64 online = cpus_online();
+	u32 cpu;
+
+	for (cpu = 0; cpu < NR_CPUS; cpu++)
+		if (online >> cpu & 1)
+			show_one_cpu(s, cpu);
 	return 0;
 }
 

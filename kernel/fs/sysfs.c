@@ -1,8 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /* /sys: the few files that programs look for, about CPUs, memory nodes and huge pages. */
 #include "kernel/fs/pseudo.h"
+#include "kernel/percpu.h"
+#include "kernel/smp.h"
 
-static int show_cpus(const struct pseudo_ctx *c, struct seq *s)
+/* CPUs of a mask as a list: "0", "0-3", "0,2-3". */
+static void show_cpu_list(struct seq *s, u64 mask)
+{
+	const char *sep = "";
+	u32 cpu, last;
+
+	for (cpu = 0; cpu < NR_CPUS; cpu = last + 1) {
+		for (last = cpu; mask >> last & 1 && mask >> (last + 1) & 1; last++)
+			;
+		if (!(mask >> cpu & 1))
+			continue;
+		seq_printf(s, last > cpu ? "%s%u-%u" : "%s%u", sep, cpu, last);
+		sep = ",";
+	}
+	seq_puts(s, "\n");
+}
+
+static int show_possible(const struct pseudo_ctx *c, struct seq *s)
+{
+	show_cpu_list(s, (1ull << nr_cpus) - 1);
+	return 0;
+}
+
+static int show_online(const struct pseudo_ctx *c, struct seq *s)
+{
+	show_cpu_list(s, cpus_online());
+	return 0;
+}
+
+static int show_node(const struct pseudo_ctx *c, struct seq *s)
 {
 	seq_puts(s, "0\n");
 	return 0;
@@ -58,21 +89,21 @@ static int show_node_meminfo(const struct pseudo_ctx *c, struct seq *s)
 static const struct pseudo_entry cpu0[] = {FILE("online", show_one), END};
 static const struct pseudo_entry cpu[] = {
     DIR("cpu0", cpu0),
-    FILE("possible", show_cpus),
-    FILE("present", show_cpus),
-    FILE("online", show_cpus),
+    FILE("possible", show_possible),
+    FILE("present", show_possible),
+    FILE("online", show_online),
     END,
 };
 static const struct pseudo_entry node0[] = {
-    FILE("cpulist", show_cpus),
+    FILE("cpulist", show_online),
     FILE("meminfo", show_node_meminfo),
     END,
 };
 static const struct pseudo_entry node[] = {
     DIR("node0", node0),
-    FILE("possible", show_cpus),
-    FILE("online", show_cpus),
-    FILE("has_memory", show_cpus),
+    FILE("possible", show_node),
+    FILE("online", show_node),
+    FILE("has_memory", show_node),
     END,
 };
 static const struct pseudo_entry system_dir[] = {DIR("cpu", cpu), DIR("node", node), END};

@@ -11,6 +11,8 @@
 #include "kernel/irq.h"
 #include "kernel/lib/panic.h"
 #include "kernel/lib/printk.h"
+#include "kernel/percpu.h"
+#include "kernel/smp.h"
 
 #define BACKTRACE_MAX 32
 
@@ -62,15 +64,20 @@ void show_regs(const struct pt_regs *regs)
 
 static __noreturn void panic_common(const struct pt_regs *regs, const char *fmt, va_list ap)
 {
-	static bool panicking;
+	static u32 panicking; /* CPU number + 1 */
+	u32 nobody = 0, me = cpu_id() + 1;
 
 	local_irq_disable();
-	if (panicking)
-		machine_power_off();
-	panicking = true;
+	if (!__atomic_compare_exchange_n(&panicking, &nobody, me, false, __ATOMIC_ACQ_REL,
+	                                 __ATOMIC_ACQUIRE)) {
+		if (nobody == me)
+			machine_power_off();
+		psci_stop_here(); /* another CPU is telling what happened */
+	}
+	smp_stop_others();
 	log_break_lock();
 	log_set_level(LOG_DEBUG + 1);
-	pr_err("\nkernel panic: ");
+	pr_err("\nkernel panic on CPU %u: ", me - 1);
 	log_vprintf(LOG_EMERG, fmt, ap);
 	pr_err("\n");
 	if (regs)

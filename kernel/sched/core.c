@@ -1,41 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler: one queue of runnable tasks, each gets a slice in turn.
+ * The scheduler: one queue of runnable tasks for all CPUs, each gets a slice in turn on the next
+ * CPU that is free and that it may use.
  *
  * The kernel itself is not preempted: a task gives up the CPU where it sleeps, and on the way back
  * to user mode when WORK_RESCHED says that its slice is over. The timer ticks for slices only while
- * somebody waits for the CPU, so one running program is never interrupted and an idle machine
+ * somebody waits for a CPU, so one running program is never interrupted and an idle machine
  * sleeps.
  *
  * sched_lock is held across the switch itself: the task that comes next releases it, so no other
  * CPU can take up a task whose registers are not stored yet.
+ *
+ * An idle CPU sleeps in WFI with its bit in idle_mask; who makes a task runnable takes the bit away
+ * and sends an interrupt. With no CPU idle, those that have no tick yet are told to start theirs.
  */
 #include "kernel/sched/sched.h"
 
 #include "kernel/clock.h"
 #include "kernel/irq.h"
+#include "kernel/lib/errno.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/mm.h"
 #include "kernel/percpu.h"
+#include "kernel/smp.h"
 
+/* sched_lock, but for what only the CPU itself looks at. */
 struct rq {
 	struct task *curr;
 	struct task *idle;
-	struct mmk_mm *active_mm; /* what TTBR0 has */
+	struct mmk_mm *active_mm; /* what TTBR0 has; its own */
 	u64 idle_ns;
+	u64 system_ns; /* of kernel tasks and of ticks that found a task in the kernel */
+	u64 start_ns;
 	u64 tick_at; /* end of the running slice, NO_DEADLINE when nobody waits */
-};
+} __aligned(64);
 
 static struct spinlock sched_lock = SPINLOCK_INIT;
 static LIST_HEAD(run_queue);
 static u32 nr_queued; /* tasks on run_queue */
+static u64 idle_mask; /* CPUs that sleep, and have not been told to wake up */
 static struct rq rqs[NR_CPUS];
 static u64 nr_switches;
-static u64 system_ns; /* of kernel tasks and of ticks that found a task in the kernel */
 static u64 load_avg[3];
 static struct process idle_process;
-static struct task idle_task;
+static struct task idle_tasks[NR_CPUS];
 
 static inline struct rq *this_rq(void)
 {
@@ -52,11 +61,6 @@ void task_clear_work(struct task *t, u32 bits)
 	__atomic_fetch_and(&t->work, ~bits, __ATOMIC_ACQ_REL);
 }
 
-void set_need_resched(void)
-{
-	task_set_work(current, WORK_RESCHED);
-}
-
 void set_current_state(int state)
 {
 	WRITE_ONCE(current->state, state);
@@ -65,7 +69,8 @@ void set_current_state(int state)
 
 /* ------------------------------------------------------------------ the slice's timer */
 
-/* When the clock must interrupt this CPU for the running task's sake. sched_lock. */
+/* When the clock must interrupt this CPU (it is the caller's) for the running task's sake.
+ * sched_lock. */
 static void update_tick(struct rq *rq, u64 now)
 {
 	struct task *t = rq->curr;
@@ -82,6 +87,20 @@ void clock_rearm(void)
 	clock_arm(min(timers_next(), READ_ONCE(this_rq()->tick_at)));
 }
 
+/* Every other CPU that runs a task without a tick finds out whether it needs one. sched_lock. */
+static void kick_tickless(u64 mask)
+{
+	u32 cpu;
+
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
+		struct rq *rq = &rqs[cpu];
+
+		if ((mask >> cpu & 1) && rq->idle && rq->curr != rq->idle &&
+		    rq->tick_at == NO_DEADLINE)
+			smp_send_reschedule(cpu);
+	}
+}
+
 void sched_update_timer(void)
 {
 	unsigned long flags = spin_lock_irqsave(&sched_lock);
@@ -89,10 +108,22 @@ void sched_update_timer(void)
 	u64 was = rq->tick_at;
 
 	update_tick(rq, clock_ns());
+	if (nr_cpus > 1)
+		kick_tickless(~(1ull << cpu_id()));
 	spin_unlock(&sched_lock);
 	if (rq->tick_at != was)
 		clock_rearm();
 	local_irq_restore(flags);
+}
+
+void sched_interrupt(void)
+{
+	struct rq *rq = this_rq();
+
+	spin_lock(&sched_lock);
+	update_tick(rq, clock_ns());
+	spin_unlock(&sched_lock);
+	clock_rearm();
 }
 
 /* Nothing has nested since the interrupt came, so SPSR_EL1 still tells whom it interrupted. */
@@ -117,7 +148,7 @@ static void slice_tick(struct rq *rq, u64 now)
 	rq->tick_at = NO_DEADLINE;
 	if (interrupted_kernel() && !task_is_kernel(t)) {
 		t->usage.stime += TICK_NS;
-		system_ns += TICK_NS;
+		rq->system_ns += TICK_NS;
 	}
 	if (nr_queued)
 		task_set_work(t, WORK_RESCHED);
@@ -137,6 +168,31 @@ void clock_tick(void)
 
 /* ------------------------------------------------------------------ the run queue */
 
+static bool may_run(const struct task *t, u32 cpu)
+{
+	return t->cpus_allowed >> cpu & 1;
+}
+
+/*
+ * Somebody must come for @t, which is on the queue: an idle CPU if there is one, the one that had
+ * it last by preference; else the busy ones let it have a turn. sched_lock.
+ */
+static void find_cpu(const struct task *t)
+{
+	u64 idle = idle_mask & t->cpus_allowed;
+	u32 me = cpu_id(), cpu;
+
+	if (!idle) {
+		if (nr_cpus > 1)
+			kick_tickless(t->cpus_allowed & ~(1ull << me));
+		return;
+	}
+	cpu = idle >> t->cpu & 1 ? t->cpu : (u32)__builtin_ctzll(idle);
+	idle_mask &= ~(1ull << cpu);
+	if (cpu != me) /* else the idle task looks at the queue after this interrupt */
+		smp_send_reschedule(cpu);
+}
+
 /* sched_lock. */
 static void enqueue(struct task *t)
 {
@@ -144,17 +200,24 @@ static void enqueue(struct task *t)
 	nr_queued++;
 }
 
+/*
+ * What made the caller wake the task up is written before the state is read: the other side
+ * writes its state, then looks (set_current_state).
+ */
 bool wake_up_state(struct task *t, u32 state_mask)
 {
 	unsigned long flags = spin_lock_irqsave(&sched_lock);
 	struct rq *rq = this_rq();
 	u64 was = rq->tick_at;
-	bool slept = t->state != TASK_RUNNING && (state_mask & (1u << t->state));
+	bool slept;
 
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	slept = t->state != TASK_RUNNING && (state_mask & (1u << t->state));
 	if (slept) {
 		WRITE_ONCE(t->state, TASK_RUNNING);
 		if (!t->on_cpu) {
 			enqueue(t);
+			find_cpu(t);
 			update_tick(rq, clock_ns());
 		}
 	}
@@ -163,6 +226,24 @@ bool wake_up_state(struct task *t, u32 state_mask)
 		clock_rearm();
 	local_irq_restore(flags);
 	return slept;
+}
+
+/* sched_lock. */
+static void kick_running(const struct task *t)
+{
+	if (t->on_cpu && t->cpu != cpu_id())
+		smp_send_reschedule(t->cpu);
+}
+
+void sched_kick(struct task *t)
+{
+	unsigned long flags;
+
+	if (nr_cpus == 1 || t == current)
+		return;
+	flags = spin_lock_irqsave(&sched_lock);
+	kick_running(t);
+	spin_unlock_irqrestore(&sched_lock, flags);
 }
 
 bool wake_up_task(struct task *t)
@@ -178,21 +259,62 @@ void sched_enqueue_new(struct task *t)
 	task_get(t);
 	t->state = TASK_RUNNING;
 	enqueue(t);
+	find_cpu(t);
 	update_tick(this_rq(), clock_ns());
 	spin_unlock(&sched_lock);
 	clock_rearm();
 	local_irq_restore(flags);
 }
 
-static struct task *pick_next(struct rq *rq)
+/* The first on the queue that may run here, or NULL. sched_lock. */
+static struct task *first_for(u32 cpu)
 {
-	struct task *t = list_first_entry_or_null(&run_queue, struct task, run_node);
+	struct task *t;
 
-	if (!t)
+	list_for_each_entry (t, &run_queue, run_node)
+		if (may_run(t, cpu))
+			return t;
+	return NULL;
+}
+
+static struct task *pick_next(struct rq *rq, u32 cpu)
+{
+	struct task *t = first_for(cpu);
+
+	if (!t) {
+		idle_mask |= 1ull << cpu;
 		return rq->idle;
+	}
+	idle_mask &= ~(1ull << cpu);
 	list_del_init(&t->run_node);
 	nr_queued--;
 	return t;
+}
+
+/* ------------------------------------------------------------------ affinity */
+
+u64 sched_get_affinity(const struct task *t)
+{
+	return READ_ONCE(t->cpus_allowed) & cpus_online();
+}
+
+int sched_set_affinity(struct task *t, u64 mask)
+{
+	unsigned long flags;
+
+	if (!(mask & cpus_online()))
+		return -EINVAL;
+	flags = spin_lock_irqsave(&sched_lock);
+	WRITE_ONCE(t->cpus_allowed, mask);
+	if (!list_empty(&t->run_node)) {
+		find_cpu(t);
+	} else if (t->on_cpu && !may_run(t, t->cpu)) {
+		/* It moves on its way to user mode. */
+		task_set_work(t, WORK_RESCHED);
+		kick_running(t);
+	}
+	spin_unlock_irqrestore(&sched_lock, flags);
+	return 0;
 }
 
 /* ------------------------------------------------------------------ the switch */
@@ -229,7 +351,7 @@ static void charge(struct rq *rq, struct task *t, u64 now)
 	if (t == rq->idle)
 		rq->idle_ns += ran;
 	else if (task_is_kernel(t))
-		system_ns += ran;
+		rq->system_ns += ran;
 	t->runtime += ran;
 }
 
@@ -258,7 +380,7 @@ static void switch_to(struct rq *rq, struct task *prev, struct task *next)
 		fpsimd_load(&next->fpsimd);
 	}
 	next->on_cpu = true;
-	rq->curr = next;
+	next->cpu = cpu_id();
 	nr_switches++;
 	finish_switch(cpu_switch_to(&prev->context, &next->context));
 }
@@ -278,7 +400,9 @@ void schedule(void)
 	} else {
 		prev->usage.nvcsw++;
 	}
-	next = pick_next(rq);
+	next = pick_next(rq, cpu_id());
+	if (next != prev && !list_empty(&prev->run_node))
+		find_cpu(prev);
 	charge(rq, prev, now);
 	next->sched_in = now;
 	was = rq->tick_at;
@@ -302,11 +426,25 @@ void schedule_tail(struct task *prev)
 
 /* ------------------------------------------------------------------ idle and start */
 
+/* Is there something to do? If not, whoever brings something will wake this CPU up. */
+static bool idle_has_work(u32 cpu)
+{
+	bool any;
+
+	spin_lock(&sched_lock);
+	any = first_for(cpu);
+	if (!any)
+		idle_mask |= 1ull << cpu;
+	spin_unlock(&sched_lock);
+	return any;
+}
+
+/* A wake-up between the look and the sleep is a pending interrupt, which ends the sleep at once. */
 void sched_idle(void)
 {
 	for (;;) {
 		local_irq_disable();
-		while (list_empty(&run_queue)) {
+		while (!idle_has_work(cpu_id())) {
 			cpu_wait_for_interrupt();
 			local_irq_enable();
 			local_irq_disable();
@@ -316,29 +454,63 @@ void sched_idle(void)
 	}
 }
 
-void sched_init(void)
+static void init_idle_task(u32 cpu)
+{
+	struct task *t = &idle_tasks[cpu];
+
+	t->proc = &idle_process;
+	t->refs = 1;
+	t->on_cpu = true;
+	t->cpu = cpu;
+	t->cpus_allowed = 1ull << cpu;
+	t->context.task = t;
+	list_init(&t->run_node);
+	list_init(&t->pending.queue);
+	strlcpy(t->comm, "idle", sizeof(t->comm));
+}
+
+int sched_make_idle(u32 cpu)
+{
+	struct task *t = &idle_tasks[cpu];
+
+	t->stack = mmk_alloc_frames(mm_sys, 2, false);
+	if (!t->stack)
+		return -ENOMEM;
+	init_idle_task(cpu);
+	percpu_area[cpu].task = t;
+	percpu_area[cpu].first_sp = (char *)t->stack + THREAD_SIZE;
+	return 0;
+}
+
+void sched_start_cpu(void)
 {
 	struct rq *rq = this_rq();
+	struct task *t = &idle_tasks[cpu_id()];
+	unsigned long flags = spin_lock_irqsave(&sched_lock);
 
+	rq->start_ns = clock_ns();
+	t->sched_in = rq->start_ns;
+	rq->idle = t;
+	rq->curr = t;
+	rq->tick_at = NO_DEADLINE;
+	spin_unlock_irqrestore(&sched_lock, flags);
+	timers_init_cpu();
+	cpu_set_current(t);
+	mmk_mm_deactivate(mm_sys, cpu_id());
+}
+
+void sched_init(void)
+{
 	list_init(&idle_process.children);
 	list_init(&idle_process.sibling);
 	list_init(&idle_process.all);
 	list_init(&idle_process.threads);
 	list_init(&idle_process.pending.queue);
+	itimers_init(&idle_process);
 	idle_process.kernel = true;
 	idle_process.refs = 1;
-	idle_task.proc = &idle_process;
-	idle_task.refs = 1;
-	idle_task.on_cpu = true;
-	idle_task.context.task = &idle_task;
-	list_init(&idle_task.run_node);
-	list_init(&idle_task.pending.queue);
-	strlcpy(idle_task.comm, "idle", sizeof(idle_task.comm));
-	idle_task.sched_in = clock_ns();
-	rq->idle = &idle_task;
-	rq->curr = &idle_task;
-	rq->tick_at = NO_DEADLINE;
-	cpu_set_current(&idle_task);
+	init_idle_task(0);
+	sched_start_cpu();
 }
 
 u64 task_runtime(struct task *t)
@@ -363,6 +535,16 @@ char task_state_char(const struct task *t)
 
 /* ------------------------------------------------------------------ figures */
 
+/* sched_lock. */
+static u32 nr_running(void)
+{
+	u32 n = nr_queued, cpu;
+
+	for (cpu = 0; cpu < nr_cpus; cpu++)
+		n += rqs[cpu].curr != rqs[cpu].idle;
+	return n;
+}
+
 /*
  * Load averages: every 5 seconds each is pulled towards the number of runnable tasks. It is done
  * when somebody looks, for all the steps since the last look, so that an idle machine need not wake
@@ -372,7 +554,7 @@ static void update_load(u64 now)
 {
 	static const u64 keep[3] = {60305, 64451, 65173}; /* exp(-5/60), -5/300, -5/900; 16.16 */
 	static u64 next_step;
-	u64 active = (nr_queued + (this_rq()->curr != this_rq()->idle)) << 16;
+	u64 active = (u64)nr_running() << 16;
 	unsigned i, steps;
 
 	for (steps = 0; next_step <= now; steps++) {
@@ -382,18 +564,48 @@ static void update_load(u64 now)
 	}
 }
 
+/* sched_lock. */
+static void cpu_times(const struct rq *rq, u64 now, struct cpu_times *t)
+{
+	u64 total = now - rq->start_ns;
+
+	t->idle_ns = rq->idle_ns;
+	if (rq->curr == rq->idle)
+		t->idle_ns += now - rq->idle->sched_in;
+	t->system_ns = rq->system_ns;
+	t->user_ns = total - min(total, t->idle_ns + t->system_ns);
+}
+
+bool sched_cpu_times(u32 cpu, struct cpu_times *t)
+{
+	unsigned long flags;
+
+	if (!(cpus_online() >> cpu & 1))
+		return false;
+	flags = spin_lock_irqsave(&sched_lock);
+	cpu_times(&rqs[cpu], clock_ns(), t);
+	spin_unlock_irqrestore(&sched_lock, flags);
+	return true;
+}
+
 void sched_stats(struct sched_stats *s)
 {
 	unsigned long flags = spin_lock_irqsave(&sched_lock);
-	struct rq *rq = this_rq();
 	u64 now = clock_ns();
+	struct cpu_times t;
+	u32 cpu;
 
 	memset(s, 0, sizeof(*s));
-	s->idle_ns = rq->idle_ns;
-	s->user_ns = now - rq->idle_ns > system_ns ? now - rq->idle_ns - system_ns : 0;
-	s->system_ns = system_ns;
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
+		if (!rqs[cpu].idle)
+			continue;
+		cpu_times(&rqs[cpu], now, &t);
+		s->times.idle_ns += t.idle_ns;
+		s->times.user_ns += t.user_ns;
+		s->times.system_ns += t.system_ns;
+	}
 	s->switches = nr_switches;
-	s->running = nr_queued + (rq->curr != rq->idle);
+	s->running = nr_running();
 	update_load(now);
 	memcpy(s->load, load_avg, sizeof(s->load));
 	spin_unlock_irqrestore(&sched_lock, flags);

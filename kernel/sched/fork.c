@@ -105,6 +105,7 @@ static void copy_thread_state(struct task *t, const struct clone_args *args)
 	if (t->cred.groups)
 		__atomic_fetch_add(&t->cred.groups->refs, 1, __ATOMIC_RELAXED);
 	memcpy(t->comm, me->comm, sizeof(t->comm));
+	t->cpus_allowed = READ_ONCE(me->cpus_allowed);
 	if (!(args->flags & CLONE_VM) || (args->flags & CLONE_VFORK))
 		t->altstack = me->altstack;
 	if (!(args->flags & CLONE_VM))

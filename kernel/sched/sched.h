@@ -9,13 +9,18 @@
 #define TICK_NS 10000000ull
 
 /* core.c */
-void sched_init(void); /* the boot code becomes CPU 0's idle task */
+void sched_init(void);          /* the boot code becomes CPU 0's idle task */
+int sched_make_idle(u32 cpu);   /* the idle task of another, before it starts: 0 or -ENOMEM */
+void sched_start_cpu(void);     /* the calling CPU, on its idle task's stack, takes part from now */
+void sched_interrupt(void);     /* from another CPU: look whether the tick must run */
+void sched_kick(struct task *t); /* if it runs on another CPU it looks at its work now */
+u64 sched_get_affinity(const struct task *t);
+int sched_set_affinity(struct task *t, u64 mask); /* -EINVAL: no CPU that runs is in it */
 void sched_idle(void) __noreturn;
 void sched_enqueue_new(struct task *t); /* its first time on the run queue; gives it a reference */
 bool wake_up_state(struct task *t, u32 state_mask);
 /* Make `mm` the address space of the calling task, which gives up its old one to the caller. */
 struct mmk_mm *switch_task_mm(struct mmk_mm *mm);
-void set_need_resched(void);
 void task_set_work(struct task *t, u32 bits);
 void task_clear_work(struct task *t, u32 bits);
 /* Nanoseconds that a thread has run; sched_lock is taken. */
@@ -24,6 +29,7 @@ u64 task_runtime(struct task *t);
 void sched_update_timer(void);
 
 /* timer.c: runs what is due at `now`; when the next one is; sets the clock. */
+void timers_init_cpu(void); /* each CPU, before it uses any */
 void timers_run(u64 now);
 u64 timers_next(void);
 void clock_rearm(void);

@@ -211,6 +211,7 @@ void process_put(struct process *p)
 {
 	if (__atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	timer_stop_sync(&p->real_timer); /* it may be busy elsewhere finding nothing to do */
 	kfree(p);
 }
 
@@ -244,6 +245,7 @@ struct task *task_alloc(struct process *p)
 	t->context.lr = (u64)ret_from_fork;
 	t->mmk.rlim = p->rlim;
 	t->state = TASK_UNINTERRUPTIBLE;
+	t->cpus_allowed = ~0ull;
 	t->altstack.flags = SS_DISABLE;
 	t->start_time = clock_ns();
 	list_init(&t->run_node);

@@ -5,6 +5,10 @@
  * Whose lock: [I] set when made, never changes; [O] only the thread itself (or its maker, before it
  * runs); [P] proc_lock; [S] sched_lock; [A] atomic. Lock order: proc_lock, a wait queue's lock,
  * sched_lock. All three are taken with interrupts off.
+ *
+ * Memory is allocated and freed with proc_lock held, and the allocator's own locks do not mask
+ * interrupts: so an interrupt handler must never spin on proc_lock, as its holder may wait for what
+ * was interrupted here. Handlers use spin_trylock() and come back later.
  */
 #ifndef KERNEL_SCHED_TASK_H
 #define KERNEL_SCHED_TASK_H
@@ -25,7 +29,7 @@ struct fs;
 struct tty;
 
 /* task.work: why a return to user mode takes the long way. */
-#define WORK_RESCHED 0x1u
+#define WORK_RESCHED 0x1u /* another CPU that sets bits must sched_kick() */
 #define WORK_SIGNAL  0x2u /* look for signals */
 #define WORK_RSEQ    0x8u /* it has been off the CPU and has restartable sequences */
 #define WORK_SIGMASK 0x4u /* saved_mask is to come back */
@@ -165,7 +169,8 @@ struct task {
 
 	/* [S] */
 	struct list_head run_node; /* on the run queue when runnable and not running */
-	u64 slice_left;
+	u64 cpus_allowed;             /* a bit for each CPU that it may run on */
+	u32 cpu;                      /* where it runs, or ran last */
 	bool on_cpu;
 
 	/* [P] */
@@ -266,9 +271,16 @@ void process_cputime(struct process *p, u64 *utime, u64 *stime);
 /* Everything of getrusage(RUSAGE_SELF). */
 void process_usage(struct process *p, struct usage *u);
 
-/* Idle time of CPU 0, switches, forks: for /proc/stat and /proc/uptime. */
-struct sched_stats {
+/* What a CPU, or all of them, has spent its time with since it started. */
+struct cpu_times {
 	u64 idle_ns, user_ns, system_ns;
+};
+/* False: no such CPU. */
+bool sched_cpu_times(u32 cpu, struct cpu_times *t);
+
+/* For /proc/stat, /proc/uptime, /proc/loadavg. */
+struct sched_stats {
+	struct cpu_times times; /* of all CPUs together */
 	u64 switches, forks;
 	u32 running, threads;
 	s32 last_pid;

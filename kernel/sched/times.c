@@ -22,6 +22,8 @@
 
 #define CLK_TCK 100
 
+#define RETRY_NS 20000 /* when a timer finds proc_lock taken */
+
 /* ------------------------------------------------------------------ reading */
 
 void task_cputime(struct task *t, u64 *utime, u64 *stime)
@@ -141,14 +143,13 @@ static void cpu_limit(struct process *p, u64 used)
 	l->cur = sec + 1;
 }
 
-/* Called from the interrupt; pt_regs of what it interrupted say where the thread was. */
+/* Called from the interrupt. A tick that finds proc_lock taken is made up for by the next. */
 void process_tick(struct process *p)
 {
 	u64 utime, stime;
 
-	if (!process_needs_tick(p))
+	if (!process_needs_tick(p) || !spin_trylock(&proc_lock))
 		return;
-	spin_lock(&proc_lock);
 	process_cputime_locked(p, &utime, &stime);
 	cpu_itimer(p, ITIMER_VIRTUAL, utime, SIGVTALRM);
 	cpu_itimer(p, ITIMER_PROF, utime + stime, SIGPROF);
@@ -162,9 +163,12 @@ static void real_timer_fired(struct timer *timer)
 {
 	struct process *p = container_of(timer, struct process, real_timer);
 	struct itimer *it = &p->itimer[ITIMER_REAL];
-	unsigned long irq = spin_lock_irqsave(&proc_lock);
 	u64 now = clock_ns();
 
+	if (!spin_trylock(&proc_lock)) {
+		timer_start(timer, now + RETRY_NS);
+		return;
+	}
 	if (!p->zombie && it->deadline <= now) {
 		send_locked(NULL, p, SIGALRM, NULL);
 		if (it->interval) {
@@ -175,7 +179,7 @@ static void real_timer_fired(struct timer *timer)
 			it->deadline = NO_DEADLINE;
 		}
 	}
-	spin_unlock_irqrestore(&proc_lock, irq);
+	spin_unlock(&proc_lock);
 }
 
 void itimers_init(struct process *p)

@@ -169,7 +169,7 @@ void mutex_unlock(struct mutex *m)
 {
 	BUG_ON(m->owner != current);
 	m->owner = NULL;
-	__atomic_store_n(&m->locked, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&m->locked, 0, __ATOMIC_RELEASE);
 	if (wait_queue_active(&m->wq))
 		wake_up(&m->wq);
 }

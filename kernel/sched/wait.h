@@ -67,8 +67,13 @@ void remove_wait_queue(struct wait_entry *e);
 void wake_up(struct wait_queue *wq);
 void wake_up_all(struct wait_queue *wq);
 
+/*
+ * Does somebody wait? What the caller has changed before is seen by whoever comes to the queue after
+ * this look.
+ */
 static inline bool wait_queue_active(struct wait_queue *wq)
 {
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return !list_empty(&wq->entries);
 }
 

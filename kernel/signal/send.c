@@ -154,7 +154,8 @@ void pending_take(struct process *p, struct sigpending *pend, int sig, struct si
 static void signal_wake(struct task *t, u32 states)
 {
 	task_set_work(t, WORK_SIGNAL);
-	wake_up_state(t, states);
+	if (!wake_up_state(t, states))
+		sched_kick(t);
 }
 
 void kill_thread_locked(struct task *t)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scheduling policy and priority, as on a machine of one CPU whose tasks all take turns: the
+ * Scheduling policy and priority, on a machine whose tasks all take turns: the
  * numbers are kept and checked, SCHED_OTHER is what everybody has.
  */
 #include "kernel/lib/errno.h"
@@ -37,28 +37,54 @@ static bool exists(s32 pid)
 
 /* ------------------------------------------------------------------ affinity */
 
+/* The thread @pid, or the caller's for 0, with a reference; NULL: there is none. */
+static struct task *get_task(s32 pid)
+{
+	if (pid)
+		return find_task(pid);
+	task_get(current);
+	return current;
+}
+
 long sys_sched_getaffinity(u64 pid, u64 len, u64 umask)
 {
-	u64 mask = 1;
+	struct task *t;
+	u64 mask;
 
+	len = (u32)len;
 	if (len < sizeof(mask) || len % sizeof(mask))
 		return -EINVAL;
-	if (!exists((s32)pid))
+	t = get_task((s32)pid);
+	if (!t)
 		return -ESRCH;
+	mask = sched_get_affinity(t);
+	task_put(t);
 	if (copy_to_user(umask, &mask, sizeof(mask)))
 		return -EFAULT;
 	return sizeof(mask);
 }
 
+static bool may_set_affinity(const struct task *t)
+{
+	u32 euid = current->cred.euid;
+
+	return euid == t->cred.euid || euid == t->cred.uid || capable(CAP_SYS_NICE);
+}
+
 long sys_sched_setaffinity(u64 pid, u64 len, u64 umask)
 {
+	struct task *t;
 	u64 mask = 0;
+	int err;
 
 	if (copy_from_user(&mask, umask, min_t(u64, (u32)len, sizeof(mask))))
 		return -EFAULT;
-	if (!exists((s32)pid))
+	t = get_task((s32)pid);
+	if (!t)
 		return -ESRCH;
-	return mask & 1 ? 0 : -EINVAL;
+	err = may_set_affinity(t) ? sched_set_affinity(t, mask) : -EPERM;
+	task_put(t);
+	return err;
 }
 
 /* ------------------------------------------------------------------ policy */

@@ -8,7 +8,9 @@
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/mm.h"
+#include "kernel/arch/sysreg.h"
 #include "kernel/percpu.h"
+#include "kernel/smp.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/syscall.h"
@@ -182,13 +184,15 @@ long sys_getcpu(u64 cpu, u64 node, u64 unused)
 	return 0;
 }
 
-#define MEMBARRIER_QUERY                      0
-#define MEMBARRIER_GLOBAL                     1
-#define MEMBARRIER_PRIVATE_EXPEDITED          8
-#define MEMBARRIER_REGISTER_PRIVATE_EXPEDITED 16
+#define MEMBARRIER_QUERY  0
+#define MEMBARRIER_GLOBAL 1
 
-/* With one CPU every thread has seen the barrier of each switch. Those that register would be told
- * at exit only. */
+static void full_barrier(void *arg)
+{
+	smp_mb();
+}
+
+/* Other threads run nowhere but on the other CPUs; who does not run passes a barrier in the switch. */
 long sys_membarrier(u64 cmd, u64 flags, u64 cpu)
 {
 	if ((u32)flags)
@@ -197,7 +201,8 @@ long sys_membarrier(u64 cmd, u64 flags, u64 cpu)
 	case MEMBARRIER_QUERY:
 		return MEMBARRIER_GLOBAL;
 	case MEMBARRIER_GLOBAL:
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		smp_mb();
+		smp_call(~0ull, full_barrier, NULL);
 		return 0;
 	default:
 		return -EINVAL;
