@@ -8,7 +8,7 @@ TOP=$1
 SUITE=guest
 . "$TOP/tests/lib.sh"
 IMAGE=$TOP/build/arm64/kernel/Image
-PROGRAMS="kinds refuse vma calls fault process stack code"
+PROGRAMS="kinds refuse vma calls fault process stack code smp"
 PATIENCE=900 # seconds for a boot; a machine under load is slow, a hang is for ever
 
 run() {
@@ -42,15 +42,16 @@ make_initramfs() {
 	(cd initramfs && find . | cpio -o -H newc --quiet) >tests.cpio
 }
 
+# test_plain_boot CPU NUMBER-OF-CPUS: QEMU's default is a GICv2
 test_plain_boot() {
-	plain_qemu -cpu "$1" -initrd tests.cpio >boot.out 2>&1 </dev/null
-	same "initramfs, plain QEMU, $1: QEMU ends" "$?" 0
-	suite_lines "initramfs, plain QEMU, $1" boot.out
+	plain_qemu -cpu "$1" -smp "$2" -initrd tests.cpio >boot.out 2>&1 </dev/null
+	same "initramfs, plain QEMU, $2 x $1: QEMU ends" "$?" 0
+	suite_lines "initramfs, plain QEMU, $2 x $1" boot.out
 }
 
 make_initramfs
-test_plain_boot max
-test_plain_boot cortex-a72
+test_plain_boot max 1
+test_plain_boot cortex-a72 4
 
 # shell_init NAME SCRIPT: an initramfs whose /init is a shell script.
 shell_init() {
@@ -88,7 +89,7 @@ test_linked() {
 	for program in suite $PROGRAMS; do
 		cp "$GUEST/$program" linked/
 	done
-	(cd linked && run --cpu "$1" -- sh -c \
+	(cd linked && run --cpu "$1" --smp "$4" -- sh -c \
 		"TESTDIR=$2 ./suite $(for p in $PROGRAMS; do printf './%s ' "$p"; done)") \
 		>linked.out 2>linked.err </dev/null
 	same "$3: exit status" "$? $(head -n 1 linked.err)" "0 "
@@ -96,8 +97,19 @@ test_linked() {
 	same "$3: files are gone" "$(ls linked/files)" ""
 }
 
-test_linked cortex-a72 /host/files "files on 9p, cortex-a72"
-test_linked max /host/files "files on 9p, max"
+test_linked cortex-a72 /host/files "files on 9p, cortex-a72" 1
+test_linked max /host/files "files on 9p, 4 x max" 4
+
+# ---- several CPUs ----------------------------------------------------------------------------
+
+same "eight CPUs" "$(run --smp 8 -- sh -c \
+	'nproc; cat /sys/devices/system/cpu/online; grep -c ^processor /proc/cpuinfo' | tr '\n' ' ')" \
+	"8 0-7 8 "
+plain_qemu -cpu max -smp 4 -M virt,virtualization=on,gic-version=3 -initrd exit.cpio \
+	>out 2>&1 </dev/null
+same "four CPUs that start at EL2" "$? $(tr -d '\r' <out | grep -cx 'init says hello')" "0 1"
+same "exit while other CPUs compute" "$(run --smp 4 -- sh -c \
+	'for i in 1 2 3 4 5; do (while :; do :; done) & done; sleep 1; echo bye')" bye
 
 # ---- the calls that the README promises ------------------------------------------------------
 

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 static char *const all[] = {"/tests/kinds", "/tests/refuse",  "/tests/vma",   "/tests/calls",
-                            "/tests/fault", "/tests/process", "/tests/stack", "/tests/code"};
+                            "/tests/fault", "/tests/process", "/tests/stack", "/tests/code",
+                            "/tests/smp"};
 
 static void run_program(char *path)
 {
