@@ -82,17 +82,18 @@ static void pagemap_new_vmas(const struct mm_struct *mm, unsigned long start, un
 	}
 }
 
-long mmk_proc_pagemap(struct mmk_task *task, struct mmk_mm *mm, uint64_t pos, void *buf, size_t len)
+long mmk_proc_pagemap(struct mmk_mm *mm, uint64_t pos, void *buf, size_t len, bool frames)
 {
-	const struct mmk_port *port = mm->sys->port;
 	const uint64_t pages = mm->task_size >> PAGE_SHIFT;
 	uint64_t index = pos / sizeof(uint64_t), n = len / sizeof(uint64_t);
-	bool show_frame = port->capable && port->capable(mm->sys->ctx, task, MMK_CAP_SYS_ADMIN);
 	unsigned long addr, end;
 	char *out = buf;
 
 	if (pos % sizeof(uint64_t) || len % sizeof(uint64_t))
 		return -MMK_EINVAL;
+	/* An address with a tag is the one without, as everywhere. */
+	if (index <= ~0ul >> PAGE_SHIFT)
+		index = untagged_addr(index << PAGE_SHIFT) >> PAGE_SHIFT;
 	if (index >= pages)
 		return 0;
 	if (n > pages - index)
@@ -102,7 +103,7 @@ long mmk_proc_pagemap(struct mmk_task *task, struct mmk_mm *mm, uint64_t pos, vo
 	for (addr = index << PAGE_SHIFT; addr < end;) {
 		unsigned long stop = table_end(addr, end);
 
-		pagemap_table(mm, addr, stop, show_frame, out);
+		pagemap_table(mm, addr, stop, frames, out);
 		out += ((stop - addr) >> PAGE_SHIFT) * sizeof(uint64_t);
 		addr = stop;
 	}

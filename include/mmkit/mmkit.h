@@ -544,10 +544,10 @@ long mmk_proc_numa_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos,
 long mmk_proc_smaps_rollup(struct mmk_task *task, struct mmk_mm *mm, char *buf, size_t size);
 /*
  * pagemap: 8 bytes a page from byte position pos (Documentation: man 5 proc_pid_pagemap). Bit 55,
- * soft-dirty, is shown from the first MMK_CLEAR_REFS_SOFT_DIRTY of the mm on. Returns bytes or
- * -errno.
+ * soft-dirty, is shown from the first MMK_CLEAR_REFS_SOFT_DIRTY of the mm on; frame numbers only
+ * with `frames`, for who opened the file with CAP_SYS_ADMIN. Returns bytes or -errno.
  */
-long mmk_proc_pagemap(struct mmk_task *task, struct mmk_mm *mm, uint64_t pos, void *buf, size_t len);
+long mmk_proc_pagemap(struct mmk_mm *mm, uint64_t pos, void *buf, size_t len, bool frames);
 
 /* What is written to clear_refs. */
 enum mmk_clear_refs {

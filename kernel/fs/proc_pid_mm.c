@@ -88,7 +88,7 @@ long proc_ioctl_pagemap(const struct pseudo_ctx *c, u32 cmd, u64 arg)
 	long ret;
 
 	if (cmd != PAGEMAP_SCAN)
-		return -ENOTTY;
+		return -EINVAL;
 	mm = proc_mm(c);
 	if (!mm)
 		return -ESRCH;
@@ -97,14 +97,15 @@ long proc_ioctl_pagemap(const struct pseudo_ctx *c, u32 cmd, u64 arg)
 	return ret;
 }
 
-ssize_t proc_read_pagemap(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+ssize_t proc_read_pagemap(const struct pseudo_ctx *c, const struct file *f, void *buf, size_t n,
+                          u64 pos)
 {
 	struct mmk_mm *mm = proc_mm(c);
 	long got;
 
 	if (!mm)
 		return 0;
-	got = mmk_proc_pagemap(&current->mmk, mm, pos, buf, n);
+	got = mmk_proc_pagemap(mm, pos, buf, n, pseudo_opened_by_admin(f));
 	mmk_mm_put(mm);
 	return got;
 }
@@ -123,7 +124,8 @@ static ssize_t access_mem(const struct pseudo_ctx *c, void *buf, size_t n, u64 p
 	return done || !n ? (ssize_t)done : -EIO;
 }
 
-ssize_t proc_read_mem(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+ssize_t proc_read_mem(const struct pseudo_ctx *c, const struct file *f, void *buf, size_t n,
+                      u64 pos)
 {
 	return access_mem(c, buf, n, pos, 0);
 }
@@ -157,18 +159,21 @@ static ssize_t read_bounds(const struct pseudo_ctx *c, void *buf, size_t n, u64 
 	return got;
 }
 
-ssize_t proc_read_cmdline(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+ssize_t proc_read_cmdline(const struct pseudo_ctx *c, const struct file *f, void *buf, size_t n,
+                          u64 pos)
 {
 	return read_bounds(c, buf, n, pos, false);
 }
 
-ssize_t proc_read_environ(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+ssize_t proc_read_environ(const struct pseudo_ctx *c, const struct file *f, void *buf, size_t n,
+                          u64 pos)
 {
 	return read_bounds(c, buf, n, pos, true);
 }
 
 /* What the program was told at its start; it ends with AT_NULL. */
-ssize_t proc_read_auxv(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos)
+ssize_t proc_read_auxv(const struct pseudo_ctx *c, const struct file *f, void *buf, size_t n,
+                       u64 pos)
 {
 	struct task *t = proc_task(c);
 	u64 auxv[AUXV_MAX];

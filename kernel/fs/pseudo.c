@@ -146,7 +146,13 @@ struct text {
 	size_t size, len;
 	u64 start, cursor;
 	bool valid;
+	bool admin; /* opened by the administrator */
 };
+
+bool pseudo_opened_by_admin(const struct file *f)
+{
+	return ((const struct text *)f->priv)->admin;
+}
 
 static int text_resize(struct text *t, size_t size)
 {
@@ -225,7 +231,7 @@ static ssize_t pseudo_read(struct file *f, void *buf, size_t n, u64 *pos)
 	int err;
 
 	if (c->e->read_at) {
-		got = c->e->read_at(c, buf, n, *pos);
+		got = c->e->read_at(c, f, buf, n, *pos);
 	} else if (c->e->show || c->e->stream) {
 		err = text_locate(t, c, *pos);
 		if (err)
@@ -245,7 +251,10 @@ static ssize_t pseudo_read(struct file *f, void *buf, size_t n, u64 *pos)
 static ssize_t pseudo_write(struct file *f, const void *buf, size_t n, u64 *pos)
 {
 	const struct pseudo_ctx *c = pseudo_ctx(f->inode);
-	ssize_t done = c->e->write ? c->e->write(c, buf, n, *pos) : -EIO;
+	ssize_t done = c->pid ? -EINVAL : -EIO;
+
+	if (c->e->write)
+		done = c->e->write(c, buf, n, *pos);
 
 	if (done > 0)
 		*pos += (u64)done;
@@ -267,7 +276,10 @@ static int pseudo_open(struct file *f)
 	if (err)
 		return err;
 	f->priv = fs_zalloc(sizeof(struct text));
-	return f->priv ? 0 : -ENOMEM;
+	if (!f->priv)
+		return -ENOMEM;
+	((struct text *)f->priv)->admin = capable(CAP_SYS_ADMIN);
+	return 0;
 }
 
 static void pseudo_release(struct file *f)

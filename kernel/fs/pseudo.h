@@ -36,7 +36,8 @@ struct pseudo_entry {
 	/* Or piece by piece: bytes from *cursor (0 first) on, 0 at the end, -errno. */
 	long (*stream)(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size);
 	/* Or bytes at a position. */
-	ssize_t (*read_at)(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
+	ssize_t (*read_at)(const struct pseudo_ctx *c, const struct file *f, void *buf, size_t n,
+	                   u64 pos);
 	ssize_t (*write)(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos);
 	long (*ioctl)(const struct pseudo_ctx *c, u32 cmd, u64 arg);
 	/* Links. */
@@ -53,6 +54,8 @@ struct pseudo_entry {
 
 struct super *pseudo_super(const char *type, u32 magic, const struct pseudo_entry *root);
 const struct pseudo_ctx *pseudo_ctx(const struct inode *inode);
+/* Whoever opened it was the administrator (CAP_SYS_ADMIN). */
+bool pseudo_opened_by_admin(const struct file *f);
 
 /* proc_sys.c */
 extern const struct pseudo_entry proc_sys_dir[], proc_root_files[];
@@ -80,13 +83,18 @@ long proc_stream_numa_maps(const struct pseudo_ctx *c, u64 *cursor, char *buf, s
 long proc_stream_ptdump(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size);
 int proc_show_smaps_rollup(const struct pseudo_ctx *c, struct seq *s);
 ssize_t proc_write_clear_refs(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos);
-ssize_t proc_read_pagemap(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
+ssize_t proc_read_pagemap(const struct pseudo_ctx *c, const struct file *f, void *buf, size_t n,
+                          u64 pos);
 long proc_ioctl_pagemap(const struct pseudo_ctx *c, u32 cmd, u64 arg);
-ssize_t proc_read_mem(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
+ssize_t proc_read_mem(const struct pseudo_ctx *c, const struct file *f, void *buf, size_t n,
+                      u64 pos);
 ssize_t proc_write_mem(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos);
-ssize_t proc_read_cmdline(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
-ssize_t proc_read_environ(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
-ssize_t proc_read_auxv(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos);
+ssize_t proc_read_cmdline(const struct pseudo_ctx *c, const struct file *f, void *buf, size_t n,
+                          u64 pos);
+ssize_t proc_read_environ(const struct pseudo_ctx *c, const struct file *f, void *buf, size_t n,
+                          u64 pos);
+ssize_t proc_read_auxv(const struct pseudo_ctx *c, const struct file *f, void *buf, size_t n,
+                       u64 pos);
 /* proc_oom.c */
 int proc_show_oom_score(const struct pseudo_ctx *c, struct seq *s);
 int proc_show_oom_score_adj(const struct pseudo_ctx *c, struct seq *s);

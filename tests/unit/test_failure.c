@@ -222,7 +222,7 @@ static void look(struct scenario *s)
 	pos = 0;
 	allow(s, mmk_proc_smaps(t, t->mm, &pos, smaps, sizeof(smaps)));
 	allow(s, mmk_proc_clear_refs(t, t->mm, MMK_CLEAR_REFS_SOFT_DIRTY));
-	allow(s, mmk_proc_pagemap(t, t->mm, s->a / PAGE * 8, entries, sizeof(entries)));
+	allow(s, mmk_proc_pagemap(t->mm, s->a / PAGE * 8, entries, sizeof(entries), true));
 }
 
 /* The embedder's own way in: files by pointer, pages of its own, pins, descriptors. */

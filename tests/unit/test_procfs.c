@@ -91,7 +91,7 @@ static uint64_t pagemap(struct world *w, unsigned page)
 {
 	uint64_t entry;
 
-	assert_int_equal(mmk_proc_pagemap(&w->task, w->task.mm, at(page) / PAGE * 8, &entry, 8), 8);
+	assert_int_equal(mmk_proc_pagemap(w->task.mm, at(page) / PAGE * 8, &entry, 8, true), 8);
 	return entry;
 }
 
