@@ -64,9 +64,8 @@ static void report_frames(report_out out, const struct mmk_stats *s)
 
 static void report_hardware(report_out out, const struct mmk_stats *s)
 {
-	SECTION(out, "tables and TLB", {"PTE writes", s->pte_writes},
-	        {"TLBI by address", s->tlbi_va}, {"TLBI by ASID", s->tlbi_asid},
-	        {"TLBI of all", s->tlbi_all}, {"DSB", s->dsb});
+	SECTION(out, "TLB", {"TLBI by address", s->tlbi_va}, {"TLBI by ASID", s->tlbi_asid},
+	        {"TLBI of all", s->tlbi_all});
 }
 
 static void report_kernel(report_out out)

@@ -22,8 +22,9 @@
 
 /* ---- pieces of the stages ---- */
 
-static void fault_lookup(struct vm_fault *f)
+static inline void fault_lookup(struct vm_fault *f)
 {
+	struct mmk_system *sys = f->sys;
 	phys_addr_t phys = pte_table_phys(f->mm, f->addr);
 
 	if (unlikely(!phys)) {
@@ -31,8 +32,8 @@ static void fault_lookup(struct vm_fault *f)
 		f->orig = (pte_t){0};
 		return;
 	}
-	f->table = phys_to_page(f->sys, phys);
-	f->ptep = (pte_t *)phys_to_virt(f->sys, phys) + pte_index(f->addr);
+	f->table = phys_to_page(sys, phys);
+	f->ptep = (pte_t *)phys_to_virt(sys, phys) + pte_index(f->addr);
 	f->orig = ptep_get(f->ptep);
 }
 
@@ -79,7 +80,7 @@ static int fault_present(struct vm_fault *f)
 	return 0;
 }
 
-static int fault_stage(struct vm_fault *f)
+static inline int fault_stage(struct vm_fault *f)
 {
 	bool write = f->flags & FAULT_FLAG_WRITE;
 
@@ -97,32 +98,37 @@ static int fault_stage(struct vm_fault *f)
 	return fault_present(f);
 }
 
-int handle_mm_fault(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr,
-		    unsigned flags)
+static inline int run_stages(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr,
+			     unsigned flags)
 {
 	struct vm_fault f;
 	int rc;
 
 	/* The other fields are fault_lookup's; one by one, as compilers clear the whole first. */
 	f.task = task;
-	f.sys = vma->vm_mm->sys;
 	f.mm = vma->vm_mm;
+	f.sys = f.mm->sys;
 	f.vma = vma;
 	f.addr = addr & PAGE_MASK;
 	f.flags = flags;
 	f.major = false;
-	stat_inc(f.sys, faults);
 	do {
 		fault_lookup(&f);
 		rc = fault_stage(&f);
-	} while (rc == FAULT_RETRY);
-	if (rc)
+	} while (unlikely(rc == FAULT_RETRY));
+	if (unlikely(rc))
 		return rc;
-	if (f.major)
+	if (unlikely(f.major))
 		stat_inc(f.sys, faults_major);
-	atomic_fetch_add_explicit(f.major ? &f.mm->maj_flt : &f.mm->min_flt, 1,
+	atomic_fetch_add_explicit(f.major ? &vma->vm_mm->maj_flt : &vma->vm_mm->min_flt, 1,
 				  memory_order_relaxed);
 	return 0;
+}
+
+int handle_mm_fault(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr,
+		    unsigned flags)
+{
+	return run_stages(task, vma, addr, flags);
 }
 
 /* ---- the VMA and the signal ---- */
@@ -216,7 +222,7 @@ int mmk_handle_fault(struct mmk_task *task, unsigned long addr, unsigned flags,
 	if (unlikely(!vma))
 		return refuse_fault(mm->sys, out, SIGSEGV_NO, SEGV_MAPERR_NO);
 	if (likely(access_allowed(vma, flags)))
-		rc = handle_mm_fault(task, vma, addr, flags);
+		rc = run_stages(task, vma, addr, flags);
 	mmap_read_unlock(mm);
 	return likely(!rc) ? 0 : fault_signal(mm->sys, out, rc);
 }

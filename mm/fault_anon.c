@@ -6,20 +6,24 @@
 #include "mm/internal.h"
 #include "mm/fault.h"
 
-struct page *fault_anon_page(struct vm_fault *f)
+/* Nobody else writes the words of a page that is not mapped yet, so no atomic changes. */
+static inline struct page *anon_page(struct vm_fault *f)
 {
 	struct page *page = alloc_page_reclaim(f->sys, PAGE_ANON);
 
-	if (!page)
+	if (unlikely(!page))
 		return NULL;
 	page->anon_vma = vma_anon_vma(f->vma);
 	page->index = linear_page_index(f->vma, f->addr);
-	/* Nobody else writes the word of a page that is not mapped yet, so no atomic change. */
 	atomic_store_explicit(&page->flags,
-			      atomic_load_explicit(&page->flags, memory_order_relaxed) |
-				      PG_ANON_EXCL | PG_UPTODATE,
+			      PAGE_ANON << PG_KIND_SHIFT | PG_ANON_EXCL | PG_UPTODATE,
 			      memory_order_relaxed);
 	return page;
+}
+
+struct page *fault_anon_page(struct vm_fault *f)
+{
+	return anon_page(f);
 }
 
 /* Read: everybody's zeros, until a write comes. Not counted as resident. */
@@ -34,22 +38,40 @@ static int fault_anon_zero(struct vm_fault *f)
 	return 0;
 }
 
+/* The entry becomes pte for a new anonymous page. Table locked; unlocks. */
+static inline void anon_install(struct vm_fault *f, struct page *page, pte_t pte)
+{
+	struct mmk_system *sys = f->sys;
+	struct page *table = f->table;
+	struct mm_struct *mm = f->mm;
+
+	table_use(table, 1);
+	atomic_store_explicit(&page->mapcount, 1, memory_order_relaxed);
+	set_pte(sys, f->ptep, pte);
+	atomic_fetch_add_explicit(&mm->rss_anon, 1, memory_order_relaxed);
+	spin_unlock(&table->ptl);
+	pte_barrier(sys);
+}
+
 static int fault_anon_write(struct vm_fault *f)
 {
+	struct mmk_system *sys = f->sys;
 	struct page *page;
+	pte_t pte;
 
 	if (unlikely(!vma_anon_vma(f->vma)) && anon_vma_prepare(f->vma))
 		return -MMK_ENOMEM;
-	page = fault_anon_page(f);
-	if (!page)
+	page = anon_page(f);
+	if (unlikely(!page))
 		return -MMK_ENOMEM;
-	clear_page(page_address(f->sys, page));
-	if (!fault_lock(f)) {
-		free_pages(f->sys, page);
+	clear_page(page_address(sys, page));
+	pte = fault_mkwrite(f, fault_pte(f, page));
+	if (unlikely(!fault_lock(f))) {
+		free_pages(sys, page);
 		return FAULT_RETRY;
 	}
-	stat_inc(f->sys, faults_anon);
-	fault_install(f, page, fault_mkwrite(f, fault_pte(f, page)));
+	anon_install(f, page, pte);
+	stat_inc(sys, faults_anon);
 	return 0;
 }
 

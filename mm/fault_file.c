@@ -143,7 +143,7 @@ static int fault_file_read(struct vm_fault *f, struct address_space *m)
 	spin_unlock(&f->table->ptl);
 	if (done) {
 		pte_barrier(f->sys);
-		stat_add(f->sys, pte_writes, done);
+		count_events(f->sys, pte_writes, done);
 		mm_rss_add(f->mm, kind, done);
 	}
 	around_put(f, &a);

@@ -20,11 +20,11 @@
 
 static struct frame_cache *cache_here(struct mmk_system *sys)
 {
-	unsigned cpu = 0;
+	struct frame_cache *cache = sys->frame_caches;
 
 	if (sys->nr_cpus > 1 && sys->port->cpu_id)
-		cpu = sys->port->cpu_id(sys->ctx);
-	return &sys->frame_caches[cpu];
+		cache += sys->port->cpu_id(sys->ctx);
+	return cache;
 }
 
 static void set_nr(struct frame_cache *cache, uint32_t nr)
@@ -57,10 +57,10 @@ static void count(struct frame_cache *cache, enum page_kind kind, int64_t by)
 	atomic_store_explicit(&cache->kind[kind], n + by, memory_order_relaxed);
 }
 
-/* The largest block up to a batch, so that neighbours stay together. Cache lock held. */
-static void refill(struct mmk_system *sys, struct frame_cache *cache)
+/* The largest block up to a batch, so that neighbours stay together. Cache empty, its lock held. */
+static __attribute__((noinline)) void refill(struct mmk_system *sys, struct frame_cache *cache)
 {
-	struct page *page = NULL;
+	struct page *page = NULL, *next = NULL;
 	unsigned order = BATCH_ORDER + 1;
 
 	spin_lock(sys, &sys->buddy_lock);
@@ -70,14 +70,18 @@ static void refill(struct mmk_system *sys, struct frame_cache *cache)
 	}
 	if (page) {
 		__atomic_store_n(&sys->nr_free, sys->nr_free - (1ul << order), __ATOMIC_RELAXED);
-		for (unsigned long i = 1ul << order; i--;)
-			push(cache, page + i);
+		for (unsigned long i = 1ul << order; i--; next = page + i) {
+			atomic_store_explicit(&page[i].flags, FRAME_CACHED, memory_order_relaxed);
+			page[i].next = next;
+		}
+		cache->head = page;
+		set_nr(cache, 1u << order);
 	}
 	spin_unlock(&sys->buddy_lock);
 }
 
 /* Cache lock held. */
-static void give_back(struct mmk_system *sys, struct frame_cache *cache, unsigned n)
+static __attribute__((noinline)) void give_back(struct mmk_system *sys, struct frame_cache *cache, unsigned n)
 {
 	spin_lock(sys, &sys->buddy_lock);
 	__atomic_store_n(&sys->nr_free, sys->nr_free + n, __ATOMIC_RELAXED);

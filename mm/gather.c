@@ -66,7 +66,7 @@ void tlb_finish(struct mmu_gather *tlb)
 	for (int kind = 0; kind < NR_RSS; kind++)
 		if (tlb->rss[kind])
 			mm_rss_add(tlb->mm, kind, tlb->rss[kind]);
-	stat_add(tlb->mm->sys, pte_writes, tlb->cleared);
+	count_events(tlb->mm->sys, pte_writes, tlb->cleared);
 }
 
 /* The page's reference that the entry held goes, after the TLB. */

@@ -27,26 +27,18 @@ static int rwsem_wait(struct mmk_system *sys, struct rwsem *sem, uint32_t seen, 
 	return err;
 }
 
-static void rwsem_wake(struct mmk_system *sys, struct rwsem *sem)
+void rwsem_wake_slow(struct mmk_system *sys, struct rwsem *sem)
 {
-	if (unlikely(atomic_load(&sem->waiters)))
-		sys->port->wake(sys->ctx, (const uint32_t *)&sem->state);
+	sys->port->wake(sys->ctx, (const uint32_t *)&sem->state);
 }
 
-bool down_read_trylock(struct rwsem *sem)
+void rwsem_not_held(struct mmk_system *sys)
 {
-	uint32_t s = atomic_load_explicit(&sem->state, memory_order_relaxed);
-
-	while (!(s & ~RWSEM_READERS))
-		if (atomic_compare_exchange_weak_explicit(
-		        &sem->state, &s, s + 1, memory_order_acquire, memory_order_relaxed))
-			return true;
-	return false;
+	MMK_BUG_ON(sys, "a semaphore is given back that is not held");
 }
 
-static int down_read_flags(struct mmk_system *sys, struct rwsem *sem, unsigned flags)
+int down_read_slow(struct mmk_system *sys, struct rwsem *sem, unsigned flags)
 {
-	count_event(sys, locks_taken);
 	while (!down_read_trylock(sem)) {
 		uint32_t s = atomic_load(&sem->state);
 		int err = (s & ~RWSEM_READERS) ? rwsem_wait(sys, sem, s, flags) : 0;
@@ -57,21 +49,8 @@ static int down_read_flags(struct mmk_system *sys, struct rwsem *sem, unsigned f
 	return 0;
 }
 
-/* Taking the semaphore clears RWSEM_WAITING: other waiting writers set it again when they look. */
-bool down_write_trylock(struct rwsem *sem)
+int down_write_slow(struct mmk_system *sys, struct rwsem *sem, unsigned flags)
 {
-	uint32_t s = atomic_load_explicit(&sem->state, memory_order_relaxed);
-
-	while (!(s & ~RWSEM_WAITING))
-		if (atomic_compare_exchange_weak_explicit(
-		        &sem->state, &s, RWSEM_WRITER, memory_order_acquire, memory_order_relaxed))
-			return true;
-	return false;
-}
-
-static int down_write_flags(struct mmk_system *sys, struct rwsem *sem, unsigned flags)
-{
-	count_event(sys, locks_taken);
 	while (!down_write_trylock(sem)) {
 		uint32_t s = atomic_load(&sem->state);
 		int err;
@@ -89,43 +68,6 @@ static int down_write_flags(struct mmk_system *sys, struct rwsem *sem, unsigned 
 		}
 	}
 	return 0;
-}
-
-void down_read(struct mmk_system *sys, struct rwsem *sem)
-{
-	(void)down_read_flags(sys, sem, 0);
-}
-
-int down_read_killable(struct mmk_system *sys, struct rwsem *sem)
-{
-	return down_read_flags(sys, sem, MMK_WAIT_KILLABLE);
-}
-
-void down_write(struct mmk_system *sys, struct rwsem *sem)
-{
-	(void)down_write_flags(sys, sem, 0);
-}
-
-int down_write_killable(struct mmk_system *sys, struct rwsem *sem)
-{
-	return down_write_flags(sys, sem, MMK_WAIT_KILLABLE);
-}
-
-void up_read(struct mmk_system *sys, struct rwsem *sem)
-{
-	uint32_t old = atomic_fetch_sub(&sem->state, 1);
-
-	MMK_BUG_ON(sys, !(old & RWSEM_READERS));
-	if ((old & RWSEM_READERS) == 1)
-		rwsem_wake(sys, sem);
-}
-
-void up_write(struct mmk_system *sys, struct rwsem *sem)
-{
-	uint32_t old = atomic_fetch_and(&sem->state, ~RWSEM_WRITER);
-
-	MMK_BUG_ON(sys, !(old & RWSEM_WRITER));
-	rwsem_wake(sys, sem);
 }
 
 void downgrade_write(struct mmk_system *sys, struct rwsem *sem)

@@ -18,11 +18,12 @@
 
 /* Events that only a build with MMK_COUNTING counts; in every other one they cost nothing. */
 #ifdef MMK_COUNTING
-#define count_event(sys, field)                                                                    \
-	((void)__atomic_fetch_add((uint64_t *)&(sys)->count.field, 1, __ATOMIC_RELAXED))
+#define count_events(sys, field, n)                                                                \
+	((void)__atomic_fetch_add((uint64_t *)&(sys)->count.field, (n), __ATOMIC_RELAXED))
 #else
-#define count_event(sys, field) ((void)(sys))
+#define count_events(sys, field, n) ((void)(sys), (void)(n))
 #endif
+#define count_event(sys, field) count_events(sys, field, 1)
 
 /* ---- spinlocks ---- */
 
@@ -35,10 +36,7 @@ static inline void spin_lock_init(spinlock_t *lock)
 
 static inline bool spin_trylock(spinlock_t *lock)
 {
-	uint32_t free = 0;
-
-	return atomic_compare_exchange_strong_explicit(&lock->v, &free, 1, memory_order_acquire,
-	                                               memory_order_relaxed);
+	return !atomic_exchange_explicit(&lock->v, 1, memory_order_acquire);
 }
 
 static inline void spin_lock(const struct mmk_system *sys, spinlock_t *lock)
@@ -70,16 +68,92 @@ static inline void rwsem_init(struct rwsem *sem)
 	atomic_init(&sem->waiters, 0);
 }
 
-void down_read(struct mmk_system *sys, struct rwsem *sem);
-void down_write(struct mmk_system *sys, struct rwsem *sem);
-/* 0, or -EINTR when the task has been killed while it waited. */
-int down_read_killable(struct mmk_system *sys, struct rwsem *sem);
-int down_write_killable(struct mmk_system *sys, struct rwsem *sem);
-bool down_read_trylock(struct rwsem *sem);
-bool down_write_trylock(struct rwsem *sem);
-void up_read(struct mmk_system *sys, struct rwsem *sem);
-void up_write(struct mmk_system *sys, struct rwsem *sem);
+int down_read_slow(struct mmk_system *sys, struct rwsem *sem, unsigned flags);
+int down_write_slow(struct mmk_system *sys, struct rwsem *sem, unsigned flags);
+void rwsem_wake_slow(struct mmk_system *sys, struct rwsem *sem);
+void rwsem_not_held(struct mmk_system *sys);
 void downgrade_write(struct mmk_system *sys, struct rwsem *sem); /* writer becomes a reader */
+
+static inline bool down_read_trylock(struct rwsem *sem)
+{
+	uint32_t s = atomic_load_explicit(&sem->state, memory_order_relaxed);
+
+	while (!(s & ~RWSEM_READERS))
+		if (atomic_compare_exchange_weak_explicit(
+		        &sem->state, &s, s + 1, memory_order_acquire, memory_order_relaxed))
+			return true;
+	return false;
+}
+
+/* Taking the semaphore clears RWSEM_WAITING: other waiting writers set it again when they look. */
+static inline bool down_write_trylock(struct rwsem *sem)
+{
+	uint32_t s = atomic_load_explicit(&sem->state, memory_order_relaxed);
+
+	while (!(s & ~RWSEM_WAITING))
+		if (atomic_compare_exchange_weak_explicit(
+		        &sem->state, &s, RWSEM_WRITER, memory_order_acquire, memory_order_relaxed))
+			return true;
+	return false;
+}
+
+static inline void down_read(struct mmk_system *sys, struct rwsem *sem)
+{
+	count_event(sys, locks_taken);
+	if (__builtin_expect(!down_read_trylock(sem), 0))
+		(void)down_read_slow(sys, sem, 0);
+}
+
+/* 0, or -EINTR when the task has been killed while it waited. */
+static inline int down_read_killable(struct mmk_system *sys, struct rwsem *sem)
+{
+	count_event(sys, locks_taken);
+	if (__builtin_expect(down_read_trylock(sem), 1))
+		return 0;
+	return down_read_slow(sys, sem, MMK_WAIT_KILLABLE);
+}
+
+static inline void down_write(struct mmk_system *sys, struct rwsem *sem)
+{
+	count_event(sys, locks_taken);
+	if (__builtin_expect(!down_write_trylock(sem), 0))
+		(void)down_write_slow(sys, sem, 0);
+}
+
+/* 0, or -EINTR when the task has been killed while it waited. */
+static inline int down_write_killable(struct mmk_system *sys, struct rwsem *sem)
+{
+	count_event(sys, locks_taken);
+	if (__builtin_expect(down_write_trylock(sem), 1))
+		return 0;
+	return down_write_slow(sys, sem, MMK_WAIT_KILLABLE);
+}
+
+/* The state has changed: those who slept for it look again. */
+static inline void rwsem_wake(struct mmk_system *sys, struct rwsem *sem)
+{
+	if (__builtin_expect(atomic_load(&sem->waiters), 0))
+		rwsem_wake_slow(sys, sem);
+}
+
+static inline void up_read(struct mmk_system *sys, struct rwsem *sem)
+{
+	uint32_t readers = atomic_fetch_sub(&sem->state, 1) & RWSEM_READERS;
+
+	if (__builtin_expect(!readers, 0))
+		rwsem_not_held(sys);
+	if (readers == 1)
+		rwsem_wake(sys, sem);
+}
+
+static inline void up_write(struct mmk_system *sys, struct rwsem *sem)
+{
+	uint32_t old = atomic_fetch_and(&sem->state, ~RWSEM_WRITER);
+
+	if (__builtin_expect(!(old & RWSEM_WRITER), 0))
+		rwsem_not_held(sys);
+	rwsem_wake(sys, sem);
+}
 
 static inline bool rwsem_is_locked(const struct rwsem *sem)
 {

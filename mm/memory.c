@@ -194,7 +194,7 @@ int copy_page_range(struct vm_area_struct *dst, struct vm_area_struct *src)
 	}
 	for (int kind = 0; kind < NR_RSS; kind++)
 		mm_rss_add(dst->vm_mm, kind, c.rss[kind]);
-	stat_add(mm->sys, pte_writes, c.written);
+	count_events(mm->sys, pte_writes, c.written);
 	pte_barrier(mm->sys);
 	return rc;
 }
@@ -245,7 +245,7 @@ static void move_entries(struct mm_struct *mm, struct page *from, struct page *t
 		flush_tlb_range(mm, old, old + len, false);
 	unlock_two(from, to);
 	if (moved) {
-		stat_add(sys, pte_writes, 2 * moved);
+		count_events(sys, pte_writes, 2 * moved);
 		pte_barrier(sys);
 	}
 }

@@ -208,7 +208,8 @@ struct mmk_system {
 	uint64_t nr_high; /* as many the worker restores */
 	_Atomic uint64_t clock_hand; /* reclaim.c: the next frame to look at */
 
-	struct frame_cache frame_caches[MAX_CPUS];
+	struct frame_cache *frame_caches; /* [I] one for each CPU: frame_cache_of */
+	struct frame_cache frame_cache_of[MAX_CPUS];
 
 	struct slab_cache
 	    kmalloc_caches[16]; /* 16 bytes << i, up to 4 KiB in slabs; larger: frames */

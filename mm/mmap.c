@@ -476,7 +476,9 @@ static int find_place(struct mmap_call *c)
 static uint64_t calc_vm_flag_bits(unsigned long flags)
 {
 	/* These three have the same numbers on both sides. */
-	return flags & (MMK_MAP_GROWSDOWN | MMK_MAP_LOCKED | MMK_MAP_DENYWRITE);
+	uint64_t bits = flags & (MMK_MAP_GROWSDOWN | MMK_MAP_LOCKED | MMK_MAP_DENYWRITE);
+
+	return flags & MMK_MAP_STACK ? bits | MMK_VM_NOHUGEPAGE : bits;
 }
 
 /* Step 8. */
@@ -576,8 +578,9 @@ int do_brk_flags(struct mmk_task *task, struct mm_struct *mm, unsigned long star
 	    .prev = next ? vma_prev(next) : vma_last(mm),
 	    .start = start,
 	    .end = end,
+	    /* Also without tags the last flag shows: mmap's memory does not merge with the heap. */
 	    .vm_flags = vm_flags | MMK_VM_READ | MMK_VM_WRITE | VM_MAY_FLAGS | MMK_VM_ACCOUNT |
-	                mm->def_flags,
+	                mm->def_flags | MMK_VM_MTE_ALLOWED,
 	    .pgoff = start >> PAGE_SHIFT,
 	};
 	int err = may_expand_vm(task, mm, merge.vm_flags, pages);

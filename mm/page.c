@@ -8,6 +8,7 @@
  * lost.
  */
 #include "mm/internal.h"
+#include "arch/arm64/pgtable.h"
 
 void get_page(struct page *page)
 {
@@ -63,7 +64,7 @@ void unlock_page(struct mmk_system *sys, struct page *page)
 
 void clear_page(void *kva)
 {
-	__builtin_memset(kva, 0, PAGE_SIZE);
+	hw_clear_page(kva);
 }
 
 void copy_page(void *dst, const void *src)

@@ -97,7 +97,8 @@ int mmk_generic_file_mmap(struct mmk_file *file, struct mmk_mmap_request *req)
 
 /*
  * Private: the file stays (maps shows /dev/zero), the memory is anonymous. Shared: a new object,
- * whose one reference goes to the VMA in place of that on the file.
+ * whose one reference goes to the VMA in place of that on the file; an offset that the caller gave
+ * stays, as on Linux, and lies beyond the object's end.
  */
 int mmk_zero_mmap(struct mmk_file *file, struct mmk_mmap_request *req)
 {
@@ -111,7 +112,6 @@ int mmk_zero_mmap(struct mmk_file *file, struct mmk_mmap_request *req)
 	if (!object)
 		return -MMK_ENOMEM;
 	req->file = object;
-	req->pgoff = 0;
 	req->vm_ops = &generic_file_vm_ops;
 	return 0;
 }

@@ -241,6 +241,9 @@ void mmk_stats(struct mmk_system *sys, struct mmk_stats *s)
 	uint64_t shmem = not_negative(&sys->nr_shmem), cache = frames_of_kind(sys, PAGE_CACHE);
 
 	*s = sys->count;
+	s->faults = s->faults_anon_zero + s->faults_anon + s->faults_file_read +
+		    s->faults_file_private + s->faults_file_shared + s->faults_cow_copy +
+		    s->faults_cow_reuse + s->faults_spurious + s->faults_refused;
 	s->frames_total = sys->nr_frames;
 	s->frames_free = frames_free(sys);
 	s->frames_anon = frames_of_kind(sys, PAGE_ANON);

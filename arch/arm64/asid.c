@@ -59,7 +59,7 @@ static void asid_rollover(struct mmk_system *sys)
 	hw_tlbi_all(sys);
 	hw_dsb_ish(sys);
 	stat_inc(sys, tlbi_all);
-	stat_add(sys, dsb, 2);
+	count_events(sys, dsb, 2);
 }
 
 /* Some CPU ran with this context at a rollover: it stays, under its new name. */

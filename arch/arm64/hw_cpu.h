@@ -80,6 +80,31 @@ static inline void hw_sync_icache(struct mmk_system *sys, const void *kva, size_
 	__asm__ volatile("isb" ::: "memory");
 }
 
+/*
+ * DC ZVA zeroes a block of 4 << DCZID_EL0.BS bytes (D19.2.39); DZP (bit 4) forbids it. Sixteen to a
+ * round, as long as a round fits into a page.
+ */
+static inline void hw_clear_page(void *kva)
+{
+	uintptr_t p = (uintptr_t)kva, end = p + PAGE_SIZE;
+	uint64_t dczid, block;
+
+	__asm__("mrs %0, dczid_el0" : "=r"(dczid));
+	block = 4ul << (dczid & 15);
+	if (__builtin_expect(dczid & 16 || 16 * block > PAGE_SIZE, 0)) {
+		__builtin_memset(kva, 0, PAGE_SIZE);
+		return;
+	}
+	__asm__ volatile("1:\n\t"
+			 ".rept 16\n\t"
+			 "dc zva, %0\n\tadd %0, %0, %1\n\t"
+			 ".endr\n\t"
+			 "cmp %0, %2\n\tb.ne 1b"
+			 : "+&r"(p)
+			 : "r"(block), "r"(end)
+			 : "memory", "cc");
+}
+
 /* TTBR0_EL1: ASID in 63:48 (TCR_EL1.A1 is 0), table in 47:1 (D19.2.155). */
 static inline void hw_set_ttbr0(struct mmk_system *sys, phys_addr_t table, unsigned asid)
 {
@@ -89,6 +114,9 @@ static inline void hw_set_ttbr0(struct mmk_system *sys, phys_addr_t table, unsig
 static inline void hw_frame_freed(struct mmk_system *sys, phys_addr_t phys, unsigned order)
 {
 }
+
+/* An address taken from what was loaded orders the loads by itself. */
+#define MMK_DEPENDENT_LOAD __ATOMIC_RELAXED
 
 static inline bool hw_skip_break(void)
 {

@@ -47,6 +47,11 @@ static inline void hw_sync_icache(struct mmk_system *sys, const void *kva, size_
 	sys->port->machine->sync_icache(sys->ctx, kva, len);
 }
 
+static inline void hw_clear_page(void *kva)
+{
+	__builtin_memset(kva, 0, PAGE_SIZE);
+}
+
 static inline void hw_set_ttbr0(struct mmk_system *sys, phys_addr_t table, unsigned asid)
 {
 	sys->port->machine->set_ttbr0(sys->ctx, table, asid);
@@ -56,6 +61,9 @@ static inline void hw_frame_freed(struct mmk_system *sys, phys_addr_t phys, unsi
 {
 	sys->port->machine->frame_freed(sys->ctx, phys, order);
 }
+
+/* C knows of no order by dependence that a compiler would keep. */
+#define MMK_DEPENDENT_LOAD __ATOMIC_ACQUIRE
 
 /*
  * A test of the tests: the strict TLB must notice when the break of break-before-make is left out.

@@ -47,13 +47,13 @@ static inline void set_pte_raw(struct mmk_system *sys, pte_t *ptep, pte_t pte, u
 static inline void set_pte(struct mmk_system *sys, pte_t *ptep, pte_t pte)
 {
 	set_pte_raw(sys, ptep, pte, LAST_LEVEL);
-	stat_inc(sys, pte_writes);
+	count_event(sys, pte_writes);
 }
 
 static inline void pte_barrier(struct mmk_system *sys)
 {
 	hw_dsb_ishst(sys);
-	stat_inc(sys, dsb);
+	count_event(sys, dsb);
 }
 
 /* Break: no CPU has the page at addr any more when it returns. The table's lock is held. */
@@ -96,16 +96,27 @@ static inline void table_use(struct page *table, int by)
 	__atomic_store_n(&table->nr_used, table_used(table) + by, __ATOMIC_RELAXED);
 }
 
+/*
+ * An entry that leads on. What it leads to was written before it, and the address depends on it,
+ * which orders the two on arm64 (Arm ARM B2.3.2) without an acquire.
+ */
+static inline pte_t table_entry_get(const pte_t *entry)
+{
+	return (pte_t){__atomic_load_n(&entry->v, MMK_DEPENDENT_LOAD)};
+}
+
 /* The last-level table that covers addr; 0: none. */
 static inline phys_addr_t pte_table_phys(const struct mm_struct *mm, unsigned long addr)
 {
+	const uintptr_t offset = mm->sys->virt_offset;
 	phys_addr_t phys = mm->pgd;
 
+#pragma GCC unroll 4
 	for (unsigned shift = LEVEL_SHIFT(FIRST_LEVEL); shift > PAGE_SHIFT; shift -= TABLE_SHIFT) {
-		const pte_t *entries = phys_to_virt(mm->sys, phys);
-		pte_t entry = ptep_get(entries + ((addr >> shift) & (PTRS_PER_TABLE - 1)));
+		const pte_t *entries = (const pte_t *)(uintptr_t)(phys + offset);
+		pte_t entry = table_entry_get(entries + ((addr >> shift) & (PTRS_PER_TABLE - 1)));
 
-		if (!pte_is_table(entry))
+		if (unlikely(!pte_is_table(entry)))
 			return 0;
 		phys = pte_phys(entry);
 	}

@@ -23,14 +23,14 @@ static unsigned mm_asid(const struct mm_struct *mm)
 static bool flush_begin(const struct mm_struct *mm)
 {
 	hw_dsb_ishst(mm->sys);
-	stat_inc(mm->sys, dsb);
+	count_event(mm->sys, dsb);
 	return tlb_may_hold(mm);
 }
 
 static void flush_end(struct mmk_system *sys)
 {
 	hw_dsb_ish(sys);
-	stat_inc(sys, dsb);
+	count_event(sys, dsb);
 }
 
 void flush_tlb_page(struct mm_struct *mm, unsigned long addr)

@@ -109,6 +109,8 @@
 #define MMK_VM_DONTDUMP	  0x04000000ull
 #define MMK_VM_SOFTDIRTY  0x08000000ull
 #define MMK_VM_MIXEDMAP	  0x10000000ull
+#define MMK_VM_NOHUGEPAGE 0x40000000ull
+#define MMK_VM_MTE_ALLOWED (1ull << 36) /* heap and stack: may be tagged, on a CPU that can */
 #define MMK_VM_SEALED	  (1ull << 63) /* mseal(2) */
 
 #endif

@@ -635,10 +635,10 @@ struct mmk_stats {
 	uint64_t throttled; /* times that a writer had to write back before it went on */
 	uint64_t ooms;	    /* times that no frame was left */
 	uint64_t vmas, vmas_made, merges, splits;
-	uint64_t tlbi_va, tlbi_asid, tlbi_all, dsb, pte_writes;
+	uint64_t tlbi_va, tlbi_asid, tlbi_all;
 	uint64_t refusals;
 	/* Counted only where the core is built with MMK_COUNTING; 0 otherwise. */
-	uint64_t frames_allocated, objects_allocated, locks_taken;
+	uint64_t dsb, pte_writes, frames_allocated, objects_allocated, locks_taken;
 };
 void mmk_stats(struct mmk_system *sys, struct mmk_stats *s);
 /*

@@ -91,6 +91,7 @@ void schedule_tail(struct task *prev);
 void exit_to_user_work(struct pt_regs *regs);
 void do_syscall(struct pt_regs *regs);
 void do_user_fault(struct pt_regs *regs, u64 esr, u64 far);
+void do_user_misalignment(struct pt_regs *regs, u64 esr, u64 far);
 void do_user_undef(struct pt_regs *regs, u64 esr);
 int do_kernel_uaccess_fault(struct pt_regs *regs, u64 esr, u64 far);
 

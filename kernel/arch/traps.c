@@ -67,7 +67,7 @@ void el0_other_sync(struct pt_regs *regs, u64 esr, u64 far)
 	switch (ec) {
 	case ESR_EC_PC_ALIGN:
 	case ESR_EC_SP_ALIGN:
-		do_user_fault(regs, esr, far);
+		do_user_misalignment(regs, esr, far);
 		break;
 	case ESR_EC_UNKNOWN:
 	case ESR_EC_SYS64:

@@ -48,27 +48,33 @@ static void out_of_memory(void)
 		(void)port_out_of_memory(NULL);
 }
 
-void do_user_fault(struct pt_regs *regs, u64 esr, u64 far)
+void do_user_misalignment(struct pt_regs *regs, u64 esr, u64 far)
 {
-	struct mmk_fault f;
+	u64 addr = ESR_EC(esr) == EC_PC_ALIGN ? far : regs->sp;
 
-	if (ESR_EC(esr) == EC_PC_ALIGN || ESR_EC(esr) == EC_SP_ALIGN) {
-		u64 addr = ESR_EC(esr) == EC_PC_ALIGN ? far : regs->sp;
+	current->fault_addr = 0;
+	current->fault_esr = esr;
+	force_sig_fault(SIGBUS, BUS_ADRALN, addr);
+}
 
-		current->fault_addr = 0;
-		current->fault_esr = esr;
-		force_sig_fault(SIGBUS, BUS_ADRALN, addr);
-		return;
-	}
-	if (!mmk_arm64_abort(&current->mmk, esr, far, true, &f))
-		return;
-	if (f.signo == SIGKILL) {
+/* Apart, so that the way on which all goes well saves few registers. */
+static noinline void user_fault_signal(const struct mmk_fault *f, u64 esr, u64 far)
+{
+	if (f->signo == SIGKILL) {
 		out_of_memory();
 		return;
 	}
 	current->fault_addr = far;
 	current->fault_esr = syndrome_for_user(esr, far);
-	force_sig_fault(f.signo, f.code, f.addr);
+	force_sig_fault(f->signo, f->code, f->addr);
+}
+
+void do_user_fault(struct pt_regs *regs, u64 esr, u64 far)
+{
+	struct mmk_fault f;
+
+	if (unlikely(mmk_arm64_abort(&current->mmk, esr, far, true, &f)))
+		user_fault_signal(&f, esr, far);
 }
 
 /* IEEE exceptions that trap: the first flag of the syndrome that is set. */
