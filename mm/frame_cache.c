@@ -81,7 +81,8 @@ static __attribute__((noinline)) void refill(struct mmk_system *sys, struct fram
 }
 
 /* Cache lock held. */
-static __attribute__((noinline)) void give_back(struct mmk_system *sys, struct frame_cache *cache, unsigned n)
+static __attribute__((noinline)) void give_back(struct mmk_system *sys, struct frame_cache *cache,
+                                                unsigned n)
 {
 	spin_lock(sys, &sys->buddy_lock);
 	__atomic_store_n(&sys->nr_free, sys->nr_free + n, __ATOMIC_RELAXED);
@@ -118,6 +119,26 @@ void frame_cache_give(struct mmk_system *sys, struct page *page, enum page_kind 
 	count(cache, kind, -1);
 	if (unlikely(cache->nr > MOST))
 		give_back(sys, cache, BATCH);
+	spin_unlock(&cache->lock);
+}
+
+void frame_cache_give_run(struct mmk_system *sys, struct page *first, unsigned long n,
+                          enum page_kind kind)
+{
+	struct frame_cache *cache = cache_here(sys);
+
+	frame_tell_machine(sys, first, 0, n);
+	if (n < BATCH / 4) {
+		while (n--)
+			frame_cache_give(sys, first++, kind);
+		return;
+	}
+	spin_lock(sys, &cache->lock);
+	count(cache, kind, -(int64_t)n);
+	spin_lock(sys, &sys->buddy_lock);
+	buddy_give_run(sys, (uint64_t)(first - sys->mem_map), n);
+	__atomic_store_n(&sys->nr_free, sys->nr_free + n, __ATOMIC_RELAXED);
+	spin_unlock(&sys->buddy_lock);
 	spin_unlock(&cache->lock);
 }
 

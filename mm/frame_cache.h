@@ -17,16 +17,36 @@
 struct page *frame_cache_take(struct mmk_system *sys, enum page_kind kind);
 /* A frame of the kind, without references, comes back. */
 void frame_cache_give(struct mmk_system *sys, struct page *page, enum page_kind kind);
+/* n neighbours of the kind, without references: in blocks as large as their place allows. */
+void frame_cache_give_run(struct mmk_system *sys, struct page *first, unsigned long n,
+                          enum page_kind kind);
 /* Frames in caches go back to the buddy allocator: true when there were any. */
 bool frame_cache_drain(struct mmk_system *sys);
 void frame_cache_lock_all(struct mmk_system *sys);
 void frame_cache_unlock_all(struct mmk_system *sys);
 
+/* A checking machine hears of n blocks that are about to be free. */
+#ifdef MMK_HW_ARM64
+static inline void frame_tell_machine(struct mmk_system *sys, struct page *page, unsigned order,
+                                      unsigned long n)
+{
+}
+#else
+static inline void frame_tell_machine(struct mmk_system *sys, struct page *page, unsigned order,
+                                      unsigned long n)
+{
+	for (; sys->port->machine->frame_freed && n--; page += 1ul << order)
+		sys->port->machine->frame_freed(sys->ctx, page_to_phys(sys, page), order);
+}
+#endif
+/* page_alloc.c: frames [i, i + n) of the frame table onto the lists, merged. [B] held. */
+void buddy_give_run(struct mmk_system *sys, uint64_t i, uint64_t n);
 /* page_alloc.c, [B] held: blocks off and onto the lists, nothing else. */
 struct page *buddy_take_block(struct mmk_system *sys, unsigned order);
 void buddy_give_block(struct mmk_system *sys, struct page *page, unsigned order);
 
-/* A frame off the lists becomes a block's first. Its flags are its kind's; refcount 1 comes last. */
+/* A frame off the lists becomes a block's first. Its flags are its kind's; refcount 1 comes last.
+ */
 static inline void frame_init(struct page *page, uint32_t flags)
 {
 	atomic_store_explicit(&page->flags, flags, memory_order_relaxed);

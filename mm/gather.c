@@ -4,6 +4,7 @@
  * order, in batches. What was never in a TLB is not invalidated.
  */
 #include "mm/internal.h"
+#include "mm/frame_cache.h"
 #include "mm/memory.h"
 
 void tlb_gather(struct mmu_gather *tlb, struct mm_struct *mm)
@@ -12,7 +13,7 @@ void tlb_gather(struct mmu_gather *tlb, struct mm_struct *mm)
 	tlb->start = ~0ul;
 	tlb->end = 0;
 	tlb->tables = NULL;
-	tlb->anon = NULL;
+	tlb->runs = NULL;
 	tlb->cleared = 0;
 	tlb->rss[RSS_FILE] = tlb->rss[RSS_ANON] = tlb->rss[RSS_SHMEM] = 0;
 	tlb->nr = 0;
@@ -36,12 +37,11 @@ static void free_gathered(struct mmu_gather *tlb)
 	for (unsigned i = 0; i < tlb->nr; i++)
 		put_page(sys, tlb->pages[i]);
 	tlb->nr = 0;
-	for (struct page *page = tlb->anon; page; page = next) {
-		next = page->next;
-		page->anon_vma = NULL;
-		put_page(sys, page);
+	for (struct page *run = tlb->runs; run; run = next) {
+		next = run->next;
+		frame_cache_give_run(sys, run, run->nr_used, PAGE_ANON);
 	}
-	tlb->anon = NULL;
+	tlb->runs = NULL;
 }
 
 static void free_gathered_tables(struct mmu_gather *tlb)
@@ -76,13 +76,6 @@ static void gather_page(struct mmu_gather *tlb, struct page *page)
 
 	tlb->rss[kind]--;
 	page_map_sub(page);
-	/* One reference left: this entry's, and new ones are made under the lock that we hold. */
-	if (kind == RSS_ANON &&
-	    atomic_load_explicit(&page->refcount, memory_order_acquire) == 1) {
-		page->next = tlb->anon;
-		tlb->anon = page;
-		return;
-	}
 	tlb->pages[tlb->nr++] = page;
 	if (tlb->nr == GATHER_PAGES) {
 		tlb_gather_flush(tlb);
@@ -105,6 +98,60 @@ static bool zap_pte(struct mmu_gather *tlb, pte_t *ptep, pte_t pte, struct page 
 	return written;
 }
 
+/* An anonymous page that nothing but this entry holds, and of which nothing else is known. */
+static inline bool page_take_last(struct page *page)
+{
+	const uint32_t may = PG_ANON_EXCL | PG_UPTODATE | PG_REFERENCED | PG_EXEC_CLEAN;
+	uint32_t one = 1;
+
+	if ((atomic_load_explicit(&page->flags, memory_order_relaxed) & ~may) !=
+	    PAGE_ANON << PG_KIND_SHIFT)
+		return false;
+	return atomic_compare_exchange_strong_explicit(&page->refcount, &one, 0,
+						       memory_order_acq_rel, memory_order_relaxed);
+}
+
+/*
+ * The usual case in a tight loop: entries one after the other, up to n, of anonymous pages that
+ * only they hold. Returns how many have been cleared; the next one is another case.
+ */
+static unsigned long zap_own_pages(struct mmu_gather *tlb, pte_t *ptep, unsigned long n,
+				   unsigned long addr)
+{
+	struct mmk_system *sys = tlb->mm->sys;
+	struct page *run = tlb->runs, *behind = run ? run + run->nr_used : NULL;
+	unsigned long i;
+
+	for (i = 0; i < n; i++) {
+		pte_t pte = ptep_get(ptep + i);
+		struct page *page;
+
+		if (!pte_valid(pte) || pte_special(pte))
+			break;
+		page = phys_to_page(sys, pte_phys(pte));
+		if (!page_take_last(page))
+			break;
+		atomic_store_explicit(&page->mapcount, 0, memory_order_relaxed);
+		set_pte_raw(sys, ptep + i, (pte_t){0}, LAST_LEVEL);
+		if (page != behind) {
+			if (run)
+				run->nr_used = (uint32_t)(behind - run);
+			page->next = run;
+			run = page;
+		}
+		behind = page + 1;
+	}
+	if (!i)
+		return 0;
+	run->nr_used = (uint32_t)(behind - run);
+	tlb->runs = run;
+	tlb->rss[RSS_ANON] -= (int64_t)i;
+	tlb->cleared += i;
+	tlb_cover(tlb, addr);
+	tlb_cover(tlb, addr + (i - 1) * PAGE_SIZE);
+	return i;
+}
+
 /*
  * A dirty file page is in the cache's books as dirty already (it got so before the entry did), but
  * a CPU may write to it until its TLB has been told. So that is done before the lock goes: the
@@ -118,9 +165,20 @@ void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, 
 	bool written = false;
 
 	for (unsigned long addr = start; addr < end; addr += PAGE_SIZE, ptep++) {
-		pte_t pte = ptep_get(ptep);
+		unsigned long own = 0;
 		struct page *page = NULL;
+		pte_t pte;
 
+		if (even_cows)
+			own = zap_own_pages(tlb, ptep, (end - addr) >> PAGE_SHIFT, addr);
+		if (own) {
+			table_use(table, -(int)own);
+			addr += own * PAGE_SIZE;
+			ptep += own;
+			if (addr == end || !table_used(table))
+				break;
+		}
+		pte = ptep_get(ptep);
 		if (pte_none(pte))
 			continue;
 		if (pte_present(pte))

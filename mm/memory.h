@@ -127,14 +127,14 @@ static inline bool page_reusable(struct page *page)
 
 /*
  * Pages and tables on their way out: entries are cleared first, then the TLB forgets them, then
- * they are freed. Frames of anonymous pages that had no other user are chained; others sit in the
- * array.
+ * they are freed. Frames of anonymous pages that had no other user are kept as runs of neighbours,
+ * which go back to the allocator in one piece; others sit in the array.
  */
 struct mmu_gather {
 	struct mm_struct *mm;
 	unsigned long start, end; /* valid entries cleared, not yet flushed; start >= end: none */
 	struct page *tables;	  /* unhooked tables, by page->next */
-	struct page *anon;	  /* sole-owner anonymous pages, by page->next */
+	struct page *runs;	  /* first pages of runs by page->next, their lengths in nr_used */
 	uint64_t cleared;	  /* entries written */
 	int64_t rss[NR_RSS];
 	unsigned nr;

@@ -154,18 +154,6 @@ struct page *alloc_page_spare(struct mmk_system *sys, enum page_kind kind)
 	return alloc_pages(sys, 0, kind);
 }
 
-#ifdef MMK_HW_ARM64
-static void tell_machine(struct mmk_system *sys, struct page *page, unsigned order)
-{
-}
-#else
-static void tell_machine(struct mmk_system *sys, struct page *page, unsigned order)
-{
-	if (sys->port->machine->frame_freed)
-		sys->port->machine->frame_freed(sys->ctx, page_to_phys(sys, page), order);
-}
-#endif
-
 /* Put a block on the lists, merged with its free buddies. [B] held, or nobody else is there yet. */
 void buddy_give_block(struct mmk_system *sys, struct page *page, unsigned order)
 {
@@ -186,6 +174,20 @@ void buddy_give_block(struct mmk_system *sys, struct page *page, unsigned order)
 	set_free_block(sys, sys->mem_map + (pfn - base), order);
 }
 
+void buddy_give_run(struct mmk_system *sys, uint64_t i, uint64_t n)
+{
+	uint64_t base = frame_base(sys), end = i + n;
+
+	while (i < end) {
+		unsigned order = MAX_ORDER - 1, aligned = (unsigned)__builtin_ctzl((base + i) | 1ul << order);
+
+		while (order > aligned || end - i < 1ull << order)
+			order--;
+		buddy_give_block(sys, sys->mem_map + i, order);
+		i += 1ull << order;
+	}
+}
+
 /* refcount 0: the caller was the last. 1: so it is. More: a scan holds it, and frees it then. */
 void free_pages(struct mmk_system *sys, struct page *page)
 {
@@ -200,7 +202,7 @@ void free_pages(struct mmk_system *sys, struct page *page)
 	MMK_BUG_ON(sys, flags & (PG_LOCKED | PG_DIRTY));
 	if (flags & PG_SHMEM)
 		atomic_fetch_sub_explicit(&sys->nr_shmem, 1, memory_order_relaxed);
-	tell_machine(sys, page, order);
+	frame_tell_machine(sys, page, order, 1);
 	if (likely(order == 0)) {
 		frame_cache_give(sys, page, kind);
 		return;

@@ -89,6 +89,10 @@ struct page *pte_table_make(struct mm_struct *mm, unsigned long addr)
 
 struct page *pte_table_next(const struct mm_struct *mm, unsigned long *addr, unsigned long end)
 {
+	phys_addr_t found = *addr < end ? pte_table_phys(mm, *addr) : 0;
+
+	if (likely(found))
+		return phys_to_page(mm->sys, found);
 	while (*addr < end) {
 		phys_addr_t phys = mm->pgd;
 		unsigned level = FIRST_LEVEL;
