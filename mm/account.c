@@ -178,3 +178,23 @@ int mlock_future_check(struct mmk_task *task, struct mm_struct *mm, uint64_t vm_
 		return 0;
 	return refuse(task, err, MMK_REASON_MEMLOCK_LIMIT, mm->locked_vm + npages, limit);
 }
+
+int mmk_commit(struct mmk_task *task, uint64_t pages)
+{
+	struct mmk_system *sys = task->mm->sys;
+	int err;
+
+	reason_clear(task);
+	if (pages > (uint64_t)INT64_MAX)
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_OVERCOMMIT, pages, 0);
+	err = vm_charge(task, task->mm, pages);
+	if (!err)
+		atomic_fetch_add_explicit(&sys->committed_shmem, pages, memory_order_relaxed);
+	return err;
+}
+
+void mmk_uncommit(struct mmk_system *sys, uint64_t pages)
+{
+	atomic_fetch_sub_explicit(&sys->committed_shmem, pages, memory_order_relaxed);
+	vm_uncharge(sys, pages);
+}

@@ -189,3 +189,52 @@ long vm_munmap(struct mmk_task *task, unsigned long start, unsigned long len)
 	mmap_write_unlock(mm);
 	return err;
 }
+
+/* ---- shmdt ---- */
+
+/* Where it would lie if all of its file were mapped at addr. */
+static bool vma_in_place(const struct vm_area_struct *vma, unsigned long addr,
+                         const struct vm_operations_struct *ops)
+{
+	return vma->vm_ops == ops && (vma->vm_start - addr) >> PAGE_SHIFT == vma->vm_pgoff;
+}
+
+static int detach_locked(struct mmk_task *task, unsigned long addr,
+                         const struct vm_operations_struct *ops)
+{
+	struct vm_area_struct *vma = find_vma(task->mm, addr);
+	const struct file *file;
+	unsigned long end;
+	int err = 0;
+
+	while (vma && (vma->vm_start < addr || !vma_in_place(vma, addr, ops)))
+		vma = vma_next(vma);
+	if (!vma)
+		return refuse(task, -MMK_EINVAL, MMK_REASON_NOT_ATTACHED, addr, 0);
+	file = vma->vm_file;
+	end = addr + (mapping_pages(file->f_mapping) << PAGE_SHIFT);
+	while (!err && vma && (vma->vm_file == file || vma->vm_start < end)) {
+		unsigned long start = vma->vm_start, stop = vma->vm_end;
+
+		if (vma->vm_file == file && vma_in_place(vma, addr, ops))
+			err = do_munmap(task, task->mm, start, stop - start);
+		vma = find_vma(task->mm, stop);
+	}
+	return err;
+}
+
+long mmk_vm_detach(struct mmk_task *task, unsigned long addr, const struct mmk_vm_ops *ops)
+{
+	int err;
+
+	reason_clear(task);
+	addr = untagged_addr(addr);
+	if (addr & ~PAGE_MASK)
+		return refuse(task, -MMK_EINVAL, MMK_REASON_ADDR_UNALIGNED, addr, 0);
+	err = mmap_lock_or_refuse(task, task->mm);
+	if (err)
+		return err;
+	err = detach_locked(task, addr, ops);
+	mmap_write_unlock(task->mm);
+	return err;
+}

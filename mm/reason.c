@@ -91,6 +91,7 @@ static const char *const reason_words[MMK_NR_REASONS] = {
     [MMK_REASON_MLOCK_FLAGS] = "mlock flags %a are unknown or make no sense together",
     [MMK_REASON_MSEAL_FLAGS] = "mseal flags %a are unknown",
     [MMK_REASON_VMA_SEALED] = "the mapping at %a is sealed",
+    [MMK_REASON_NOT_ATTACHED] = "no shared memory segment is attached at %a",
     [MMK_REASON_BRK_LOW] = "break %a lies below the start of the heap, %b",
     [MMK_REASON_BRK_IN_THE_WAY] = "break %a comes too close to the mapping at %b",
     [MMK_REASON_BRK_NO_HEAP] = "break %a: the heap is no longer mapped at its end",

@@ -77,6 +77,11 @@ static void anon_vma_put(struct mmk_system *sys, struct anon_vma *av)
 		slab_free(&sys->anon_vma_cache, av);
 }
 
+void *mmk_vma_private(struct mmk_vma *vma)
+{
+	return vma->vm_private_data;
+}
+
 /* ---- the file's side: i_mmap and the counts of who maps how ---- */
 
 static struct address_space *vma_file_mapping(const struct vm_area_struct *vma)

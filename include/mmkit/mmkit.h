@@ -328,6 +328,17 @@ long mmk_sys_prctl(struct mmk_task *task, int option, const unsigned long arg[4]
  */
 long mmk_vm_mmap(struct mmk_task *task, struct mmk_file *file, unsigned long addr,
 		 unsigned long len, unsigned long prot, unsigned long flags, uint64_t off);
+/*
+ * shmdt(2)'s work: unmaps what is left, at its own place, of a whole file that was once mapped at addr
+ * with `ops` for its kind. 0, -EINVAL (addr not page-aligned; nothing of the kind), or as munmap.
+ */
+long mmk_vm_detach(struct mmk_task *task, unsigned long addr, const struct mmk_vm_ops *ops);
+/*
+ * Promise `pages` of memory to an object of the embedder's, as a mapping would have them promised. 0,
+ * -ENOMEM or the hook's errno. Given back with mmk_uncommit.
+ */
+int mmk_commit(struct mmk_task *task, uint64_t pages);
+void mmk_uncommit(struct mmk_system *sys, uint64_t pages);
 /* Anonymous zero memory at [addr, addr+len) as for a program's bss (vm_brk_flags). 0 or -errno. */
 int mmk_vm_brk(struct mmk_task *task, unsigned long addr, unsigned long len, bool exec);
 
@@ -488,6 +499,9 @@ struct mmk_vm_ops {
 	 */
 	int (*fault)(struct mmk_vma *vma, uint64_t pgoff, struct mmk_page **page);
 };
+
+/* req->private_data of the mapping that a VMA belongs to; for a kind's open and close. */
+void *mmk_vma_private(struct mmk_vma *vma);
 
 /* The f_op->mmap of files with a page cache. 0. */
 int mmk_generic_file_mmap(struct mmk_file *file, struct mmk_mmap_request *req);

@@ -24,6 +24,7 @@ struct mmk_task;
 struct mmk_file;
 struct mmk_mapping;
 struct mmk_mmap_request;
+struct mmk_vm_ops;
 
 /* A piece of kernel memory; what readv(2) calls an iovec. */
 struct mmk_iovec {

@@ -93,6 +93,7 @@ enum mmk_reason_code {
 	/* mseal, and what a seal forbids */
 	MMK_REASON_MSEAL_FLAGS, /* a: flags */
 	MMK_REASON_VMA_SEALED,  /* a: address of the mapping */
+	MMK_REASON_NOT_ATTACHED, /* a: address */
 	/* brk, the stack */
 	MMK_REASON_BRK_LOW,        /* a: asked for, b: start of the heap */
 	MMK_REASON_BRK_IN_THE_WAY, /* a: asked for, b: start of what is there */

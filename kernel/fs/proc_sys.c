@@ -4,6 +4,7 @@
 #include "kernel/boot.h"
 #include "kernel/clock.h"
 #include "kernel/fs/pseudo.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/percpu.h"
@@ -438,6 +439,10 @@ static ssize_t write_drop_caches(const struct pseudo_ctx *c, const void *buf, si
 	{                                                                                          \
 		.name = n, .mode = S_IFREG | 0644, .show = show_vm_knob, .write = write_vm_knob    \
 	}
+#define SHM_KNOB(n)                                                                                \
+	{                                                                                          \
+		.name = n, .mode = S_IFREG | 0644, .show = shm_knob_show, .write = shm_knob_write  \
+	}
 #define LINK(n, f)                                                                                 \
 	{                                                                                          \
 		.name = n, .mode = S_IFLNK | 0777, .readlink = f                                   \
@@ -469,6 +474,10 @@ static const struct pseudo_entry sys_kernel[] = {
     FILE("pid_max", show_pid_max),
     FILE("threads-max", show_threads_max),
     FILE("cap_last_cap", show_cap_last),
+    SHM_KNOB("shmall"),
+    SHM_KNOB("shmmax"),
+    SHM_KNOB("shmmni"),
+    SHM_KNOB("shm_rmid_forced"),
     FILE("ngroups_max", show_ngroups_max),
     FILE("overflowuid", show_overflow_id),
     FILE("overflowgid", show_overflow_id),
@@ -494,6 +503,8 @@ static const struct pseudo_entry proc_mmkit[] = {
     END,
 };
 
+static const struct pseudo_entry proc_sysvipc[] = {FILE("shm", shm_proc_show), END};
+
 const struct pseudo_entry proc_root_files[] = {
     LINK("self", self_link),
     LINK("thread-self", thread_self_link),
@@ -508,6 +519,7 @@ const struct pseudo_entry proc_root_files[] = {
     FILE("stat", show_stat),
     FILE("swaps", show_swaps),
     DIR("sys", proc_sys),
+    DIR("sysvipc", proc_sysvipc),
     FILE("uptime", show_uptime),
     FILE("version", show_version),
     FILE("vmstat", show_vmstat),

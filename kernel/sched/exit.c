@@ -7,6 +7,7 @@
  */
 #include "kernel/fs/fs.h"
 #include "kernel/init.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/lib/printk.h"
 #include "kernel/mm.h"
 #include "kernel/sched/sched.h"
@@ -308,6 +309,7 @@ static void exit_group_resources(struct process *p)
 	struct file *exe;
 
 	itimers_exit(p);
+	shm_process_exit(p->tgid);
 	if (p->tgid == 1)
 		init_died(p->exit_code);
 	if (p->sid == p->tgid)

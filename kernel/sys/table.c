@@ -6,6 +6,7 @@
 
 #include "kernel/arch/thread.h"
 #include "kernel/fs/syscalls.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/printk.h"
 #include "kernel/sched/task.h"
@@ -55,7 +56,8 @@ static const syscall_fn calls[NR_SYSCALLS] = {
 	CALL(mlock), CALL(munlock), CALL(mlockall), CALL(munlockall), CALL(mincore),
 	CALL(madvise), CALL(rt_tgsigqueueinfo), CALL(wait4), CALL(prlimit64), CALL(rseq), CALL(execveat),
 	CALL(membarrier), CALL(mlock2), CALL(clone3), CALL(mseal),
-	CALL(pkey_mprotect), CALL(pkey_alloc), CALL(pkey_free), CALL(remap_file_pages),
+	CALL(pkey_mprotect), CALL(pkey_alloc), CALL(pkey_free), CALL(remap_file_pages), CALL(shmget), CALL(shmat), CALL(shmdt),
+	CALL(shmctl),
 	CALL(process_vm_readv), CALL(process_vm_writev),
 };
 

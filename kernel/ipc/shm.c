@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/* shmget(2), shmat(2), shmdt(2), shmctl(2), and who may. */
+#include "kernel/ipc/shm.h"
+
+#include "kernel/fs/vfs.h"
+#include "kernel/ipc/ipc.h"
+#include "kernel/sched/task.h"
+#include "kernel/sys/rlimit.h"
+#include "kernel/sys/uaccess.h"
+
+#define MAY_R 0444u
+#define MAY_W 0222u
+#define MAY_X 0111u
+
+enum {
+	IPC_RMID = 0,
+	IPC_SET = 1,
+	IPC_STAT = 2,
+	IPC_INFO = 3,
+	SHM_LOCK = 11,
+	SHM_UNLOCK = 12,
+	SHM_STAT = 13,
+	SHM_INFO = 14,
+	SHM_STAT_ANY = 15
+};
+
+/* As arm64 programs see them. */
+struct abi_ipc_perm {
+	s32 key;
+	u32 uid, gid, cuid, cgid;
+	u32 mode;
+	u16 seq, pad;
+	u64 unused[2];
+};
+struct abi_shmid_ds {
+	struct abi_ipc_perm perm;
+	u64 segsz;
+	s64 atime, dtime, ctime;
+	s32 cpid, lpid;
+	u64 nattch;
+	u64 unused[2];
+};
+struct abi_shminfo {
+	u64 shmmax, shmmin, shmmni, shmseg, shmall, unused[4];
+};
+struct abi_shm_info {
+	s32 used_ids;
+	u64 tot, rss, swp, swap_attempts, swap_successes;
+};
+_Static_assert(sizeof(struct abi_shmid_ds) == 112 && sizeof(struct abi_shm_info) == 48, "ABI");
+
+/* ------------------------------------------------------------------ who may */
+
+static bool is_owner(const struct segment *seg)
+{
+	u32 euid = current->cred.euid;
+
+	return euid == seg->uid || euid == seg->cuid;
+}
+
+/* wanted: permission bits in any of the three places. 0, -EACCES. */
+static int permission(const struct segment *seg, u32 wanted)
+{
+	u32 granted = seg->mode;
+
+	wanted |= wanted >> 6 | wanted >> 3;
+	if (is_owner(seg))
+		granted >>= 6;
+	else if (in_group(seg->gid) || in_group(seg->cgid))
+		granted >>= 3;
+	if ((wanted & ~granted & 7) && !capable(CAP_IPC_OWNER))
+		return -EACCES;
+	return 0;
+}
+
+/* Found by its id with shm_lock held; NULL, and not held. */
+static struct segment *find_lock(u64 id)
+{
+	struct segment *seg;
+
+	spin_lock(&shm_lock);
+	seg = shm_find((s32)id);
+	if (!seg)
+		spin_unlock(&shm_lock);
+	return seg;
+}
+
+/* ------------------------------------------------------------------ shmget */
+
+static long get_existing(const struct segment *seg, u64 size, u32 flags)
+{
+	int err;
+
+	if ((flags & IPC_CREAT) && (flags & IPC_EXCL))
+		return -EEXIST;
+	if (size > seg->size)
+		return -EINVAL;
+	err = permission(seg, flags);
+	return err ? err : seg->id;
+}
+
+static long get_once(s32 key, u64 size, u32 flags)
+{
+	const struct segment *seg;
+	long id = -ENOENT;
+
+	spin_lock(&shm_lock);
+	seg = shm_find_key(key);
+	if (seg)
+		id = get_existing(seg, size, flags);
+	spin_unlock(&shm_lock);
+	if (seg || (key != IPC_PRIVATE && !(flags & IPC_CREAT)))
+		return id;
+	if (!size || size > shm_max)
+		return -EINVAL;
+	id = shm_new(key, size, flags);
+	return id == -EEXIST ? -EAGAIN : id;
+}
+
+long sys_shmget(u64 key, u64 size, u64 flags)
+{
+	long id;
+
+	/* Again, where another made one with that key in between. */
+	do
+		id = get_once((s32)key, size, (u32)flags);
+	while (id == -EAGAIN);
+	return id;
+}
+
+/* ------------------------------------------------------------------ shmat, shmdt */
+
+/* *addr is rounded; *map: flags of mmap. 0 or -EINVAL. */
+static int attach_place(u64 *addr, u32 flags, unsigned long *map)
+{
+	*map = MMK_MAP_SHARED;
+	if (!*addr)
+		return flags & SHM_REMAP ? -EINVAL : 0;
+	if (*addr % PAGE_SIZE) {
+		if (!(flags & SHM_RND))
+			return -EINVAL;
+		*addr &= PAGE_MASK;
+		if (!*addr && (flags & SHM_REMAP))
+			return -EINVAL;
+	}
+	*map |= flags & SHM_REMAP ? MMK_MAP_FIXED : MMK_MAP_FIXED_NOREPLACE;
+	return 0;
+}
+
+static long attach(struct segment *seg, u64 addr, u32 flags, unsigned long map)
+{
+	struct file *f = shm_attach_file(seg, flags & SHM_RDONLY ? O_RDONLY : O_RDWR);
+	unsigned long prot = MMK_PROT_READ;
+	long r;
+
+	if (!f)
+		return -ENOMEM;
+	if (!(flags & SHM_RDONLY))
+		prot |= MMK_PROT_WRITE;
+	if (flags & SHM_EXEC)
+		prot |= MMK_PROT_EXEC;
+	r = mmk_vm_mmap(&current->mmk, file_to_mmk(f), addr, seg->size, prot, map, 0);
+	fput(f);
+	return r == -EEXIST ? -EINVAL : r;
+}
+
+long sys_shmat(u64 id, u64 addr, u64 uflags)
+{
+	u32 flags = (u32)uflags, want = flags & SHM_RDONLY ? MAY_R : MAY_R | MAY_W;
+	struct segment *seg;
+	unsigned long map;
+	long r;
+
+	if ((s32)id < 0)
+		return -EINVAL;
+	r = attach_place(&addr, flags, &map);
+	if (r)
+		return r;
+	seg = find_lock(id);
+	if (!seg)
+		return -EINVAL;
+	r = permission(seg, want | (flags & SHM_EXEC ? MAY_X : 0));
+	if (!r)
+		seg->nattch++; /* it stays until it is mapped */
+	spin_unlock(&shm_lock);
+	if (r)
+		return r;
+	r = attach(seg, addr, flags, map);
+	shm_put(seg);
+	return r;
+}
+
+long sys_shmdt(u64 addr)
+{
+	return mmk_vm_detach(&current->mmk, addr, &shm_vm_ops);
+}
+
+/* ------------------------------------------------------------------ shmctl: looking */
+
+static void fill_stat(const struct segment *seg, struct abi_shmid_ds *d)
+{
+	*d = (struct abi_shmid_ds){
+	    .perm = {.key = seg->key,
+	             .uid = seg->uid,
+	             .gid = seg->gid,
+	             .cuid = seg->cuid,
+	             .cgid = seg->cgid,
+	             .mode = seg->mode,
+	             .seq = (u16)((u32)seg->id / IPC_SLOTS)},
+	    .segsz = seg->size,
+	    .atime = seg->atime,
+	    .dtime = seg->dtime,
+	    .ctime = seg->ctime,
+	    .cpid = seg->cpid,
+	    .lpid = seg->lpid,
+	    .nattch = seg->nattch,
+	};
+}
+
+static long ctl_stat(s32 id, u32 cmd, u64 ubuf)
+{
+	struct abi_shmid_ds d;
+	struct segment *seg;
+	long r = -EINVAL;
+
+	spin_lock(&shm_lock);
+	seg = cmd == IPC_STAT ? shm_find(id) : shm_find_index((u32)id);
+	if (seg) {
+		r = cmd == SHM_STAT_ANY ? 0 : permission(seg, MAY_R);
+		if (!r)
+			r = cmd == IPC_STAT ? 0 : seg->id;
+		fill_stat(seg, &d);
+	}
+	spin_unlock(&shm_lock);
+	return r >= 0 && copy_to_user(ubuf, &d, sizeof(d)) ? -EFAULT : r;
+}
+
+static long ctl_ipc_info(u64 ubuf)
+{
+	struct abi_shminfo i = {.shmmax = shm_max,
+	                        .shmmin = 1,
+	                        .shmmni = shm_mni,
+	                        .shmseg = shm_mni,
+	                        .shmall = shm_all};
+	s32 last;
+
+	if (copy_to_user(ubuf, &i, sizeof(i)))
+		return -EFAULT;
+	spin_lock(&shm_lock);
+	last = shm_last_index();
+	spin_unlock(&shm_lock);
+	return last < 0 ? 0 : last;
+}
+
+static long ctl_shm_info(u64 ubuf)
+{
+	struct abi_shm_info i = {};
+	const struct segment *seg;
+	s32 last;
+
+	spin_lock(&shm_lock);
+	list_for_each_entry (seg, &shm_segments, node)
+		i.rss += READ_ONCE(seg->file->inode->mapping.nrpages);
+	i.used_ids = (s32)shm_count;
+	i.tot = shm_total_pages;
+	last = shm_last_index();
+	spin_unlock(&shm_lock);
+	if (copy_to_user(ubuf, &i, sizeof(i)))
+		return -EFAULT;
+	return last < 0 ? 0 : last;
+}
+
+/* ------------------------------------------------------------------ shmctl: changing */
+
+/* Found, the caller may change it, shm_lock held; or -errno and not held. */
+static int find_own_lock(s32 id, struct segment **seg)
+{
+	*seg = find_lock((u64)id);
+	if (!*seg)
+		return -EINVAL;
+	if (is_owner(*seg) || capable(CAP_SYS_ADMIN))
+		return 0;
+	spin_unlock(&shm_lock);
+	return -EPERM;
+}
+
+static long ctl_set(s32 id, u64 ubuf)
+{
+	struct abi_shmid_ds d;
+	struct segment *seg;
+	int err;
+
+	if (copy_from_user(&d, ubuf, sizeof(d)))
+		return -EFAULT;
+	err = find_own_lock(id, &seg);
+	if (err)
+		return err;
+	if (d.perm.uid == ~0u || d.perm.gid == ~0u) {
+		err = -EINVAL;
+	} else {
+		seg->uid = d.perm.uid;
+		seg->gid = d.perm.gid;
+		seg->mode = (seg->mode & ~0777u) | (d.perm.mode & 0777);
+		seg->ctime = (s64)fs_now().sec;
+	}
+	spin_unlock(&shm_lock);
+	return err;
+}
+
+static long ctl_remove(s32 id)
+{
+	struct segment *seg;
+	int err = find_own_lock(id, &seg);
+
+	if (!err)
+		shm_remove_unlock(seg);
+	return err;
+}
+
+/* Bytes that a user has locked so; shm_lock held. */
+static u64 locked_by(u32 uid)
+{
+	const struct segment *seg;
+	u64 pages = 0;
+
+	list_for_each_entry (seg, &shm_segments, node)
+		if ((seg->mode & SHM_LOCKED) && seg->lock_uid == uid)
+			pages += seg->pages;
+	return pages * PAGE_SIZE;
+}
+
+static int lock_segment(struct segment *seg)
+{
+	u64 limit = current->proc->rlim[MMK_RLIMIT_MEMLOCK].cur;
+	u32 uid = current->cred.uid;
+
+	if (locked_by(uid) + seg->pages * PAGE_SIZE > limit && !capable(CAP_IPC_LOCK))
+		return -ENOMEM;
+	if (!(seg->mode & SHM_LOCKED)) {
+		seg->mode |= SHM_LOCKED;
+		seg->lock_uid = uid;
+	}
+	return 0;
+}
+
+/* Pages of a segment never leave memory, so that being locked is only a matter of accounts. */
+static long ctl_lock(s32 id, bool lock)
+{
+	struct segment *seg = find_lock((u64)id);
+	long r = 0;
+
+	if (!seg)
+		return -EINVAL;
+	if (!capable(CAP_IPC_LOCK) &&
+	    (!is_owner(seg) || (lock && !current->proc->rlim[MMK_RLIMIT_MEMLOCK].cur)))
+		r = -EPERM;
+	else if (lock)
+		r = lock_segment(seg);
+	else
+		seg->mode &= ~SHM_LOCKED;
+	spin_unlock(&shm_lock);
+	return r;
+}
+
+long sys_shmctl(u64 uid, u64 ucmd, u64 buf)
+{
+	s32 id = (s32)uid, cmd = (s32)ucmd;
+
+	if (cmd < 0 || id < 0)
+		return -EINVAL;
+	switch (cmd) {
+	case IPC_INFO:
+		return ctl_ipc_info(buf);
+	case SHM_INFO:
+		return ctl_shm_info(buf);
+	case IPC_STAT:
+	case SHM_STAT:
+	case SHM_STAT_ANY:
+		return ctl_stat(id, (u32)cmd, buf);
+	case IPC_SET:
+		return ctl_set(id, buf);
+	case IPC_RMID:
+		return ctl_remove(id);
+	case SHM_LOCK:
+	case SHM_UNLOCK:
+		return ctl_lock(id, cmd == SHM_LOCK);
+	default:
+		return -EINVAL;
+	}
+}
