@@ -103,6 +103,14 @@ static const struct mmk_port port = {
 
 /* ------------------------------------------------------------------ start */
 
+/* "mmkit.asid_bits=8" on the command line makes do with fewer than the CPU has. */
+static u32 asid_bits(void)
+{
+	const char *want = cmdline_get("mmkit.asid_bits");
+
+	return want && !strcmp(want, "8") ? 8 : cpu_features.asid_bits;
+}
+
 void mm_init_system(void)
 {
 	struct mmk_range reserved[BOOT_MAX_SPANS];
@@ -114,7 +122,7 @@ void mm_init_system(void)
 	    .reserved = reserved,
 	    .nr_reserved = boot_info.nr_reserved,
 	    .nr_cpus = nr_cpus,
-	    .asid_bits = cpu_features.asid_bits,
+	    .asid_bits = asid_bits(),
 	};
 	u32 i;
 	int err;

@@ -2,6 +2,7 @@
 /* What the memory system has done, in words: the end of `run --report`. */
 #include "kernel/hooks.h"
 #include "kernel/lib/printk.h"
+#include "kernel/lib/string.h"
 #include "kernel/mm.h"
 #include "kernel/sched/task.h"
 
@@ -88,6 +89,17 @@ static void report_refusals(report_out out, const struct mmk_stats *s)
 		out(buf, n);
 }
 
+/* Every invariant of the core, once more at the end. */
+static void report_check(report_out out)
+{
+	char what[256] = "";
+	unsigned bad = mmk_check(mm_sys, what, sizeof(what));
+
+	SECTION(out, "check", {"invariants violated", bad});
+	if (bad)
+		out(what, strlen(what));
+}
+
 void mm_report(report_out out)
 {
 	struct mmk_stats s;
@@ -99,4 +111,5 @@ void mm_report(report_out out)
 	report_hardware(out, &s);
 	report_kernel(out);
 	report_refusals(out, &s);
+	report_check(out);
 }

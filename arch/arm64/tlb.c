@@ -24,6 +24,8 @@ static bool flush_begin(const struct mm_struct *mm)
 {
 	hw_dsb_ishst(mm->sys);
 	count_event(mm->sys, dsb);
+	/* The entry before the look who uses the mm: mmk_mm_activate() has it the other way round. */
+	atomic_thread_fence(memory_order_seq_cst);
 	return tlb_may_hold(mm);
 }
 

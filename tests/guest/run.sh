@@ -105,6 +105,9 @@ test_linked max /host/files "files on 9p, 4 x max" 4
 same "eight CPUs" "$(run --smp 8 -- sh -c \
 	'nproc; cat /sys/devices/system/cpu/online; grep -c ^processor /proc/cpuinfo' | tr '\n' ' ')" \
 	"8 0-7 8 "
+run --smp 4 --append mmkit.asid_bits=8 --report "$GUEST/smp" many_address >out 2>err </dev/null
+same "8-bit ASIDs roll over" "$(grep -c '^ok' out) $(grep 'TLBI of all' err | grep -vc ' 0$')" "1 1"
+same "all invariants hold at the end" "$(sed -n 's/.*invariants violated *//p' err)" 0
 plain_qemu -cpu max -smp 4 -M virt,virtualization=on,gic-version=3 -initrd exit.cpio \
 	>out 2>&1 </dev/null
 same "four CPUs that start at EL2" "$? $(tr -d '\r' <out | grep -cx 'init says hello')" "0 1"

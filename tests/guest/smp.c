@@ -845,3 +845,39 @@ TEST(new_code_runs_on_other_cpus)
 	}
 	pthread_join(t, NULL);
 }
+
+/* ------------------------------------------------------------------ more than 8 bits of ASIDs */
+
+#define SPACES 280
+
+static void keep_own_number(int number)
+{
+	volatile int *p = (volatile int *)map_anon(2);
+	int i;
+
+	for (i = 0; i < 6; i++) {
+		p[0] = number + i;
+		p[page / sizeof(int)] = -number;
+		sched_yield();
+		CHECK_EQ(p[0], number + i);
+		CHECK_EQ(p[page / sizeof(int)], -number);
+	}
+}
+
+TEST(many_address_spaces_at_once)
+{
+	int i, status, good = 0;
+
+	for (i = 1; i <= SPACES; i++) {
+		pid_t pid = fork();
+
+		CHECK(pid >= 0);
+		if (!pid) {
+			keep_own_number(i);
+			_exit(0);
+		}
+	}
+	while (wait(&status) > 0)
+		good += !status;
+	CHECK_EQ(good, SPACES);
+}
