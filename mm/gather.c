@@ -123,7 +123,7 @@ static unsigned long zap_own_pages(struct mmu_gather *tlb, pte_t *ptep, unsigned
 	unsigned long i;
 
 	for (i = 0; i < n; i++) {
-		pte_t pte = ptep_get(ptep + i);
+		pte_t pte = ptep_get_locked(ptep + i);
 		struct page *page;
 
 		if (!pte_valid(pte) || pte_special(pte))
@@ -132,7 +132,7 @@ static unsigned long zap_own_pages(struct mmu_gather *tlb, pte_t *ptep, unsigned
 		if (!page_take_last(page))
 			break;
 		atomic_store_explicit(&page->mapcount, 0, memory_order_relaxed);
-		set_pte_raw(sys, ptep + i, (pte_t){0}, LAST_LEVEL);
+		set_pte_rights(sys, ptep + i, pte, (pte_t){0});
 		if (page != behind) {
 			if (run)
 				run->nr_used = (uint32_t)(behind - run);

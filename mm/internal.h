@@ -36,11 +36,11 @@ static inline phys_addr_t virt_to_phys(const struct mmk_system *sys, const void 
 }
 static inline struct page *phys_to_page(const struct mmk_system *sys, phys_addr_t pa)
 {
-	return sys->mem_map + ((pa - sys->phys_base) >> PAGE_SHIFT);
+	return (struct page *)(sys->frame_zero + (pa >> PAGE_SHIFT) * sizeof(struct page));
 }
 static inline phys_addr_t page_to_phys(const struct mmk_system *sys, const struct page *p)
 {
-	return sys->phys_base + ((uint64_t)(p - sys->mem_map) << PAGE_SHIFT);
+	return ((uintptr_t)p - sys->frame_zero) / sizeof(struct page) << PAGE_SHIFT;
 }
 static inline void *page_address(const struct mmk_system *sys, const struct page *p)
 {

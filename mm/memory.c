@@ -58,6 +58,75 @@ static pte_t protect_pte(const struct vm_area_struct *vma, pte_t old, pgprot_t p
 	return pte;
 }
 
+/* An anonymous page of one owner, whose bytes the instruction cache does not know. */
+static inline bool page_simply_owned(const struct page *page)
+{
+	const uint32_t kind = 0xffu << PG_KIND_SHIFT;
+
+	return (atomic_load_explicit(&page->flags, memory_order_relaxed) &
+		(kind | PG_ANON_EXCL | PG_EXEC_CLEAN)) ==
+	       (PAGE_ANON << PG_KIND_SHIFT | PG_ANON_EXCL);
+}
+
+/* Entries like the first one, one after the other, up to n, change alike. Returns how many. */
+static unsigned long change_alike(struct mmk_system *sys, pte_t *ptep, unsigned long n,
+				  pte_t difference)
+{
+	pte_t first = ptep_get_locked(ptep), old = first;
+	pte_t *p = ptep;
+
+	do {
+		set_pte_rights(sys, p, old, pte_apply(old, difference));
+		if (++p == ptep + n)
+			break;
+		old = ptep_get_locked(p);
+	} while (pte_alike(old, first));
+	return (unsigned long)(p - ptep);
+}
+
+/* The same, where the page behind each entry has a say. */
+static unsigned long change_owned(struct mmk_system *sys, pte_t *ptep, unsigned long n,
+				  pte_t difference)
+{
+	pte_t first = ptep_get_locked(ptep), old = first;
+	pte_t *p = ptep;
+
+	while (page_simply_owned(phys_to_page(sys, pte_phys(old)))) {
+		set_pte_rights(sys, p, old, pte_apply(old, difference));
+		if (++p == ptep + n)
+			break;
+		old = ptep_get_locked(p);
+		if (!pte_alike(old, first))
+			break;
+	}
+	return (unsigned long)(p - ptep);
+}
+
+/*
+ * The usual case in a tight loop: entries that are like the first one, and change as it does,
+ * whatever their pages. Returns how many of n have been changed; the next one is another case.
+ */
+static unsigned long protect_alike(const struct vm_area_struct *vma, pte_t *ptep, unsigned long n,
+				   pgprot_t prot)
+{
+	struct mmk_system *sys = vma->vm_mm->sys;
+	pte_t first = ptep_get_locked(ptep), pte = pte_modify(first, prot), difference;
+	bool owned = (vma->vm_flags & MMK_VM_WRITE) && pte_dirty(pte) && !pte_write(pte);
+
+	if (!pte_valid(first) || pte_special(first) || vma_tracks_soft_dirty(vma))
+		return 0;
+	if (pte_user_exec(pte) || pte_hw_writable(pte) ||
+	    (owned && (vma->vm_flags & MMK_VM_SHARED)))
+		return 0;
+	if (owned)
+		pte = pte_mkwrite(pte);
+	difference = pte_difference(first, pte);
+	if (pte_none(difference))
+		return 0;
+	return owned ? change_owned(sys, ptep, n, difference) :
+		       change_alike(sys, ptep, n, difference);
+}
+
 static void protect_table(struct vm_area_struct *vma, struct page *table, unsigned long addr,
 			  unsigned long end, struct mmu_gather *tlb)
 {
@@ -66,8 +135,18 @@ static void protect_table(struct vm_area_struct *vma, struct page *table, unsign
 	pte_t *ptep = table_pte(sys, table, addr);
 
 	for (; addr < end; addr += PAGE_SIZE, ptep++) {
-		pte_t old = ptep_get(ptep), pte;
+		unsigned long alike = protect_alike(vma, ptep, (end - addr) >> PAGE_SHIFT, prot);
+		pte_t old, pte;
 
+		if (alike) {
+			tlb->cleared += alike;
+			tlb_cover(tlb, addr);
+			addr += (alike - 1) * PAGE_SIZE;
+			tlb_cover(tlb, addr);
+			ptep += alike - 1;
+			continue;
+		}
+		old = ptep_get(ptep);
 		if (!pte_present(old))
 			continue;
 		pte = protect_pte(vma, old, prot);

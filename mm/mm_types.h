@@ -196,6 +196,7 @@ struct mmk_system {
 	uint64_t phys_base, ram_size; /* [I] */
 	uintptr_t virt_offset;        /* [I] virtual = physical + this */
 	struct page *mem_map;        /* [I] frame table; index = (phys - phys_base) >> PAGE_SHIFT */
+	uintptr_t frame_zero; /* [I] where the struct page of physical address 0 would lie */
 	uint64_t nr_frames;          /* [I] */
 	struct page *zero_page;      /* [I] the one zero page */
 	unsigned nr_cpus, asid_bits; /* [I] */

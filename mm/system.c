@@ -83,6 +83,8 @@ int mmk_system_init(struct mmk_system **out, const struct mmk_config *c)
 	sys->ram_size = c->ram_size;
 	sys->virt_offset = (uintptr_t)c->ram_virt - c->ram_phys;
 	sys->mem_map = (struct page *)((char *)sys + own);
+	sys->frame_zero =
+		(uintptr_t)sys->mem_map - (c->ram_phys >> PAGE_SHIFT) * sizeof(struct page);
 	sys->nr_frames = c->ram_size >> PAGE_SHIFT;
 	sys->nr_cpus = c->nr_cpus;
 	sys->asid_bits = c->asid_bits;

@@ -35,6 +35,19 @@ static inline pte_t ptep_get(const pte_t *ptep)
 	return (pte_t){__atomic_load_n(&ptep->v, __ATOMIC_ACQUIRE)};
 }
 
+/* Under the table's lock, where nobody else stores. */
+static inline pte_t ptep_get_locked(const pte_t *ptep)
+{
+	return (pte_t){__atomic_load_n(&ptep->v, __ATOMIC_RELAXED)};
+}
+
+/* Other rights to the same page, or none: there is nothing that must be seen before. Uncounted. */
+static inline void set_pte_rights(struct mmk_system *sys, pte_t *ptep, pte_t old, pte_t pte)
+{
+	__atomic_store_n(&ptep->v, pte.v, __ATOMIC_RELAXED);
+	hw_pte_written(sys, ptep, old, pte, LAST_LEVEL);
+}
+
 /* One 64-bit store, uncounted. Release: what the page holds is seen before the page is. */
 static inline void set_pte_raw(struct mmk_system *sys, pte_t *ptep, pte_t pte, unsigned level)
 {

@@ -191,6 +191,23 @@ static inline pte_t pte_modify(pte_t pte, pgprot_t prot)
 	return pte_write(pte) ? pte_mkwrite(pte) : pte;
 }
 
+/* They differ in nothing but the page. */
+static inline bool pte_alike(pte_t a, pte_t b)
+{
+	return !((a.v ^ b.v) & ~PTE_ADDR_MASK);
+}
+
+/* What leads from one entry to another of the same page, for all that are alike. */
+static inline pte_t pte_difference(pte_t from, pte_t to)
+{
+	return (pte_t){from.v ^ to.v};
+}
+
+static inline pte_t pte_apply(pte_t pte, pte_t difference)
+{
+	return (pte_t){pte.v ^ difference.v};
+}
+
 /* Tables: D8.3.1. No hierarchical restrictions (APTable and its like) are used. */
 static inline pte_t table_make(phys_addr_t table)
 {
