@@ -115,6 +115,8 @@ struct page *take_pages_slow(struct mmk_system *sys, unsigned order, enum page_k
 bool relieve_shortage(struct mmk_system *sys);
 #define RELIEF_TRIES 1000u /* after that it is no want of frames, or nobody can help it */
 bool frames_are_short(const struct mmk_system *sys);
+/* Drop this page of the cache, of which the caller gives up a reference. False: not now. Sleeps. */
+bool reclaim_page(struct mmk_system *sys, struct page *page);
 /* Drop every clean, unmapped page of a file with a home. */
 void drop_clean_pages(struct mmk_system *sys);
 

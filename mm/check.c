@@ -199,9 +199,12 @@ static void check_leaf(struct checker *c, const struct mm_struct *mm, struct mm_
 	const struct vm_area_struct *vma = find_vma(mm, addr);
 	bool mapped = vma && vma->vm_start <= addr;
 
-	if (!pte_present(pte))
+	check(c, mapped, "an entry is not none where nothing is mapped", addr, pte.v);
+	if (!pte_present(pte)) {
+		check(c, pte_is_guard(pte), "a marker of a kind that nothing makes", addr, pte.v);
+		check(c, !mapped || vma->anon_vma, "fork would miss a guard", addr, pte.v);
 		return;
-	check(c, mapped, "an entry is present where nothing is mapped", addr, pte.v);
+	}
 	if (mapped) {
 		check(c, (vma->vm_flags & MMK_VM_WRITE) || !pte_hw_writable(pte),
 		      "an entry lets write what the VMA does not", addr, pte.v);
@@ -211,6 +214,22 @@ static void check_leaf(struct checker *c, const struct mm_struct *mm, struct mm_
 		      "an entry lets touch what the VMA does not", addr, pte.v);
 	}
 	check_page(c, mm, s, addr, pte);
+}
+
+/* Who looks for lazily freed pages finds this one. */
+static void check_lazy(struct checker *c, const struct mm_struct *mm, const struct page *table,
+                       unsigned long addr, pte_t pte)
+{
+	struct page *page = pte_present(pte) ? pte_counted_page(mm->sys, pte) : NULL;
+
+	if (!page || !page_test(page, PG_LAZYFREE))
+		return;
+	check(c, page_is_anon(page), "a page that is not anonymous is lazily freed", addr, pte.v);
+	if (page_test(page, PG_DROPPABLE))
+		check(c, mm->lazy & MM_LAZY_DROPPABLE, "a droppable page is hidden", addr, pte.v);
+	else if (!pte_dirty(pte))
+		check(c, table->lazy && (mm->lazy & MM_LAZY_FREED) && mm->sys->lazy,
+		      "a lazily freed page is hidden", addr, pte.v);
 }
 
 static void check_table(struct checker *c, const struct mm_struct *mm, struct mm_sums *s,
@@ -230,6 +249,7 @@ static void check_table(struct checker *c, const struct mm_struct *mm, struct mm
 		used++;
 		if (level == LAST_LEVEL) {
 			check_leaf(c, mm, s, addr, entry);
+			check_lazy(c, mm, table, addr, entry);
 		} else if (pte_is_table(entry)) {
 			s->tables++;
 			check_table(c, mm, s, phys_to_page(mm->sys, pte_phys(entry)), addr,

@@ -86,9 +86,9 @@ static inline int fault_stage(struct vm_fault *f)
 
 	if (pte_none(f->orig))
 		return f->vma->vm_ops ? fault_file(f) : fault_anon(f);
-	/* Nothing makes markers yet; one would be a broken table. */
-	if (!pte_present(f->orig))
-		return -MMK_EIO;
+	/* A guard is no memory at all; no other marker is made yet. */
+	if (unlikely(!pte_present(f->orig)))
+		return pte_is_guard(f->orig) ? -MMK_EFAULT : -MMK_EIO;
 	if (write && !pte_hw_writable(f->orig)) {
 		if (f->vma->vm_flags & MMK_VM_SHARED)
 			return fault_shared(f);
@@ -159,7 +159,7 @@ static int fault_signal(struct mmk_system *sys, struct mmk_fault *out, int rc)
 	case -MMK_EIO:
 		return refuse_fault(sys, out, SIGBUS_NO, BUS_ADRERR_NO);
 	default:
-		return refuse_fault(sys, out, SIGSEGV_NO, SEGV_ACCERR_NO);
+		return refuse_fault(sys, out, SIGSEGV_NO, SEGV_MAPERR_NO);
 	}
 }
 
@@ -209,7 +209,8 @@ int mmk_handle_fault(struct mmk_task *task, unsigned long addr, unsigned flags,
 {
 	struct mm_struct *mm = task->mm;
 	struct vm_area_struct *vma;
-	int rc = -MMK_EFAULT;
+	bool allowed;
+	int rc = 0;
 
 	*out = (struct mmk_fault){.addr = addr};
 	if (unlikely(!mm)) {
@@ -221,9 +222,12 @@ int mmk_handle_fault(struct mmk_task *task, unsigned long addr, unsigned flags,
 	vma = addr < mm->task_size ? lock_and_find(task, mm, addr) : NULL;
 	if (unlikely(!vma))
 		return refuse_fault(mm->sys, out, SIGSEGV_NO, SEGV_MAPERR_NO);
-	if (likely(access_allowed(vma, flags)))
+	allowed = access_allowed(vma, flags);
+	if (likely(allowed))
 		rc = run_stages(task, vma, addr, flags);
 	mmap_read_unlock(mm);
+	if (unlikely(!allowed))
+		return refuse_fault(mm->sys, out, SIGSEGV_NO, SEGV_ACCERR_NO);
 	return likely(!rc) ? 0 : fault_signal(mm->sys, out, rc);
 }
 

@@ -10,13 +10,15 @@
 static inline struct page *anon_page(struct vm_fault *f)
 {
 	struct page *page = alloc_page_reclaim(f->sys, PAGE_ANON);
+	uint32_t flags = PG_ANON_EXCL | PG_UPTODATE;
 
 	if (unlikely(!page))
 		return NULL;
 	page->anon_vma = vma_anon_vma(f->vma);
 	page->index = linear_page_index(f->vma, f->addr);
-	atomic_store_explicit(&page->flags,
-			      PAGE_ANON << PG_KIND_SHIFT | PG_ANON_EXCL | PG_UPTODATE,
+	if (unlikely(f->vma->vm_flags & MMK_VM_DROPPABLE))
+		flags |= PG_LAZYFREE | PG_DROPPABLE;
+	atomic_store_explicit(&page->flags, PAGE_ANON << PG_KIND_SHIFT | flags,
 			      memory_order_relaxed);
 	return page;
 }

@@ -22,6 +22,8 @@ static struct mm_struct *mm_dup_empty(struct mm_struct *old)
 	mm->bounds = old->bounds;
 	mm->soft_dirty = old->soft_dirty;
 	mmk_mm_inherit(mm, old);
+	atomic_init(&mm->lazy,
+	            atomic_load_explicit(&old->lazy, memory_order_relaxed) & MM_LAZY_DROPPABLE);
 	/* def_flags: mlockall(MCL_FUTURE) is not inherited. */
 	return mm;
 }

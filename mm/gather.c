@@ -83,9 +83,7 @@ static void gather_page(struct mmu_gather *tlb, struct page *page)
 	}
 }
 
-/* Clear one entry. Returns true when it was one through which a file page could be written. */
-static bool zap_pte(struct mmu_gather *tlb, pte_t *ptep, pte_t pte, struct page *page,
-		    unsigned long addr)
+bool zap_pte(struct mmu_gather *tlb, pte_t *ptep, pte_t pte, struct page *page, unsigned long addr)
 {
 	bool written = page && pte_hw_writable(pte) && !page_is_anon(page);
 
@@ -158,7 +156,7 @@ static unsigned long zap_own_pages(struct mmu_gather *tlb, pte_t *ptep, unsigned
  * writeback that finds no entry to protect must not miss such a store.
  */
 void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, unsigned long end,
-	       bool even_cows)
+	       unsigned keep)
 {
 	struct mmk_system *sys = tlb->mm->sys;
 	pte_t *ptep = table_pte(sys, table, start);
@@ -169,7 +167,7 @@ void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, 
 		struct page *page = NULL;
 		pte_t pte;
 
-		if (even_cows)
+		if (!(keep & ZAP_KEEP_COWS))
 			own = zap_own_pages(tlb, ptep, (end - addr) >> PAGE_SHIFT, addr);
 		if (own) {
 			table_use(table, -(int)own);
@@ -181,9 +179,11 @@ void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, 
 		pte = ptep_get(ptep);
 		if (pte_none(pte))
 			continue;
-		if (pte_present(pte))
+		if (likely(pte_present(pte)))
 			page = pte_counted_page(sys, pte);
-		if (!even_cows && page && page_is_anon(page))
+		else if (keep & ZAP_KEEP_MARKERS)
+			continue;
+		if ((keep & ZAP_KEEP_COWS) && page && page_is_anon(page))
 			continue;
 		written |= zap_pte(tlb, ptep, pte, page, addr);
 		table_use(table, -1);
@@ -224,7 +224,7 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
 
 		if (table_used(table)) {
 			spin_lock(mm->sys, &table->ptl);
-			zap_table(&tlb, table, addr, stop, true);
+			zap_table(&tlb, table, addr, stop, 0);
 			spin_unlock(&table->ptl);
 		}
 		if (!table_used(table))
@@ -244,6 +244,7 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
 void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		    bool even_cows)
 {
+	unsigned keep = ZAP_KEEP_MARKERS | (even_cows ? 0 : ZAP_KEEP_COWS);
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned long addr = start;
 	struct mmu_gather tlb;
@@ -261,7 +262,7 @@ void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned lo
 		if (!table)
 			break;
 		stop = table_end(addr, end);
-		zap_table(&tlb, table, addr, stop, even_cows);
+		zap_table(&tlb, table, addr, stop, keep);
 		tlb_gather_flush(&tlb);
 		spin_unlock(&table->ptl);
 		addr = stop;

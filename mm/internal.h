@@ -218,8 +218,8 @@ void mincore_range(struct vm_area_struct *vma, unsigned long start, unsigned lon
 #define FAULT_FLAG_REMOTE 8u /* not by the owner: mmk_access_vm */
 #define FAULT_FLAG_FORCE  16u
 /*
- * mmap_lock held (read or write). 0; -EFAULT not allowed (SIGSEGV); -EIO beyond the file or I/O
- * error (SIGBUS); -ENOMEM.
+ * mmap_lock held (read or write). 0; -EFAULT a guard (SIGSEGV); -EIO beyond the file or I/O error
+ * (SIGBUS); -ENOMEM.
  */
 int handle_mm_fault(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr,
                     unsigned flags);

@@ -5,6 +5,7 @@
  * the range is reported at the end as ENOMEM, after the rest has been done.
  */
 #include "mm/internal.h"
+#include "mm/lazyfree.h"
 #include "mm/vma.h"
 
 /* WILLNEED reads no more than this at once: a hint is no reason to stop the world. */
@@ -54,17 +55,29 @@ static uint64_t advised_flags(uint64_t flags, int advice)
 	}
 }
 
-static int madvise_flags(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-                         unsigned long end, int advice)
+static int check_flag_advice(struct mmk_task *task, const struct vm_area_struct *vma, int advice)
 {
-	uint64_t flags = advised_flags(vma->vm_flags, advice);
-	int err;
-
 	if ((advice == MMK_MADV_DOFORK && (vma->vm_flags & MMK_VM_IO)) ||
 	    (advice == MMK_MADV_DODUMP && (vma->vm_flags & VM_SPECIAL)))
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_SPECIAL, vma->vm_start, advice);
 	if (advice == MMK_MADV_WIPEONFORK && (vma->vm_file || (vma->vm_flags & MMK_VM_SHARED)))
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_NOT_ANON, vma->vm_start, 0);
+	/* What may go at any time is in no child and no dump. */
+	if ((advice == MMK_MADV_KEEPONFORK || advice == MMK_MADV_DODUMP) &&
+	    (vma->vm_flags & MMK_VM_DROPPABLE))
+		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_DROPPABLE, vma->vm_start,
+		              advice);
+	return 0;
+}
+
+static int madvise_flags(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+                         unsigned long end, int advice)
+{
+	uint64_t flags = advised_flags(vma->vm_flags, advice);
+	int err = check_flag_advice(task, vma, advice);
+
+	if (err)
+		return err;
 	if (flags == vma->vm_flags)
 		return 0;
 	err = vma_modify(task, vma, start, end, flags, &vma);
@@ -86,6 +99,17 @@ static int madvise_dontneed(struct mmk_task *task, struct vm_area_struct *vma, u
 	if ((vma->vm_flags & MMK_VM_LOCKED) && advice == MMK_MADV_DONTNEED)
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_LOCKED, vma->vm_start, 0);
 	zap_page_range(vma, start, end, true);
+	return 0;
+}
+
+static int madvise_free(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+                        unsigned long end)
+{
+	if (!vma_is_anonymous(vma))
+		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_NOT_ANON, vma->vm_start, 0);
+	if (vma->vm_flags & MMK_VM_LOCKED)
+		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_LOCKED, vma->vm_start, 0);
+	lazyfree_range(vma, start, end);
 	return 0;
 }
 
@@ -142,8 +166,14 @@ static bool advice_known(int advice)
 	case MMK_MADV_WILLNEED:
 	case MMK_MADV_DONTNEED:
 	case MMK_MADV_DONTNEED_LOCKED:
+	case MMK_MADV_FREE:
+	case MMK_MADV_REMOVE:
+	case MMK_MADV_COLD:
+	case MMK_MADV_PAGEOUT:
 	case MMK_MADV_POPULATE_READ:
 	case MMK_MADV_POPULATE_WRITE:
+	case MMK_MADV_GUARD_INSTALL:
+	case MMK_MADV_GUARD_REMOVE:
 		return true;
 	default:
 		return advice_sets_flags(advice);
@@ -186,12 +216,25 @@ static int madvise_vma(struct mmk_task *task, struct vm_area_struct *vma, unsign
 	case MMK_MADV_POPULATE_READ:
 	case MMK_MADV_POPULATE_WRITE:
 		return madvise_populate(task, vma, start, end, advice);
+	case MMK_MADV_FREE:
+		return madvise_free(task, vma, start, end);
+	case MMK_MADV_REMOVE:
+		return madvise_remove(task, vma, start, end);
+	case MMK_MADV_COLD:
+		return madvise_cold(task, vma, start, end);
+	case MMK_MADV_PAGEOUT:
+		return madvise_pageout(task, vma, start, end);
+	case MMK_MADV_GUARD_INSTALL:
+		return guard_install(task, vma, start, end);
+	case MMK_MADV_GUARD_REMOVE:
+		return guard_remove(task, vma, start, end);
 	default:
 		return madvise_flags(task, vma, start, end, advice);
 	}
 }
 
-static int madvise_range(struct mmk_task *task, unsigned long start, unsigned long end, int advice)
+static int madvise_range(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
+                         unsigned long end, int advice)
 {
 	/* Populating stops at a hole; all other advice goes on behind it. */
 	bool stop_at_hole = advice == MMK_MADV_POPULATE_READ || advice == MMK_MADV_POPULATE_WRITE;
@@ -199,7 +242,7 @@ static int madvise_range(struct mmk_task *task, unsigned long start, unsigned lo
 	int err;
 
 	for (; start < end; start = stop) {
-		struct vm_area_struct *vma = find_vma(task->mm, start);
+		struct vm_area_struct *vma = find_vma(mm, start);
 
 		if ((!vma || vma->vm_start > start) && hole == end)
 			hole = start;
@@ -217,9 +260,9 @@ static int madvise_range(struct mmk_task *task, unsigned long start, unsigned lo
 	return 0;
 }
 
-long do_madvise(struct mmk_task *task, unsigned long start, unsigned long len, int advice)
+long do_madvise(struct mmk_task *task, struct mm_struct *mm, unsigned long start, unsigned long len,
+                int advice)
 {
-	struct mm_struct *mm = task->mm;
 	unsigned long size = PAGE_ALIGN(len), end = start + size;
 	int err;
 
@@ -235,14 +278,14 @@ long do_madvise(struct mmk_task *task, unsigned long start, unsigned long len, i
 		return 0;
 	if (!advice_sets_flags(advice)) {
 		mmap_read_lock(mm);
-		err = madvise_range(task, start, end, advice);
+		err = madvise_range(task, mm, start, end, advice);
 		mmap_read_unlock(mm);
 		return err;
 	}
 	err = mmap_lock_or_refuse(task, mm);
 	if (err)
 		return err;
-	err = madvise_range(task, start, end, advice);
+	err = madvise_range(task, mm, start, end, advice);
 	mmap_write_unlock(mm);
 	return err;
 }

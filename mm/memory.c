@@ -5,6 +5,7 @@
  * move between tables). Unmapping is in gather.c, making pages appear in fault.c.
  */
 #include "mm/internal.h"
+#include "mm/lazyfree.h"
 #include "mm/memory.h"
 #include "mm/vma.h"
 
@@ -216,6 +217,13 @@ static void copy_pte(struct fork_copy *c, pte_t *dst, pte_t *src, pte_t pte)
 	c->written++;
 }
 
+/* A guard is the child's as well. */
+static void copy_marker(struct fork_copy *c, pte_t *dst, pte_t pte)
+{
+	set_pte_raw(c->src->vm_mm->sys, dst, pte, LAST_LEVEL);
+	c->written++;
+}
+
 static void copy_table(struct fork_copy *c, struct page *to, struct page *from, unsigned long addr,
 		       unsigned long end)
 {
@@ -228,12 +236,17 @@ static void copy_table(struct fork_copy *c, struct page *to, struct page *from, 
 		i_mmap_lock(mapping);
 	spin_lock(sys, &to->ptl);
 	spin_lock(sys, &from->ptl);
+	if (unlikely(from->lazy))
+		lazyfree_hint(c->dst->vm_mm, to);
 	for (; addr < end; addr += PAGE_SIZE, dst++, src++) {
 		pte_t pte = ptep_get(src);
 
-		if (!pte_present(pte))
+		if (likely(pte_present(pte)))
+			copy_pte(c, dst, src, pte);
+		else if (pte_none(pte))
 			continue;
-		copy_pte(c, dst, src, pte);
+		else
+			copy_marker(c, dst, pte);
 		table_use(to, 1);
 	}
 	spin_unlock(&from->ptl);
@@ -242,7 +255,10 @@ static void copy_table(struct fork_copy *c, struct page *to, struct page *from, 
 		i_mmap_unlock(mapping);
 }
 
-/* Without anonymous pages there is nothing that a fault in the child would not find again. */
+/*
+ * Without anonymous pages there is nothing that a fault in the child would not find again. (A guard
+ * gives its VMA an anon_vma: guard.c.)
+ */
 static bool vma_needs_copy(const struct vm_area_struct *src)
 {
 	return src->anon_vma || (src->vm_flags & (MMK_VM_PFNMAP | MMK_VM_MIXEDMAP));
@@ -306,6 +322,8 @@ static void move_entries(struct mm_struct *mm, struct page *from, struct page *t
 	unsigned long n = len >> PAGE_SHIFT, moved = 0, valid = 0;
 
 	lock_two(sys, from, to);
+	if (unlikely(from->lazy))
+		lazyfree_hint(mm, to);
 	for (unsigned long i = 0; i < n; i++) {
 		pte_t pte = ptep_get(src + i);
 

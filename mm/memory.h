@@ -155,10 +155,17 @@ static inline void tlb_cover(struct mmu_gather *tlb, unsigned long addr)
 		tlb->end = addr + PAGE_SIZE;
 }
 
-/*
- * Zap the entries of [start, end) of one table, ptl held. even_cows false spares anonymous pages.
- */
+/* What zap_table() spares. */
+#define ZAP_KEEP_COWS	 1u /* anonymous pages */
+#define ZAP_KEEP_MARKERS 2u /* guards: they end with the mapping, not with its pages */
+/* Zap the entries of [start, end) of one table, ptl held. */
 void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, unsigned long end,
-	       bool even_cows);
+	       unsigned keep);
+/*
+ * Clear one entry, ptl held; the count of the table is the caller's. `page`: what it counts, or
+ * NULL. True when it was one through which a file page could be written: then the TLBs are to be
+ * told before the lock goes.
+ */
+bool zap_pte(struct mmu_gather *tlb, pte_t *ptep, pte_t pte, struct page *page, unsigned long addr);
 
 #endif

@@ -5,6 +5,7 @@
  * the lock for reading, one VMA at a time, so that other threads are not kept out for long.
  */
 #include "mm/internal.h"
+#include "mm/lazyfree.h"
 #include "mm/vma.h"
 
 /* ---- populating ---- */
@@ -71,12 +72,14 @@ static int mlock_fixup(struct mmk_task *task, struct vm_area_struct *vma, unsign
 	int64_t pages = (end - start) >> PAGE_SHIFT;
 	int err;
 
-	if (flags == old || (old & VM_SPECIAL))
+	if (flags == old || (old & (VM_SPECIAL | MMK_VM_DROPPABLE)))
 		return 0;
 	err = vma_modify(task, vma, start, end, flags, &vma);
 	if (err)
 		return err;
 	vma->vm_flags = flags | (vma->vm_flags & MMK_VM_SOFTDIRTY);
+	if (flags & MMK_VM_LOCKED)
+		lazyfree_keep(mm, start, end);
 	if (!(flags & MMK_VM_LOCKED))
 		mm->locked_vm -= pages;
 	else if (!(old & MMK_VM_LOCKED))

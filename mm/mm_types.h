@@ -58,6 +58,8 @@ enum page_kind {
 #define PG_EXEC_CLEAN (1u << 24) /* I-cache is in step with the bytes (reset on write) */
 #define PG_ANON_EXCL  (1u << 25) /* anonymous, and mapped by one mm alone */
 #define PG_WRITTEN    (1u << 26) /* of an object without a home: no hole that was only looked at */
+#define PG_LAZYFREE   (1u << 27) /* anonymous; may be taken while its entry is clean: lazyfree.c */
+#define PG_DROPPABLE  (1u << 28) /* the same, even dirty (MAP_DROPPABLE) */
 struct page {
 	_Atomic uint32_t flags;
 	_Atomic uint32_t refcount; /* 0: free. Mapping a page, the cache, a pin: one each */
@@ -79,6 +81,7 @@ struct page {
 	union {
 		uint64_t index;    /* PAGE_CACHE: page index in the file; PAGE_ANON: linear pgoff */
 		struct page *prev; /* PAGE_FREE [B], slab */
+		uint64_t lazy;     /* PAGE_TABLE [T]: 1 where it may map lazily freed pages */
 	};
 };
 _Static_assert(sizeof(struct page) == 32, "the frame table is sized for this");
@@ -133,6 +136,9 @@ struct vm_area_struct {
 #define MMF_THP_DISABLE     1u
 #define MMF_MDWE            2u /* nothing may become executable */
 #define MMF_MDWE_NO_INHERIT 4u /* but children's */
+#define MM_LAZY_FREED     1u /* some table may map lazily freed pages */
+#define MM_LAZY_DROPPABLE 2u /* it has, or had, droppable mappings: for good */
+
 struct mm_struct {
 	struct range_tree vmas;   /* [W] */
 	struct mmk_system *sys;   /* [I] */
@@ -156,6 +162,7 @@ struct mm_struct {
 	_Atomic int64_t pinned_vm;
 	_Atomic int64_t rss_anon, rss_file, rss_shmem, pgtables; /* pages; pgtables: table frames */
 	_Atomic uint64_t hiwater_rss, min_flt, maj_flt;
+	_Atomic uint32_t lazy; /* MM_LAZY_*: lazyfree.c has something to look for */
 	uint64_t hiwater_vm;                  /* [W] */
 	struct mmk_mm_bounds bounds;          /* [W] */
 	struct mm_struct *next_mm, **prev_mm; /* sys->mms, under mms_lock */
@@ -208,6 +215,7 @@ struct mmk_system {
 	uint64_t nr_low;  /* fewer free than this: reclaim.c drops cached pages first */
 	uint64_t nr_high; /* as many the worker restores */
 	_Atomic uint64_t clock_hand; /* reclaim.c: the next frame to look at */
+	_Atomic uint32_t lazy;       /* some mm's lazy is not 0 */
 
 	struct frame_cache *frame_caches; /* [I] one for each CPU: frame_cache_of */
 	struct frame_cache frame_cache_of[MAX_CPUS];

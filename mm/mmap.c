@@ -6,6 +6,7 @@
  * is still there, whole, when the new mapping does not come about.
  */
 #include "mm/internal.h"
+#include "mm/lazyfree.h"
 #include "mm/vma.h"
 
 /* Flags that plain MAP_SHARED ever knew; others need MAP_SHARED_VALIDATE. */
@@ -23,6 +24,7 @@ struct mmap_call {
 	struct file *file;
 	unsigned long addr, len, prot, flags;
 	uint64_t pgoff, vm_flags;
+	bool populate; /* once the lock is dropped */
 	struct hole hole;
 };
 
@@ -263,6 +265,8 @@ static void region_finish(struct region *r)
 	uint64_t pages = region_pages(r);
 
 	vma->vm_flags |= MMK_VM_SOFTDIRTY;
+	if (unlikely(vma->vm_flags & MMK_VM_DROPPABLE))
+		mm_note_droppable(r->mm);
 	perf_event_mmap(r->task, vma);
 	vm_stat_account(r->mm, r->merge.vm_flags, pages);
 	if (vma->vm_flags & MMK_VM_LOCKED) {
@@ -418,6 +422,16 @@ static int check_anonymous(struct mmap_call *c)
 		c->pgoff = 0;
 		c->vm_flags |= MMK_VM_SHARED | MMK_VM_MAYSHARE;
 		return 0;
+	case MMK_MAP_DROPPABLE:
+		/* Neither what must stay nor a stack. And what may go at any time is in no child. */
+		if (c->flags & (MMK_MAP_LOCKED | MMK_MAP_GROWSDOWN))
+			return refuse(c->task, -MMK_EINVAL, MMK_REASON_DROPPABLE_LOCKED, 0, 0);
+		/* mlockall() passes it over, but the pages come at once all the same. */
+		c->populate = c->vm_flags & MMK_VM_LOCKED;
+		c->vm_flags &= ~VM_LOCKED_MASK;
+		c->vm_flags |= MMK_VM_DROPPABLE | MMK_VM_NORESERVE | MMK_VM_WIPEONFORK |
+		               MMK_VM_DONTDUMP;
+		/* fallthrough */
 	case MMK_MAP_PRIVATE:
 		c->pgoff = c->addr >> PAGE_SHIFT;
 		return 0;
@@ -537,7 +551,7 @@ unsigned long do_mmap_pgoff(struct mmk_task *task, struct mm_struct *mm, struct 
 		return err;
 	addr = mmap_region(&c);
 	if (!IS_ERR_VALUE(addr) &&
-	    ((c.vm_flags & MMK_VM_LOCKED) ||
+	    ((c.vm_flags & MMK_VM_LOCKED) || c.populate ||
 	     (flags & (MMK_MAP_POPULATE | MMK_MAP_NONBLOCK)) == MMK_MAP_POPULATE))
 		*populate = c.len;
 	return addr;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames back from the page cache when they run short.
+ * Frames back when they run short: from who has freed them lazily (lazyfree.c), and from the page
+ * cache.
  *
  * A hand goes round the frame table, as a clock's. A page of a file with a home that was used since
  * the hand last came by - read, or touched through a mapping - is spared once; else it is written
@@ -21,6 +22,7 @@
 #include "mm/internal.h"
 #include "mm/cache.h"
 #include "mm/frame_cache.h"
+#include "mm/lazyfree.h"
 
 /* Worth a closer look? Without a reference, so all of it may have changed meanwhile. */
 static bool looks_droppable(struct page *page)
@@ -44,17 +46,24 @@ static bool is_mlocked(struct address_space *m, const struct page *page)
 	return vma;
 }
 
+/* Which pages go. */
+enum drop {
+	DROP_CLEAN, /* what is neither mapped nor dirty */
+	DROP_OLD,   /* and what nobody has touched lately, unmapped and written back */
+	DROP_ANY,
+};
+
 /* Locked, and a page of the cache. */
-static bool drop_locked(struct page *page, bool force)
+static bool drop_locked(struct page *page, enum drop which)
 {
 	struct address_space *m = page->mapping;
 
 	if (!m || !mapping_has_home(m))
 		return false;
-	if (!force)
+	if (which == DROP_CLEAN)
 		return filemap_remove_unused(m, page);
 	if (atomic_load(&page->mapcount) > 0) {
-		if (is_mlocked(m, page) || page_mkold(m, page))
+		if (is_mlocked(m, page) || (which == DROP_OLD && page_mkold(m, page)))
 			return false;
 		unmap_mapping_range(m, page->index, page->index, false);
 	}
@@ -63,24 +72,32 @@ static bool drop_locked(struct page *page, bool force)
 	return filemap_remove_unused(m, page);
 }
 
-/* force: unmap and write it back if need be. */
-static bool try_drop(struct mmk_system *sys, struct page *page, bool force)
+/* A reference of the caller's goes. */
+static bool drop_held(struct mmk_system *sys, struct page *page, enum drop which)
 {
 	bool dropped = false;
 
-	if (!get_page_unless_zero(page))
-		return false;
 	if (page_kind(page) == PAGE_CACHE && trylock_page(page)) {
-		dropped = drop_locked(page, force);
+		dropped = drop_locked(page, which);
 		unlock_page(sys, page);
 	}
 	put_page(sys, page);
 	return dropped;
 }
 
+static bool try_drop(struct mmk_system *sys, struct page *page, enum drop which)
+{
+	return get_page_unless_zero(page) && drop_held(sys, page, which);
+}
+
+bool reclaim_page(struct mmk_system *sys, struct page *page)
+{
+	return drop_held(sys, page, DROP_ANY);
+}
+
 uint64_t reclaim_frames(struct mmk_system *sys, uint64_t want, uint64_t scan)
 {
-	uint64_t dropped = 0, looked = 0;
+	uint64_t dropped = lazyfree_reclaim(sys, want), looked = 0;
 
 	while (looked++ < scan && dropped < want) {
 		uint64_t hand =
@@ -89,7 +106,7 @@ uint64_t reclaim_frames(struct mmk_system *sys, uint64_t want, uint64_t scan)
 		struct page *page = sys->mem_map + hand % sys->nr_frames;
 
 		if (looks_droppable(page) && !page_test_clear(page, PG_REFERENCED) &&
-		    try_drop(sys, page, true))
+		    try_drop(sys, page, DROP_OLD))
 			dropped++;
 	}
 	stat_add(sys, scanned, looked - 1);
@@ -165,5 +182,5 @@ void drop_clean_pages(struct mmk_system *sys)
 {
 	for (uint64_t i = 0; i < sys->nr_frames; i++)
 		if (looks_droppable(sys->mem_map + i))
-			try_drop(sys, sys->mem_map + i, false);
+			try_drop(sys, sys->mem_map + i, DROP_CLEAN);
 }

@@ -17,7 +17,16 @@ struct shmem_object {
 	int64_t charged; /* pages of sys->committed that go with it */
 };
 
-const struct mmk_file_ops shmem_file_ops = {.mmap = mmk_generic_file_mmap};
+/* Only madvise(MADV_REMOVE) comes here. */
+static int shmem_fallocate(struct mmk_file *file, int mode, uint64_t off, uint64_t len)
+{
+	return mmk_mapping_punch(file->f_mapping, off, off + len);
+}
+
+const struct mmk_file_ops shmem_file_ops = {
+	.mmap = mmk_generic_file_mmap,
+	.fallocate = shmem_fallocate,
+};
 
 static const struct mmk_mapping_ops shmem_mapping_ops;
 

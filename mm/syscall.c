@@ -115,7 +115,7 @@ long mmk_sys_mincore(struct mmk_task *task, unsigned long addr, size_t len, unsi
 long mmk_sys_madvise(struct mmk_task *task, unsigned long addr, size_t len, int advice)
 {
 	reason_clear(task);
-	return do_madvise(task, untagged_addr(addr), len, advice);
+	return do_madvise(task, task->mm, untagged_addr(addr), len, advice);
 }
 
 long mmk_sys_mlock(struct mmk_task *task, unsigned long addr, size_t len)

@@ -215,6 +215,19 @@ unsigned long get_unmapped_area(struct mmk_task *task, struct mm_struct *mm, str
 int mm_populate_strict(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
                        unsigned long len);
 
+/* ---- guard.c, pageout.c: advice on [start, end) of a VMA; mmap_lock held for reading ---- */
+int guard_install(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+                  unsigned long end);
+int guard_remove(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+                 unsigned long end);
+int madvise_cold(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+                 unsigned long end);
+int madvise_pageout(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+                    unsigned long end);
+/* Drops mmap_lock on its way; it is held again when it returns, but the VMA may be another. */
+int madvise_remove(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+                   unsigned long end);
+
 /* ---- mmap.c ---- */
 /* hooks->perf_event_mmap */
 void perf_event_mmap(struct mmk_task *task, const struct vm_area_struct *vma);
@@ -241,7 +254,9 @@ long do_mremap(struct mmk_task *task, unsigned long addr, unsigned long old_len,
                unsigned long new_len, unsigned long flags, unsigned long new_addr);
 long do_msync(struct mmk_task *task, unsigned long start, unsigned long len, int flags);
 long do_mincore(struct mmk_task *task, unsigned long start, unsigned long len, unsigned long vec);
-long do_madvise(struct mmk_task *task, unsigned long start, unsigned long len, int advice);
+/* On another mm than the task's own: process_madvise. */
+long do_madvise(struct mmk_task *task, struct mm_struct *mm, unsigned long start, unsigned long len,
+                int advice);
 /* mlock and mlock2; lock_flags: VM_LOCKED, perhaps with VM_LOCKONFAULT. */
 long do_mlock(struct mmk_task *task, unsigned long start, unsigned long len, uint64_t lock_flags);
 long do_munlock(struct mmk_task *task, unsigned long start, unsigned long len);

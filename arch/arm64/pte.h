@@ -239,7 +239,8 @@ static inline pgprot_t vm_get_page_prot(uint64_t vm_flags)
 }
 
 /*
- * Markers: what a non-present entry other than none means. Reserved; nothing makes them yet.
+ * Markers: what a non-present entry other than none means. Guards (madvise) are made; the other
+ * kinds are reserved.
  *	bits 1:0   0, bit 58 0: neither valid nor PROT_NONE
  *	bits 7:2   kind
  *	bits 57:12 payload: swap slot, frame under migration
@@ -261,6 +262,11 @@ static inline enum pte_marker_kind pte_marker_kind(pte_t pte)
 static inline pte_t pte_make_marker(enum pte_marker_kind kind, uint64_t payload)
 {
 	return (pte_t){(uint64_t)kind << 2 | payload << 12};
+}
+
+static inline bool pte_is_guard(pte_t pte)
+{
+	return !pte_present(pte) && pte_marker_kind(pte) == PTE_MARKER_GUARD;
 }
 
 #endif

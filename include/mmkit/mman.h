@@ -61,9 +61,14 @@
 #define MMK_MADV_DODUMP	      17
 #define MMK_MADV_WIPEONFORK   18
 #define MMK_MADV_KEEPONFORK   19
+#define MMK_MADV_COLD	      20
+#define MMK_MADV_PAGEOUT      21
 #define MMK_MADV_POPULATE_READ	22
 #define MMK_MADV_POPULATE_WRITE 23
 #define MMK_MADV_DONTNEED_LOCKED 24
+#define MMK_MADV_COLLAPSE     25
+#define MMK_MADV_GUARD_INSTALL 102
+#define MMK_MADV_GUARD_REMOVE  103
 
 #define MMK_ADDR_NO_RANDOMIZE  0x0040000u
 #define MMK_MMAP_PAGE_ZERO     0x0100000u
@@ -111,6 +116,7 @@
 #define MMK_VM_MIXEDMAP	  0x10000000ull
 #define MMK_VM_NOHUGEPAGE 0x40000000ull
 #define MMK_VM_MTE_ALLOWED (1ull << 36) /* heap and stack: may be tagged, on a CPU that can */
+#define MMK_VM_DROPPABLE  (1ull << 40) /* its pages may be taken at any time */
 #define MMK_VM_SEALED	  (1ull << 63) /* mseal(2) */
 
 #endif

@@ -648,6 +648,7 @@ struct mmk_stats {
 	uint64_t scanned, reclaimed; /* frames looked at and got back because they were short */
 	uint64_t throttled; /* times that a writer had to write back before it went on */
 	uint64_t ooms;	    /* times that no frame was left */
+	uint64_t lazyfree, lazyfreed; /* pages given up by MADV_FREE; taken from programs so */
 	uint64_t vmas, vmas_made, merges, splits;
 	uint64_t tlbi_va, tlbi_asid, tlbi_all;
 	uint64_t refusals;

@@ -95,7 +95,16 @@ struct mmk_file_ops {
 	 */
 	long (*get_unmapped_area)(struct mmk_file *file, unsigned long addr, unsigned long len,
 				  uint64_t pgoff, unsigned long flags);
+	/*
+	 * fallocate(2), for madvise(MADV_REMOVE): `mode` is MMK_FALLOC_FL_PUNCH_HOLE |
+	 * MMK_FALLOC_FL_KEEP_SIZE, off and len are bytes. The file is open for writing and is held.
+	 * Called with no lock of the core held; may sleep, and is to call mmk_mapping_punch()
+	 * under the inode's lock. 0 or -errno. NULL: EOPNOTSUPP.
+	 */
+	int (*fallocate)(struct mmk_file *file, int mode, uint64_t off, uint64_t len);
 };
+#define MMK_FALLOC_FL_KEEP_SIZE	 1
+#define MMK_FALLOC_FL_PUNCH_HOLE 2
 
 /* mmk_file.f_mode */
 #define MMK_FMODE_READ	 0x1u /* open for reading */

@@ -51,6 +51,7 @@ enum mmk_reason_code {
 	MMK_REASON_GROWS_FILE,
 	MMK_REASON_MAP_TYPE, /* a: flags */
 	MMK_REASON_GROWS_SHARED,
+	MMK_REASON_DROPPABLE_LOCKED,
 	MMK_REASON_FILE_BUSY,
 	MMK_REASON_SEALED,
 	MMK_REASON_DRIVER, /* a: the driver's errno */
@@ -87,6 +88,11 @@ enum mmk_reason_code {
 	MMK_REASON_ADVICE_LOCKED,   /* a: address */
 	MMK_REASON_ADVICE_SPECIAL,  /* a: address, b: advice */
 	MMK_REASON_ADVICE_NOT_ANON, /* a: address */
+	MMK_REASON_ADVICE_NO_FILE,  /* a: address */
+	MMK_REASON_ADVICE_NOT_SHARED, /* a: address */
+	MMK_REASON_ADVICE_DROPPABLE,  /* a: address, b: advice */
+	MMK_REASON_REMOVE_FAILED,   /* a: errno */
+	MMK_REASON_GUARD_NO_MEMORY, /* a: address */
 	MMK_REASON_POPULATE_PROT,   /* a: address */
 	MMK_REASON_POPULATE_FAULT,  /* a: address, b: errno */
 	MMK_REASON_MLOCK_FLAGS,     /* a: flags */

@@ -235,6 +235,26 @@ long sys_ftruncate(u64 fd, u64 size)
 	return err;
 }
 
+static int file_fallocate(struct file *f, int mode, u64 off, u64 len)
+{
+	if (!FILE_CAN_WRITE(f))
+		return -EBADF;
+	if (is_dir(f->inode))
+		return -EISDIR;
+	if (f->fop->flags & FOP_STREAM)
+		return -ESPIPE;
+	if (!f->inode->has_mapping)
+		return -ENODEV;
+	if ((s64)(off + len) < 0)
+		return -EFBIG;
+	return f->fop->fallocate ? f->fop->fallocate(f, mode, off, len) : -EOPNOTSUPP;
+}
+
+int mm_fallocate(struct mmk_file *mf, int mode, u64 off, u64 len)
+{
+	return file_fallocate(container_of(mf, struct file, mf), mode, off, len);
+}
+
 long sys_fallocate(u64 fd, u64 mode, u64 off, u64 len)
 {
 	struct file *f;
@@ -245,18 +265,7 @@ long sys_fallocate(u64 fd, u64 mode, u64 off, u64 len)
 	f = fget((int)fd);
 	if (!f)
 		return -EBADF;
-	if (!FILE_CAN_WRITE(f))
-		err = -EBADF;
-	else if (is_dir(f->inode))
-		err = -EISDIR;
-	else if (f->fop->flags & FOP_STREAM)
-		err = -ESPIPE;
-	else if (!f->inode->has_mapping)
-		err = -ENODEV;
-	else if ((s64)(off + len) < 0)
-		err = -EFBIG;
-	else
-		err = f->fop->fallocate ? f->fop->fallocate(f, (int)mode, off, len) : -EOPNOTSUPP;
+	err = file_fallocate(f, (int)mode, off, len);
 	fput(f);
 	return err;
 }

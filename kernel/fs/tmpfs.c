@@ -404,7 +404,7 @@ static long tmpfs_ioctl(struct file *f, u32 cmd, u64 arg)
 }
 
 static const struct file_ops tmpfs_regular_ops = {
-    .mm = {.mmap = mmk_generic_file_mmap},
+    .mm = {.mmap = mmk_generic_file_mmap, .fallocate = mm_fallocate},
     .read = regular_read,
     .write = regular_write,
     .llseek = generic_llseek,

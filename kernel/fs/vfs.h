@@ -521,6 +521,8 @@ ssize_t file_read(struct file *file, void *buf, size_t n, u64 *pos);
 ssize_t file_write(struct file *file, const void *buf, size_t n, u64 *pos);
 int file_readable(struct file *file); /* 0 or -EBADF, -EISDIR, -EINVAL */
 int file_writable(struct file *file);
+/* For file_ops.mm.fallocate of whatever has a fallocate of its own: as fallocate(2). */
+int mm_fallocate(struct mmk_file *mf, int mode, u64 off, u64 len);
 
 /* ------------------------------------------------------------------ seal.c */
 

@@ -93,7 +93,12 @@ static const struct mmk_mapping_ops home_ops = {
 };
 static const struct mmk_mapping_ops tmpfs_ops = {0};
 
-static const struct mmk_file_ops regular_ops = {.mmap = mmk_generic_file_mmap};
+static int regular_fallocate(struct mmk_file *file, int mode, uint64_t off, uint64_t len);
+
+static const struct mmk_file_ops regular_ops = {
+    .mmap = mmk_generic_file_mmap,
+    .fallocate = regular_fallocate,
+};
 static const struct mmk_file_ops zero_ops = {.mmap = mmk_zero_mmap};
 static const struct mmk_file_ops unmappable_ops = {0};
 
@@ -507,19 +512,30 @@ int hosted_ftruncate(struct hosted *h, int fd, uint64_t size)
 }
 
 /* tmpfs only: POSIX has no means to punch the home of other files. */
-int hosted_punch(struct hosted *h, int fd, uint64_t start, uint64_t end)
+static int punch_inode(struct hosted_inode *inode, uint64_t start, uint64_t end)
 {
-	struct hosted_inode *inode = inode_for(h, fd, MMK_FMODE_WRITE);
 	int err;
 
-	if (!inode)
-		return -MMK_EBADF;
 	if (inode->fd >= 0)
 		return -MMK_EOPNOTSUPP;
 	pthread_mutex_lock(&inode->lock);
 	err = mmk_mapping_punch(&inode->mapping, start, end);
 	pthread_mutex_unlock(&inode->lock);
 	return err;
+}
+
+int hosted_punch(struct hosted *h, int fd, uint64_t start, uint64_t end)
+{
+	struct hosted_inode *inode = inode_for(h, fd, MMK_FMODE_WRITE);
+
+	return inode ? punch_inode(inode, start, end) : -MMK_EBADF;
+}
+
+static int regular_fallocate(struct mmk_file *file, int mode, uint64_t off, uint64_t len)
+{
+	if (mode != (MMK_FALLOC_FL_PUNCH_HOLE | MMK_FALLOC_FL_KEEP_SIZE))
+		return -MMK_EOPNOTSUPP;
+	return punch_inode(to_hosted(file)->inode, off, off + len);
 }
 
 int hosted_fsync(struct hosted *h, int fd)

@@ -18,7 +18,7 @@ static void refusals_of_madvise(void **state)
 
 	put(w, 0, 2, RW);
 	refusal(w, w_madvise(w, at(0), PAGE, 99), MMK_EINVAL, MMK_REASON_ADVICE);
-	refusal(w, w_madvise(w, at(0), PAGE, MMK_MADV_FREE), MMK_EINVAL, MMK_REASON_ADVICE);
+	refusal(w, w_madvise(w, at(0), PAGE, MMK_MADV_COLLAPSE), MMK_EINVAL, MMK_REASON_ADVICE);
 	refusal(w, w_madvise(w, at(0) + 1, PAGE, 0), MMK_EINVAL, MMK_REASON_ADDR_UNALIGNED);
 	refusal(w, w_madvise(w, at(0), ~0ul, 0), MMK_EINVAL, MMK_REASON_LENGTH_WRAPS);
 	refusal(w, w_madvise(w, at(0), ~0ul & ~(PAGE - 1), 0), MMK_EINVAL, MMK_REASON_RANGE_WRAPS);

@@ -100,11 +100,18 @@ static void do_mappings(struct scenario *s)
 		allow(s, mmk_sys_mprotect(&w->task, anon + PAGE, PAGE, R));
 		allow_again(s, mmk_sys_madvise(&w->task, anon, PAGE, MMK_MADV_DONTNEED));
 		allow(s, mmk_sys_munmap(&w->task, anon + 2 * PAGE, PAGE));
+		allow_again(s, mmk_sys_madvise(&w->task, anon, PAGE, MMK_MADV_FREE));
+		allow_again(s, mmk_sys_madvise(&w->task, anon, PAGE, MMK_MADV_PAGEOUT));
+		allow_again(s, mmk_sys_madvise(&w->task, anon, PAGE, MMK_MADV_GUARD_INSTALL));
+		allow_again(s, mmk_sys_madvise(&w->task, anon, PAGE, MMK_MADV_GUARD_REMOVE));
 		allow_again(s, mmk_sys_mlock(&w->task, anon, PAGE));
 	}
 	if (file)
 		allow(s, mmk_sys_munmap(&w->task, file, LEN));
 	allow(s, mmk_sys_msync(&w->task, s->mapped, LEN, MMK_MS_SYNC));
+	allow_again(s, mmk_sys_madvise(&w->task, s->mapped, LEN, MMK_MADV_PAGEOUT));
+	if (tmp)
+		allow_again(s, mmk_sys_madvise(&w->task, tmp, PAGE, MMK_MADV_REMOVE));
 }
 
 /* A stack that cannot grow is SIGSEGV, whatever the reason. */
