@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Suite "abi": every behaviour on the reference kernel, in one boot, against what Linux printed.
+# Suite "abi": every behaviour on the reference kernel, in one boot, against what Linux printed. Those
+# that are about files run once more with their files in a directory of the host, on 9p.
 #	run.sh TOP	prints "ok NAME" and "not ok NAME: WHY"
 set -u
 TOP=$1
@@ -8,29 +9,42 @@ SUITE=abi
 . "$TOP/tests/lib.sh"
 . "$TOP/tests/abi/records.sh"
 PATIENCE=1800
+ON_9P="mmap_flags mmap_kinds mmap_merge mmap_refuse mprotect msync_mincore munmap"
+
+# ---- running ---------------------------------------------------------------------------------
 
 boot() {
-	mkdir programs && (cd programs && cp "$TOP/build/arm64/tests/abi/suite" . &&
-		for family in $(abi_families); do cp "$TOP/build/arm64/tests/abi/$family" . || exit 1; done &&
-		timeout --preserve-status $PATIENCE "$RUN" --kernel "$TOP/build/arm64/kernel/Image" --tree "$TREE" \
-			--mem 1G -- ./suite $(abi_families | sed 's,^,./,')) >out 2>err </dev/null
+	mkdir programs programs/files
+	for family in suite $(abi_families); do
+		cp "$TOP/build/arm64/tests/abi/$family" programs/ || exit 1
+	done
+	cat >programs/all.sh <<-END
+		./suite $(abi_families | sed 's,^,./,' | tr '\n' ' ')
+		echo '#### on 9p'
+		TMPDIR=/host/files ./suite $(printf './%s ' $ON_9P)
+	END
+	(cd programs && timeout --preserve-status $PATIENCE "$RUN" --kernel "$TOP/build/arm64/kernel/Image" \
+		--tree "$TREE" --mem 1G -- sh all.sh) >both 2>err </dev/null
+	sed '/^#### on 9p/,$d' both >out
+	sed '1,/^#### on 9p/d' both >out.9p
 }
+
+# ---- verdicts --------------------------------------------------------------------------------
 
 is_explained() {
 	grep -qx -e "$1 $2" explained
 }
 
-# judge FAMILY NAME VERDICT...: both witnesses in one line.
+# judge FAMILY WHERE BEHAVIOUR VERDICT...: both witnesses in one line.
 judge() {
-	linux="Linux $(echo "$kernel" | cut -d ' ' -f 2 | cut -d + -f 1): recorded"
-	name="abi: $1: $2"
-	shift 2
-	case $1 in
-	same | differs)
-		if is_explained "$family" "${name##* }"; then listed=yes; else listed=no; fi
-		;;
-	esac
-	case $1:${listed-} in
+	key=$1$2
+	name="abi: $1${2:+ on ${2#/}}: $3"
+	listed=no
+	if is_explained "$key" "$3"; then listed=yes; fi
+	# what tmpfs explains, 9p need not repeat
+	if [ $listed = no ] && [ "$4" = differs ] && is_explained "$1" "$3"; then listed=yes; fi
+	shift 3
+	case $1:$listed in
 	same:no) printf 'ok %-70s mmkit: same      %s\n' "$name" "$linux" ;;
 	differs:yes) printf 'ok %-70s mmkit: differs, as docs/LINUX-COMPAT.md explains   %s\n' "$name" "$linux" ;;
 	same:yes) echo "not ok $name: tests/abi/differences.md lists it, but mmkit does as Linux" ;;
@@ -40,14 +54,18 @@ judge() {
 	esac
 }
 
+# judge_family FAMILY OUTPUT [WHERE]
 judge_family() {
+	if ! grep -qx "## end $1" "$2"; then
+		bad "$1${3:+ on ${3#/}}: ran to its end" "$(grep "^## $1 failed" "$2") $(tail -n 3 err | tr '\n' '|')"
+	fi
 	record=$ABI/$1.linux
 	[ -e "$record" ] || record=empty
-	kernel=$(kernel_of "$record")
-	part "$1" out >got
+	linux="Linux $(kernel_of "$record" | cut -d ' ' -f 2 | cut -d + -f 1): recorded"
+	part "$1" "$2" >got
 	compare "$record" got >verdicts
 	while read -r behaviour verdict; do
-		judge "$1" "$behaviour" $verdict
+		judge "$1" "${3-}" "$behaviour" $verdict
 	done <verdicts
 }
 
@@ -55,11 +73,14 @@ boot
 explained >explained
 : >empty
 for family in $(abi_families); do
-	if ! grep -qx "## end $family" out; then
-		bad "$family: ran to its end" "$(grep "^## $family failed" out) $(tail -n 3 err | tr '\n' '|')"
-	fi
-	judge_family "$family"
+	judge_family "$family" out
 done
+for family in $ON_9P; do
+	judge_family "$family" out.9p /9p
+done
+
+# ---- the document ----------------------------------------------------------------------------
+
 sh "$ABI/compat.sh" "$TOP" >LINUX-COMPAT.md
 if cmp -s LINUX-COMPAT.md "$TOP/docs/LINUX-COMPAT.md"; then
 	good "docs/LINUX-COMPAT.md is what the behaviours say"
@@ -67,6 +88,6 @@ else
 	bad "docs/LINUX-COMPAT.md is what the behaviours say" "stale; sh tests/abi/compat.sh . --write"
 fi
 explained | while read -r family name; do
-	grep -qxs -e "== $name" "$ABI/$family.linux" ||
+	grep -qxs -e "== $name" "$ABI/${family%/9p}.linux" ||
 		bad "$family: $name" "tests/abi/differences.md lists it, but there is no such behaviour"
 done
