@@ -15,6 +15,8 @@ static bool access_permitted(const struct vm_area_struct *vma, unsigned flags)
 
 	if (vma->vm_flags & (MMK_VM_IO | MMK_VM_PFNMAP))
 		return false;
+	if ((flags & MMK_ACCESS_ANON) && !vma_is_anonymous(vma))
+		return false;
 	if (flags & MMK_ACCESS_WRITE)
 		return (vma->vm_flags & MMK_VM_WRITE) || (force && vma_is_cow(vma));
 	return (vma->vm_flags & MMK_VM_READ) || (force && (vma->vm_flags & MMK_VM_MAYREAD));

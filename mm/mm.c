@@ -157,6 +157,7 @@ void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s)
 	    .map_count = mm->map_count,
 	    .min_flt = mm->min_flt,
 	    .maj_flt = mm->maj_flt,
+	    .thp_disabled = mm->flags & MMF_THP_DISABLE,
 	};
 	mmap_read_unlock(mm);
 	if (s->hiwater_rss < s->rss_anon + s->rss_file + s->rss_shmem)

@@ -12,18 +12,20 @@ static int refuse_arg(struct mmk_task *task, unsigned long value)
 
 /* ---- memory-deny-write-execute ---- */
 
-static uint32_t mdwe_bits(const struct mm_struct *mm)
+static int mdwe_bits(const struct mm_struct *mm)
 {
 	uint32_t flags = atomic_load_explicit(&mm->flags, memory_order_relaxed);
 
-	return (flags & MMF_MDWE ? MMK_PR_MDWE_REFUSE_EXEC_GAIN : 0) |
-	       (flags & MMF_MDWE_NO_INHERIT ? MMK_PR_MDWE_NO_INHERIT : 0);
+	unsigned bits = (flags & MMF_MDWE ? MMK_PR_MDWE_REFUSE_EXEC_GAIN : 0) |
+	                (flags & MMF_MDWE_NO_INHERIT ? MMK_PR_MDWE_NO_INHERIT : 0);
+
+	return (int)bits;
 }
 
 static int set_mdwe(struct mmk_task *task, unsigned long bits)
 {
 	struct mm_struct *mm = task->mm;
-	uint32_t now = mdwe_bits(mm);
+	unsigned now = (unsigned)mdwe_bits(mm);
 
 	if ((bits & ~(unsigned long)MDWE_BITS) || bits == MMK_PR_MDWE_NO_INHERIT)
 		return refuse_arg(task, bits);
@@ -145,19 +147,10 @@ static int set_bound(struct mmk_task *task, unsigned long which, unsigned long a
 	return err;
 }
 
-int mmk_mm_replace_bounds(struct mmk_task *task, const struct mmk_mm_bounds *b)
+int mmk_mm_check_bounds(struct mmk_task *task, const struct mmk_mm_bounds *b)
 {
-	int err;
-
 	reason_clear(task);
-	err = check_bounds(task, b);
-	if (!err)
-		err = mmap_lock_or_refuse(task, task->mm);
-	if (err)
-		return err;
-	task->mm->bounds = *b;
-	mmap_write_unlock(task->mm);
-	return 0;
+	return check_bounds(task, b);
 }
 
 /* ---- the call ---- */

@@ -140,8 +140,8 @@ struct mmk_mm_bounds {
 	unsigned long start_stack, arg_start, arg_end, env_start, env_end;
 };
 void mmk_mm_set_bounds(struct mmk_mm *mm, const struct mmk_mm_bounds *b);
-/* PR_SET_MM_MAP: all of task->mm's at once. 0, or -EINVAL as MMK_PR_SET_MM, -EINTR. */
-int mmk_mm_replace_bounds(struct mmk_task *task, const struct mmk_mm_bounds *b);
+/* PR_SET_MM_MAP: may a program set all of task->mm's to these? 0, or -EINVAL as MMK_PR_SET_MM. */
+int mmk_mm_check_bounds(struct mmk_task *task, const struct mmk_mm_bounds *b);
 void mmk_mm_get_bounds(struct mmk_mm *mm, struct mmk_mm_bounds *b);
 /* A random start for the heap above end_bss (ASLR), page-aligned; end_bss itself without. */
 unsigned long mmk_mm_brk_base(struct mmk_task *task, unsigned long end_bss);
@@ -373,6 +373,7 @@ int mmk_arm64_abort(struct mmk_task *task, uint64_t esr, uint64_t far, bool user
  */
 #define MMK_ACCESS_WRITE 0x1u
 #define MMK_ACCESS_FORCE 0x2u
+#define MMK_ACCESS_ANON	 0x4u /* anonymous memory only */
 #define MMK_ACCESS_NOGROW 0x4u /* do not grow a stack to reach the address */
 size_t mmk_access_vm(struct mmk_task *task, struct mmk_mm *mm, unsigned long addr, void *buf,
 		     size_t len, unsigned flags);
@@ -631,6 +632,7 @@ struct mmk_mm_stats {
 	uint64_t total_vm, locked_vm, pinned_vm, data_vm, exec_vm, stack_vm;
 	uint64_t rss_anon, rss_file, rss_shmem, hiwater_rss, hiwater_vm, pgtables_bytes;
 	uint64_t map_count, min_flt, maj_flt;
+	bool thp_disabled; /* PR_SET_THP_DISABLE */
 };
 void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s);
 

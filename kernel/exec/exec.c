@@ -147,6 +147,7 @@ static int build(struct exec *e)
 	int err;
 
 	e->loader = current->mmk;
+	e->loader.personality &= ~MMK_READ_IMPLIES_EXEC; /* an arm64 ELF says what executes */
 	e->loader.mm = mmk_mm_create(mm_sys);
 	if (!e->loader.mm)
 		return -ENOMEM;

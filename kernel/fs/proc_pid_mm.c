@@ -135,40 +135,84 @@ ssize_t proc_write_mem(const struct pseudo_ctx *c, const void *buf, size_t n, u6
 	return access_mem(c, (void *)buf, n, pos, MMK_ACCESS_WRITE);
 }
 
-/* [start, end) of the task's memory, at pos from its start. */
-static ssize_t read_range(struct mmk_mm *mm, u64 start, u64 end, void *buf, size_t n, u64 pos)
+/* Only anonymous memory: nobody's disk or device is waited for to list the programs. */
+static size_t read_anon(struct mmk_mm *mm, u64 at, void *buf, size_t n)
 {
-	if (end < start || pos >= end - start)
-		return 0;
-	n = min(n, (size_t)(end - start - pos));
-	return (ssize_t)mmk_access_vm(&current->mmk, mm, start + pos, buf, n, MMK_ACCESS_FORCE);
+	return mmk_access_vm(&current->mmk, mm, at, buf, n, MMK_ACCESS_FORCE | MMK_ACCESS_ANON);
 }
 
-static ssize_t read_bounds(const struct pseudo_ctx *c, void *buf, size_t n, u64 pos, bool env)
+/* A title that the program has written over its arguments: up to its NUL, within a page. */
+static ssize_t read_title(struct mmk_mm *mm, u64 start, char *buf, size_t n, u64 pos)
 {
-	struct mmk_mm *mm = proc_mm(c);
-	struct mmk_mm_bounds b;
-	ssize_t got;
+	char *title = pos < PAGE_SIZE ? fs_alloc_buf(PAGE_SIZE) : NULL;
+	size_t got, len = 0;
 
-	if (!mm)
-		return 0;
+	if (!title)
+		return pos < PAGE_SIZE ? -ENOMEM : 0;
+	got = read_anon(mm, start, title, PAGE_SIZE);
+	while (len < got && title[len])
+		len++;
+	len += len < got; /* the NUL as well */
+	n = len > pos ? min(n, len - (size_t)pos) : 0;
+	memcpy(buf, title + pos, n);
+	fs_free(title);
+	return (ssize_t)n;
+}
+
+/*
+ * The arguments. A program that calls setproctitle(3) writes over them, and may go on over the
+ * environment behind them: then their last byte is no NUL.
+ */
+static ssize_t read_arguments(struct mmk_mm *mm, void *buf, size_t n, u64 pos)
+{
+	struct mmk_mm_bounds b;
+	u64 end;
+	char last;
+
 	mmk_mm_get_bounds(mm, &b);
-	got = env ? read_range(mm, b.env_start, b.env_end, buf, n, pos)
-	          : read_range(mm, b.arg_start, b.arg_end, buf, n, pos);
-	mmk_mm_put(mm);
-	return got;
+	if (b.arg_start >= b.arg_end)
+		return 0;
+	end = b.env_start == b.arg_end && b.env_end >= b.env_start ? b.env_end : b.arg_end;
+	if (pos >= end - b.arg_start)
+		return 0;
+	n = min(n, (size_t)(end - b.arg_start - pos));
+	if (read_anon(mm, b.arg_end - 1, &last, 1) == 1 && last)
+		return read_title(mm, b.arg_start, buf, n, pos);
+	if (pos >= b.arg_end - b.arg_start)
+		return 0;
+	n = min(n, (size_t)(b.arg_end - b.arg_start - pos));
+	return (ssize_t)read_anon(mm, b.arg_start + pos, buf, n);
 }
 
 ssize_t proc_read_cmdline(const struct pseudo_ctx *c, const struct file *f, void *buf, size_t n,
                           u64 pos)
 {
-	return read_bounds(c, buf, n, pos, false);
+	struct mmk_mm *mm = proc_mm(c);
+	ssize_t got;
+
+	if (!mm)
+		return 0;
+	got = read_arguments(mm, buf, n, pos);
+	mmk_mm_put(mm);
+	return got;
 }
 
 ssize_t proc_read_environ(const struct pseudo_ctx *c, const struct file *f, void *buf, size_t n,
                           u64 pos)
 {
-	return read_bounds(c, buf, n, pos, true);
+	struct mmk_mm *mm = proc_mm(c);
+	struct mmk_mm_bounds b;
+	ssize_t got = 0;
+
+	if (!mm)
+		return 0;
+	mmk_mm_get_bounds(mm, &b);
+	if (b.env_end > b.env_start && pos < b.env_end - b.env_start) {
+		n = min(n, (size_t)(b.env_end - b.env_start - pos));
+		got = (ssize_t)read_anon(mm, b.env_start + pos, buf, n);
+	}
+	mmk_mm_put(mm);
+	return got;
 }
 
 /* What the program was told at its start; it ends with AT_NULL. */

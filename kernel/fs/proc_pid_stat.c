@@ -236,7 +236,10 @@ static void status_memory(struct seq *s, const struct figures *f)
 	kb_line(s, "VmLib", m->exec_vm > text ? m->exec_vm - text : 0);
 	seq_printf(s, "VmPTE:\t%8llu kB\n", (ull)m->pgtables_bytes / 1024);
 	kb_line(s, "VmSwap", 0);
-	seq_puts(s, "CoreDumping:\t0\nTHP_enabled:\t0\n");
+	kb_line(s, "HugetlbPages", 0);
+	seq_printf(s, "CoreDumping:\t0\nTHP_enabled:\t%d\n", !m->thp_disabled);
+	/* The top byte of an address is the program's own. */
+	seq_puts(s, "untag_mask:\t0xffffffffffffff\n");
 }
 
 static void status_rest(struct seq *s, const struct figures *f)

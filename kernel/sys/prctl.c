@@ -126,18 +126,27 @@ struct mm_map {
 };
 _Static_assert(sizeof(struct mm_map) == 104, "Linux's");
 
-static long set_auxv(u64 addr, u64 n)
+static long read_auxv(u64 *auxv, u64 addr, u64 n)
 {
-	u64 auxv[AUXV_MAX] = {0};
-
-	if (n > sizeof(auxv))
+	if (n > AUXV_MAX * sizeof(u64))
 		return -EINVAL;
+	memset(auxv, 0, AUXV_MAX * sizeof(u64));
 	if (copy_from_user(auxv, addr, n))
 		return -EFAULT;
 	/* It ends, whatever was given. */
 	auxv[AUXV_MAX - 2] = auxv[AUXV_MAX - 1] = 0;
-	memcpy(current->proc->auxv, auxv, sizeof(auxv));
 	return 0;
+}
+
+/* What is not given stays as it was. */
+static long set_auxv(u64 addr, u64 n)
+{
+	u64 auxv[AUXV_MAX];
+	long err = read_auxv(auxv, addr, n);
+
+	if (!err)
+		memcpy(current->proc->auxv, auxv, n);
+	return err;
 }
 
 /* Linux lets the program be another file only once nothing of the old one is mapped any more. */
@@ -156,6 +165,7 @@ static long set_exe_file(s32 fd)
 
 static long set_mm_map(u64 which, u64 addr, u64 size)
 {
+	u64 auxv[AUXV_MAX];
 	struct mm_map map;
 	long err;
 
@@ -165,12 +175,17 @@ static long set_mm_map(u64 which, u64 addr, u64 size)
 		return -EINVAL;
 	if (copy_from_user(&map, addr, sizeof(map)))
 		return -EFAULT;
-	if (map.exe_fd != -1)
-		return set_exe_file(map.exe_fd);
-	err = mmk_mm_replace_bounds(&current->mmk, &map.b);
+	err = mmk_mm_check_bounds(&current->mmk, &map.b);
 	if (!err && map.auxv_size)
-		err = map.auxv ? set_auxv(map.auxv, map.auxv_size) : -EINVAL;
-	return err;
+		err = map.auxv ? read_auxv(auxv, map.auxv, map.auxv_size) : -EINVAL;
+	if (!err && map.exe_fd != -1)
+		err = set_exe_file(map.exe_fd);
+	if (err)
+		return err;
+	if (map.auxv_size)
+		memcpy(current->proc->auxv, auxv, sizeof(auxv));
+	mmk_mm_set_bounds(current->mmk.mm, &map.b);
+	return 0;
 }
 
 static long prctl_set_mm(u64 which, u64 a3, u64 a4, u64 a5)
