@@ -13,7 +13,7 @@ static bool access_permitted(const struct vm_area_struct *vma, unsigned flags)
 {
 	bool force = flags & MMK_ACCESS_FORCE;
 
-	if (vma->vm_flags & (MMK_VM_IO | MMK_VM_PFNMAP))
+	if ((vma->vm_flags & (MMK_VM_IO | MMK_VM_PFNMAP)) || vma_is_secret(vma))
 		return false;
 	if ((flags & MMK_ACCESS_ANON) && !vma_is_anonymous(vma))
 		return false;

@@ -168,6 +168,12 @@ void shmem_set_charge(struct file *file, int64_t pages);
  * (vm_ops NULL: anonymous memory.)
  */
 extern const struct vm_operations_struct generic_file_vm_ops;
+/* secret.c: what mmk_secret_mmap gives a VMA; pages as above, but for nobody else. */
+extern const struct vm_operations_struct secret_vm_ops;
+static inline bool vma_is_secret(const struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &secret_vm_ops;
+}
 /* References to files, the embedder's or the core's own (shmem_zero_file). */
 void get_vma_file(struct mmk_system *sys, struct file *file);
 void put_vma_file(struct mmk_system *sys, struct file *file);

@@ -189,6 +189,7 @@ static bool advice_discards(int advice)
 	case MMK_MADV_FREE:
 	case MMK_MADV_REMOVE:
 	case MMK_MADV_DONTFORK:
+	case MMK_MADV_GUARD_INSTALL:
 	case MMK_MADV_WIPEONFORK:
 		return true;
 	default:

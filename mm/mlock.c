@@ -26,6 +26,8 @@ static int populate_one(struct mmk_task *task, struct mm_struct *mm, unsigned lo
 	*start = vma->vm_end < end ? vma->vm_end : end;
 	if (vma->vm_flags & (MMK_VM_IO | MMK_VM_PFNMAP | MMK_VM_LOCKONFAULT))
 		return 0;
+	if (unlikely(vma_is_secret(vma)))
+		return -MMK_EFAULT;
 	return populate_vma_page_range(task, vma, from, *start);
 }
 
@@ -72,7 +74,7 @@ static int mlock_fixup(struct mmk_task *task, struct vm_area_struct *vma, unsign
 	int64_t pages = (end - start) >> PAGE_SHIFT;
 	int err;
 
-	if (flags == old || (old & (VM_SPECIAL | MMK_VM_DROPPABLE)))
+	if (flags == old || (old & (VM_SPECIAL | MMK_VM_DROPPABLE)) || vma_is_secret(vma))
 		return 0;
 	err = vma_modify(task, vma, start, end, flags, &vma);
 	if (err)

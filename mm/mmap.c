@@ -145,6 +145,7 @@ static int region_call_mmap(struct region *r)
 {
 	struct vm_area_struct *vma = r->vma;
 	struct mmk_mmap_request req = {
+	    .task = r->task,
 	    .mm = r->mm,
 	    .start = vma->vm_start,
 	    .end = vma->vm_end,
@@ -158,7 +159,9 @@ static int region_call_mmap(struct region *r)
 	err = r->file->f_op->mmap(r->file, &req);
 	if (err) {
 		put_vma_file(r->mm->sys, r->file);
-		return refuse(r->task, err, MMK_REASON_DRIVER, -err, 0);
+		/* A kind of the core's own may have said more. */
+		return r->task->reason.code ? err
+		                            : refuse(r->task, err, MMK_REASON_DRIVER, -err, 0);
 	}
 	/* Another file in its stead comes with a reference of its own. */
 	if (req.file != r->file)

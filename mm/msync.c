@@ -30,6 +30,8 @@ static int msync_vma(struct mmk_task *task, const struct vm_area_struct *vma, un
 	if (!(flags & MMK_MS_SYNC) || !vma->vm_file || !vma->vm_file->f_mapping ||
 	    !(vma->vm_flags & MMK_VM_SHARED))
 		return 0;
+	if (unlikely(vma_is_secret(vma)))
+		return refuse(task, -MMK_EINVAL, MMK_REASON_MSYNC_SECRET, vma->vm_start, 0);
 	err = msync_file(vma->vm_mm, vma->vm_file, from, from + (end - start));
 	return err ? refuse(task, err, MMK_REASON_WRITEBACK, -err, 0) : 0;
 }

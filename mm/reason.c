@@ -81,6 +81,7 @@ static const char *const reason_words[MMK_NR_REASONS] = {
     [MMK_REASON_REMAP_ACROSS] = "at %a begins a mapping of another kind, or a hole",
     [MMK_REASON_MSYNC_FLAGS] = "msync flags %a are unknown or exclude each other",
     [MMK_REASON_MSYNC_LOCKED] = "MS_INVALIDATE, but the mapping at %a is locked",
+    [MMK_REASON_MSYNC_SECRET] = "the mapping at %a is secret memory, which is written nowhere",
     [MMK_REASON_WRITEBACK] = "writing to the file failed with %E",
     [MMK_REASON_VEC] = "the result cannot be written to %a",
     [MMK_REASON_ADVICE] = "advice %A is unknown or not supported",

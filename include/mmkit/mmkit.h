@@ -479,6 +479,7 @@ uint64_t mmk_mapping_invalidate(struct mmk_mapping *m);
 
 /* What f_op->mmap sees and may change (the second part). */
 struct mmk_mmap_request {
+	struct mmk_task *task;
 	struct mmk_mm *mm;
 	unsigned long start, end;
 	uint64_t pgoff;
@@ -506,6 +507,11 @@ void *mmk_vma_private(struct mmk_vma *vma);
 
 /* The f_op->mmap of files with a page cache. 0. */
 int mmk_generic_file_mmap(struct mmk_file *file, struct mmk_mmap_request *req);
+/*
+ * The f_op->mmap of memfd_secret's files: shared only, locked, not dumped; mmk_access_vm does not read or
+ * write it. 0, -EINVAL (private), -EAGAIN (RLIMIT_MEMLOCK).
+ */
+int mmk_secret_mmap(struct mmk_file *file, struct mmk_mmap_request *req);
 /* The f_op->mmap of /dev/zero: private is anonymous, shared an object of its own. 0 or -ENOMEM. */
 int mmk_zero_mmap(struct mmk_file *file, struct mmk_mmap_request *req);
 /* open for writing / execve of a file: -ETXTBSY where the other holds it. Pair with _put. */

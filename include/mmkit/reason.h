@@ -82,6 +82,7 @@ enum mmk_reason_code {
 	/* msync, mincore, madvise, mlock */
 	MMK_REASON_MSYNC_FLAGS,     /* a: flags */
 	MMK_REASON_MSYNC_LOCKED,    /* a: address */
+	MMK_REASON_MSYNC_SECRET,    /* a: address */
 	MMK_REASON_WRITEBACK,       /* a: errno */
 	MMK_REASON_VEC,             /* a: address */
 	MMK_REASON_ADVICE,          /* a: advice */

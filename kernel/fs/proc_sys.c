@@ -3,6 +3,7 @@
 #include "kernel/arch/cpufeature.h"
 #include "kernel/boot.h"
 #include "kernel/clock.h"
+#include "kernel/fs/memfd.h"
 #include "kernel/fs/pseudo.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/printk.h"
@@ -457,6 +458,10 @@ static const struct pseudo_entry sys_vm[] = {
     KNOB("overcommit_ratio"),
     KNOB("overcommit_kbytes"),
     KNOB("max_map_count"),
+    {.name = "memfd_noexec",
+     .mode = S_IFREG | 0644,
+     .show = memfd_knob_show,
+     .write = memfd_knob_write},
     KNOB("mmap_min_addr"),
     KNOB("mmap_rnd_bits"),
     KNOB("legacy_va_layout"),

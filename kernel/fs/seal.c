@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sealed files: memfd_create(2) and what fcntl(F_ADD_SEALS) takes away from a file for good.
+ * Sealed files: what fcntl(F_ADD_SEALS) takes away from a file for good.
  *
  * A file is sealed under its inode.lock, and all that changes its bytes or its size asks here under
  * that lock. Stores through mappings ask nobody: the core refuses to make such mappings once the
@@ -42,7 +42,6 @@ int seal_mode(const struct inode *inode, u32 mode)
  * that would make the file grow are had.
  */
 #define WRITE_STEP (2ull << 20)
-
 
 ssize_t seal_write(const struct inode *inode, u64 pos, size_t n)
 {
@@ -121,35 +120,4 @@ long file_add_seals(struct file *file, u32 seals)
 long file_get_seals(const struct file *file)
 {
 	return can_be_sealed(file->inode) ? (long)READ_ONCE(file->inode->seals) : -EINVAL;
-}
-
-/* ------------------------------------------------------------------ memfd_create */
-
-/* There are no huge pages: MFD_HUGETLB is refused. */
-long sys_memfd_create(u64 uname, u64 uflags)
-{
-	u32 flags = (u32)uflags;
-	char name[256] = "memfd:";
-	struct file *f;
-	long n;
-	int err;
-
-	if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC))
-		return -EINVAL;
-	if ((flags & MFD_EXEC) && (flags & MFD_NOEXEC_SEAL))
-		return -EINVAL;
-	n = strncpy_from_user(name + 6, uname, 250);
-	if (n < 0)
-		return n == -ENAMETOOLONG ? -EINVAL : n;
-	err = tmpfs_object(name, 0, O_RDWR, &f);
-	if (err)
-		return err;
-	/* Nobody else sees it yet. */
-	if (flags & (MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL))
-		f->inode->seals = 0;
-	if (flags & MFD_NOEXEC_SEAL) {
-		f->inode->seals = F_SEAL_EXEC;
-		f->inode->mode &= ~X_BITS;
-	}
-	return fd_new(f, flags & MFD_CLOEXEC ? O_CLOEXEC : 0);
 }

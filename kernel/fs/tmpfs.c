@@ -313,10 +313,23 @@ static int make_pages(struct inode *inode, u64 off, u64 len)
 	return 0;
 }
 
+/* RLIMIT_FSIZE, kept size or not. */
+static int check_new_size(const struct inode *inode, int mode, u64 end)
+{
+	if ((mode & FALLOC_FL_PUNCH_HOLE) || end <= inode_size(inode) ||
+	    end <= current->proc->rlim[RLIMIT_FSIZE].cur)
+		return 0;
+	send_sig(SIGXFSZ, current);
+	return -EFBIG;
+}
+
 static int allocate_locked(struct inode *inode, int mode, u64 off, u64 len)
 {
 	u64 old = inode_size(inode);
-	int err = seal_fallocate(inode, mode, off, len);
+	int err = check_new_size(inode, mode, off + len);
+
+	if (!err)
+		err = seal_fallocate(inode, mode, off, len);
 
 	if (err)
 		return err;
@@ -325,12 +338,9 @@ static int allocate_locked(struct inode *inode, int mode, u64 off, u64 len)
 	err = tmpfs_reserve(inode, off, len);
 	if (err)
 		return err;
-	if (off + len <= old || (mode & FALLOC_FL_KEEP_SIZE)) {
-		/* Pages past the end are not kept for later. */
-		u64 end = min(off + len, old);
-
-		return off < end ? make_pages(inode, off, end - off) : 0;
-	}
+	/* Pages past the end are kept for later. */
+	if (off + len <= old || (mode & FALLOC_FL_KEEP_SIZE))
+		return make_pages(inode, off, len);
 	err = mmk_mapping_truncate(&inode->mapping, off + len);
 	if (err)
 		return err;
@@ -563,5 +573,10 @@ int tmpfs_object(const char *name, u64 size, u32 flags, struct file **out)
 	if (!err)
 		err = file_open_path(&p, flags, out);
 	dput(p.dentry);
+	/* Its maker is no writer that keeps others from executing it. */
+	if (!err && (*out)->write_held) {
+		(*out)->write_held = false;
+		mmk_mapping_put_write(&inode->mapping);
+	}
 	return err;
 }

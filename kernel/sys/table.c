@@ -57,7 +57,7 @@ static const syscall_fn calls[NR_SYSCALLS] = {
 	CALL(madvise), CALL(rt_tgsigqueueinfo), CALL(wait4), CALL(prlimit64), CALL(rseq), CALL(execveat),
 	CALL(membarrier), CALL(mlock2), CALL(clone3), CALL(mseal),
 	CALL(pkey_mprotect), CALL(pkey_alloc), CALL(pkey_free), CALL(remap_file_pages), CALL(shmget), CALL(shmat), CALL(shmdt),
-	CALL(shmctl),
+	CALL(shmctl), CALL(memfd_secret),
 	CALL(process_vm_readv), CALL(process_vm_writev),
 };
 

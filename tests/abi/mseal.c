@@ -183,15 +183,16 @@ BEHAVIOUR(mremap_shrinks_a_sealed_mapping, "mseal mremap EPERM")
 
 BEHAVIOUR(madvise_discard_of_sealed_read_only, "mseal madvise EPERM")
 {
-	static const int advice[] = {MADV_DONTNEED, MADV_DONTFORK, MADV_WIPEONFORK,
-	                             MADV_DONTNEED_LOCKED};
-	static const char *const name[] = {"DONTNEED", "DONTFORK", "WIPEONFORK", "DONTNEED_LOCKED"};
+	static const int advice[] = {MADV_DONTNEED, MADV_FREE,       MADV_REMOVE,
+	                             MADV_DONTFORK, MADV_WIPEONFORK, MADV_DONTNEED_LOCKED};
+	static const char *const name[] = {"DONTNEED", "FREE",       "REMOVE",
+	                                   "DONTFORK", "WIPEONFORK", "DONTNEED_LOCKED"};
 	char *p = abi_map(1, RW);
 
 	p[0] = 7;
 	mprotect(p, page, PROT_READ);
 	SEAL(p, page);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 6; i++)
 		abi_ret(name[i], madvise(p, page, advice[i]));
 	abi_load("page", p);
 	TRY(madvise(p, page, MADV_DOFORK));

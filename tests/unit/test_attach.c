@@ -28,16 +28,24 @@ static int attach_mmap(struct mmk_file *file, struct mmk_mmap_request *req)
 	return 0;
 }
 
+/* A descriptor of a kind of its own on an object of `pages` pages. */
+static int special_file(struct world *w, const struct mmk_file_ops *ops, unsigned pages)
+{
+	int fd = host_file(w, "object", pages * PAGE, O_RDWR); /* keeps the object to the end */
+	int own = hosted_open_special(w->h, ops, MMK_FMODE_READ | MMK_FMODE_WRITE);
+
+	hosted_file(w->h, own)->f_mapping = hosted_file(w->h, fd)->f_mapping;
+	return own;
+}
+
 /* An attachment of `pages` pages at a place of the canvas. */
 static void attach(struct world *w, unsigned page, unsigned pages)
 {
 	static const struct mmk_file_ops ops = {.mmap = attach_mmap};
-	int fd = host_file(w, "object", pages * PAGE, O_RDWR);
-	int own = hosted_open_special(w->h, &ops, MMK_FMODE_READ | MMK_FMODE_WRITE);
+	int own = special_file(w, &ops, pages);
 
-	hosted_file(w->h, own)->f_mapping = hosted_file(w->h, fd)->f_mapping;
 	must_mmap(w, at(page), pages * PAGE, RW, MMK_MAP_SHARED | FIXED, own, 0);
-	hosted_close(w->h, own); /* fd keeps the object to the end */
+	hosted_close(w->h, own);
 }
 
 #define detach(w, page) CHECKED(w, mmk_vm_detach(&(w)->task, at(page), &attach_ops))
@@ -113,6 +121,32 @@ static void commitments_count(void **state)
 	assert_int_equal(after.committed, before.committed);
 }
 
+static void secrets_are_for_their_mappings(void **state)
+{
+	static const struct mmk_file_ops ops = {.mmap = mmk_secret_mmap};
+	struct world *w = *state;
+	struct mmk_mm_stats s;
+	int fd = special_file(w, &ops, 2);
+	char byte = 1;
+
+	refusal(w, w_mmap(w, at(0), PAGE, RW, MMK_MAP_PRIVATE | FIXED, fd, 0), MMK_EINVAL,
+	        MMK_REASON_DRIVER);
+	w->rlim[MMK_RLIMIT_MEMLOCK].cur = PAGE;
+	refusal(w, w_mmap(w, at(0), 2 * PAGE, RW, MMK_MAP_SHARED | FIXED, fd, 0), MMK_EAGAIN,
+	        MMK_REASON_MEMLOCK_LIMIT);
+	w->rlim[MMK_RLIMIT_MEMLOCK].cur = 2 * PAGE;
+	must_mmap(w, at(0), 2 * PAGE, RW, MMK_MAP_SHARED | FIXED, fd, 0);
+	store(w, at(0), 7);
+	assert_int_equal(mmk_access_vm(&w->task, w->task.mm, at(0), &byte, 1, MMK_ACCESS_FORCE), 0);
+	assert_int_equal(byte, 1);
+	assert_int_equal(w_munlock(w, at(0), PAGE), 0);
+	drawn(w, "AA.");
+	mmk_mm_stats(w->task.mm, &s);
+	assert_int_equal(s.locked_vm, 2);
+	refusal(w, w_mlock(w, at(0), PAGE), MMK_ENOMEM, MMK_REASON_POPULATE_FAULT);
+	refusal(w, w_msync(w, at(0), PAGE, MMK_MS_SYNC), MMK_EINVAL, MMK_REASON_MSYNC_SECRET);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +154,7 @@ int main(void)
 	    WORLD_TEST(detach_takes_what_is_in_its_place),
 	    WORLD_TEST(moved_attachments_are_detached_where_they_are),
 	    WORLD_TEST(commitments_count),
+	    WORLD_TEST(secrets_are_for_their_mappings),
 	};
 
 	return cmocka_run_group_tests_name("attach", tests, NULL, NULL);
