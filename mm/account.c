@@ -82,7 +82,7 @@ static uint64_t kib_to_pages(uint64_t kib)
 
 static uint64_t total_ram_pages(const struct mmk_system *sys)
 {
-	return sys->nr_frames - frames_of_kind(sys, PAGE_RESERVED);
+	return sys->nr_frames - (uint64_t)atomic_load_explicit(&sys->nr_kind[PAGE_RESERVED], memory_order_relaxed);
 }
 
 static uint64_t vm_commit_limit(const struct mmk_system *sys)

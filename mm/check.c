@@ -63,7 +63,7 @@ static unsigned tree_depth(struct checker *c, struct rb_node *rb, unsigned depth
                            unsigned *shallowest)
 {
 	struct range_node *n = node_range(rb);
-	unsigned long gap, lgap, rgap;
+	unsigned long gap, hole, lgap, rgap;
 	unsigned l, r;
 
 	if (!rb) {
@@ -84,7 +84,8 @@ static unsigned tree_depth(struct checker *c, struct rb_node *rb, unsigned depth
 	lgap = rb->left ? node_range(rb->left)->gap : 0;
 	rgap = rb->right ? node_range(rb->right)->gap : 0;
 	gap = lgap > rgap ? lgap : rgap;
-	check_equal(c, "largest gap of a subtree", n->gap, n->hole > gap ? n->hole : gap);
+	hole = range_hole(n) > RANGE_GAP_CAP ? RANGE_GAP_CAP : range_hole(n);
+	check_equal(c, "largest gap of a subtree", n->gap, hole > gap ? hole : gap);
 	return l > r ? l : r;
 }
 
@@ -122,7 +123,8 @@ static void check_vma(struct checker *c, const struct mm_struct *mm,
 	check(c, !((start | end) & ~PAGE_MASK), "a VMA is not page-aligned", start, end);
 	check(c, start < end && end <= TASK_SIZE, "a VMA is empty or beyond", start, end);
 	check(c, start >= floor, "VMAs overlap", floor, start);
-	check_equal(c, "hole before a VMA", vma->range.hole, start - floor);
+	check(c, vma->range.prev == (prev ? &prev->range : NULL), "a VMA has another predecessor",
+	      start, floor);
 	check(c, !(vma->vm_flags & MMK_VM_LOCKED) || !(vma->vm_flags & VM_SPECIAL),
 	      "a device's VMA is locked", start, vma->vm_flags);
 	check(c, !(vma->vm_flags & MMK_VM_LOCKONFAULT) || (vma->vm_flags & MMK_VM_LOCKED),

@@ -70,7 +70,7 @@ static int dup_vmas(struct mmk_task *task, struct mm_struct *mm)
 		err = dup_vma(task, mm, vma, &copy);
 		if (err)
 			return err;
-		vma_link(mm, copy);
+		vma_link_before(mm, copy, NULL);
 		vm_stat_account(mm, copy->vm_flags, vma_pages(copy));
 		if (copy->vm_ops && copy->vm_ops->open)
 			copy->vm_ops->open(copy);

@@ -90,30 +90,58 @@ void *slab_alloc_reclaim(struct slab_cache *cache);
 void slab_free(struct slab_cache *cache, void *obj);
 
 /* ---- rbtree.c, vma_tree.c, interval.c ---- */
-typedef void rb_augment_fn(
-    struct rb_node *node); /* recompute node's own augmented value from itself and its children */
+/* Recompute node's own augmented value from itself and its children: has it changed? */
+typedef bool rb_augment_fn(struct rb_node *node);
 void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
                struct rb_node **link, rb_augment_fn *aug);
+/*
+ * rb_insert in its halves. Between them other nodes' values may be changed too: turning nodes that
+ * are not right yet would hide from rb_propagate() what those above have to learn.
+ */
+void rb_link(struct rb_node *node, struct rb_node *parent, struct rb_node **link,
+             rb_augment_fn *aug);
+void rb_balance(struct rb_root *root, struct rb_node *node, rb_augment_fn *aug);
 void rb_erase(struct rb_root *root, struct rb_node *node, rb_augment_fn *aug);
-void rb_propagate(struct rb_node *node,
-                  rb_augment_fn *aug); /* node changed: recompute up to the root */
+/* Something below or in node has changed: recompute upwards, as far as it makes a difference. */
+void rb_propagate(struct rb_node *node, rb_augment_fn *aug);
 struct rb_node *rb_first(const struct rb_root *root), *rb_last(const struct rb_root *root);
 struct rb_node *rb_next(const struct rb_node *node), *rb_prev(const struct rb_node *node);
 /* first range with end > addr, or NULL */
 struct range_node *range_find(const struct range_tree *t, unsigned long addr);
 void range_insert(struct range_tree *t, struct range_node *n); /* must not overlap */
+/* The same where it is known whom it comes before (NULL: it is the last). */
+void range_insert_before(struct range_tree *t, struct range_node *n, struct range_node *next);
 void range_erase(struct range_tree *t, struct range_node *n);
 void range_resize(struct range_tree *t, struct range_node *n, unsigned long start,
                   unsigned long end); /* order kept */
-struct range_node *range_next(const struct range_node *n), *range_prev(const struct range_node *n),
-    *range_first(const struct range_tree *t);
+static inline struct range_node *range_next(const struct range_node *n)
+{
+	return n->next;
+}
+static inline struct range_node *range_prev(const struct range_node *n)
+{
+	return n->prev;
+}
+static inline struct range_node *range_first(const struct range_tree *t)
+{
+	return t->first;
+}
+/* Bytes free before a range. */
+static inline unsigned long range_hole(const struct range_node *n)
+{
+	return n->start - (n->prev ? n->prev->end : 0);
+}
+/* From here on holes count as equally large, so that the largest ones do not touch each gap above. */
+#define RANGE_GAP_CAP (1ul << 40)
 /*
  * A hole of at least len bytes within [low, high): the lowest (top_down false) or the highest
- * place; the hole before range n starts at the end of its predecessor. Returns its address or ~0ul.
+ * place; the hole before range n starts at the end of its predecessor. Returns its address, and in *next
+ * the range that follows it (NULL: none); or ~0ul.
  * Guard gaps are the caller's affair (unmapped_area.c).
  */
 unsigned long range_find_gap(const struct range_tree *t, unsigned long len, unsigned long low,
-                             unsigned long high, bool top_down);
+                             unsigned long high, bool top_down,
+                             struct range_node **next);
 void itv_insert(void **root, struct vm_area_struct *vma); /* root: &mapping->i_mmap [M] */
 void itv_erase(void **root, struct vm_area_struct *vma);
 /* VMAs whose pgoff interval meets [first, last], in order; prev NULL to begin. */

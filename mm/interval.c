@@ -24,15 +24,16 @@ static uint64_t first_of(const struct rb_node *rb)
 	return vma_of(rb)->vm_pgoff;
 }
 
-static void itv_augment(struct rb_node *rb)
+static bool itv_augment(struct rb_node *rb)
 {
-	uint64_t last = itv_of(rb)->last;
+	uint64_t last = itv_of(rb)->last, was = itv_of(rb)->subtree_last;
 
 	if (rb->left && itv_of(rb->left)->subtree_last > last)
 		last = itv_of(rb->left)->subtree_last;
 	if (rb->right && itv_of(rb->right)->subtree_last > last)
 		last = itv_of(rb->right)->subtree_last;
 	itv_of(rb)->subtree_last = last;
+	return last != was;
 }
 
 /* The mapping has room for one pointer: that is all a root is. */

@@ -98,11 +98,12 @@ struct rb_root {
 struct range_node {
 	struct rb_node rb;
 	unsigned long start, end;
-	unsigned long hole; /* bytes between the end of the predecessor (or 0) and start */
-	unsigned long gap;  /* largest hole of this subtree */
+	struct range_node *prev, *next; /* in order of addresses */
+	unsigned long gap; /* largest hole of this subtree, no more than RANGE_GAP_CAP */
 };
 struct range_tree {
 	struct rb_root root;
+	struct range_node *first, *last;
 };
 /* i_mmap: overlapping closed intervals of page indexes. */
 struct itv_node {
@@ -124,10 +125,10 @@ struct vm_area_struct {
 	struct file *vm_file;                      /* [I] holds a reference */
 	const struct vm_operations_struct *vm_ops; /* [I]; NULL: private anonymous */
 	struct anon_vma *anon_vma; /* [W], or set once under mmap_lock read + mm->page_table_lock */
-	struct itv_node i_mmap;    /* [M] in vm_file's mapping, first index = vm_pgoff */
 	void *vm_private_data; /* [I]; of memory without a file's ops its name [W]: anon_name.c */
 	bool anon_chained; /* [W] came by fork from a VMA with anon_vma: never merges with one
 	                      without */
+	struct itv_node i_mmap;    /* [M] in vm_file's mapping, first index = vm_pgoff */
 };
 #define vm_start range.start
 #define vm_end   range.end

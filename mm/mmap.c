@@ -73,7 +73,8 @@ static int region_clear_place(struct region *r, const struct hole *hole)
 	int err;
 
 	if (likely(hole->found)) {
-		r->plan.mm = r->mm;
+		r->plan.first = r->plan.tail = NULL;
+		r->plan.nr_pages = r->plan.nr_accounted = 0;
 		r->plan.next = hole->next;
 		r->plan.prev = hole->next ? vma_prev(hole->next) : vma_last(r->mm);
 		return 0;
@@ -256,7 +257,7 @@ static void region_commit(struct region *r)
 		r->merge.next = r->plan.next;
 		r->vma = vma_merge_new(&r->merge, r->how);
 	} else {
-		vma_link(r->mm, r->vma);
+		vma_link_before(r->mm, r->vma, r->plan.next);
 	}
 	region_unclaim_file(r);
 }
@@ -283,20 +284,24 @@ static void region_finish(struct region *r)
 
 static unsigned long mmap_region(const struct mmap_call *c)
 {
-	struct region r = {
-	    .task = c->task,
-	    .mm = c->mm,
-	    .file = c->file,
-	    .merge =
-	        {
-	            .start = c->addr,
-	            .end = c->addr + c->len,
-	            .vm_flags = c->vm_flags,
-	            .pgoff = c->pgoff,
-	            .file = c->file,
-	        },
-	};
+	struct region r;
 	int err = 0;
+
+	/* Field by field: the plan, the largest part, is mostly not needed. */
+	r.task = c->task;
+	r.mm = c->mm;
+	r.file = c->file;
+	r.merge = (struct vma_merge){
+	    .start = c->addr,
+	    .end = c->addr + c->len,
+	    .vm_flags = c->vm_flags,
+	    .pgoff = c->pgoff,
+	    .file = c->file,
+	};
+	r.how = 0;
+	r.vma = NULL;
+	r.charge = 0;
+	r.writable = r.denied = NULL;
 
 	if (unlikely(c->vm_flags & MMK_VM_EXEC))
 		err = mdwe_refuse(c->task, c->mm, c->vm_flags, c->vm_flags);

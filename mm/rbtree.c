@@ -6,7 +6,7 @@
  * meets the same number of black nodes. The colour is the low bit of the parent word (1: black).
  * A node's value is kept right by recomputing it wherever its children change: a rotation
  * recomputes the two nodes it turns (their union is the same as before), a link or unlink the way
- * up to the root.
+ * up to where it makes no difference any more.
  */
 #include "mm/internal.h"
 
@@ -56,9 +56,8 @@ static void change_child(struct rb_root *root, struct rb_node *parent, struct rb
 
 void rb_propagate(struct rb_node *node, rb_augment_fn *aug)
 {
-	if (aug)
-		for (; node; node = parent_of(node))
-			aug(node);
+	while (node && aug(node))
+		node = parent_of(node);
 }
 
 /* n's child on the other side takes its place; n becomes that child's child on side `left`. */
@@ -78,19 +77,30 @@ static void rotate(struct rb_root *root, struct rb_node *n, bool left, rb_augmen
 	set_parent(up, parent);
 	change_child(root, parent, n, up);
 	set_parent(n, up);
-	if (aug) {
-		aug(n);
-		aug(up);
-	}
+	aug(n);
+	aug(up);
+}
+
+void rb_link(struct rb_node *node, struct rb_node *parent, struct rb_node **link,
+             rb_augment_fn *aug)
+{
+	node->parent_color = (uintptr_t)parent; /* red */
+	node->left = node->right = NULL;
+	*link = node;
+	aug(node);
+	rb_propagate(parent, aug);
 }
 
 void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
                struct rb_node **link, rb_augment_fn *aug)
 {
-	node->parent_color = (uintptr_t)parent; /* red */
-	node->left = node->right = NULL;
-	*link = node;
-	rb_propagate(node, aug);
+	rb_link(node, parent, link, aug);
+	rb_balance(root, node, aug);
+}
+
+void rb_balance(struct rb_root *root, struct rb_node *node, rb_augment_fn *aug)
+{
+	struct rb_node *parent;
 
 	while ((parent = parent_of(node)) && !is_black(parent)) {
 		struct rb_node *grand = parent_of(parent);
@@ -181,12 +191,11 @@ static struct rb_node *put_in_place(struct rb_root *root, struct rb_node *node,
 
 void rb_erase(struct rb_root *root, struct rb_node *node, rb_augment_fn *aug)
 {
-	struct rb_node *child, *parent;
+	struct rb_node *child, *parent, *succ = NULL;
 	bool black;
 
 	if (node->left && node->right) {
-		struct rb_node *succ = node->right;
-
+		succ = node->right;
 		while (succ->left)
 			succ = succ->left;
 		black = is_black(succ);
@@ -199,7 +208,11 @@ void rb_erase(struct rb_root *root, struct rb_node *node, rb_augment_fn *aug)
 			set_parent(child, parent);
 		change_child(root, parent, node, child);
 	}
-	rb_propagate(parent, aug);
+	if (succ) /* its value is that of another place: all above may change */
+		for (struct rb_node *n = parent; n; n = parent_of(n))
+			aug(n);
+	else
+		rb_propagate(parent, aug);
 	if (black)
 		erase_fixup(root, child, parent, aug);
 }

@@ -25,14 +25,15 @@ static unsigned long find_gap(const struct mm_struct *mm, unsigned long len, uns
 {
 	for (;;) {
 		struct vm_area_struct *next;
+		struct range_node *behind;
 		unsigned long addr;
 
 		if (high < low || high - low < len)
 			return ~0ul;
-		addr = range_find_gap(&mm->vmas, len, low, high, top_down);
+		addr = range_find_gap(&mm->vmas, len, low, high, top_down, &behind);
 		if (addr == ~0ul)
 			return addr;
-		next = find_vma(mm, addr);
+		next = range_to_vma(behind);
 		if (likely(!next || vma_start_gap(next) >= addr + len)) {
 			*hole = (struct hole){.found = true, .next = next};
 			return addr;

@@ -41,9 +41,7 @@ struct vm_area_struct *vma_first(const struct mm_struct *mm)
 
 struct vm_area_struct *vma_last(const struct mm_struct *mm)
 {
-	struct rb_node *rb = rb_last(&mm->vmas.root);
-
-	return rb ? range_to_vma(container_of(rb, struct range_node, rb)) : NULL;
+	return range_to_vma(mm->vmas.last);
 }
 
 /* ---- making and freeing ---- */
@@ -54,7 +52,10 @@ struct vm_area_struct *vma_alloc(struct mm_struct *mm)
 
 	if (unlikely(!vma))
 		return NULL;
-	*vma = (struct vm_area_struct){.vm_mm = mm};
+	/* What links it is written when it is linked. */
+	__builtin_memset(&vma->vm_flags, 0, offsetof(struct vm_area_struct, i_mmap) -
+						offsetof(struct vm_area_struct, vm_flags));
+	vma->vm_mm = mm;
 	stat_inc(mm->sys, vmas_made);
 	return vma;
 }
@@ -127,7 +128,12 @@ static void vma_unlink_file(struct vm_area_struct *vma)
 
 void vma_link(struct mm_struct *mm, struct vm_area_struct *vma)
 {
-	range_insert(&mm->vmas, &vma->range);
+	vma_link_before(mm, vma, find_vma(mm, vma->vm_start));
+}
+
+void vma_link_before(struct mm_struct *mm, struct vm_area_struct *vma, struct vm_area_struct *next)
+{
+	range_insert_before(&mm->vmas, &vma->range, next ? &next->range : NULL);
 	mm->map_count++;
 	vma_link_file(vma);
 }
@@ -193,13 +199,16 @@ void vma_copy(struct vm_area_struct *copy, const struct vm_area_struct *vma)
 
 void vma_split(struct vm_area_struct *vma, unsigned long addr, struct vm_area_struct *tail)
 {
+	struct vm_area_struct *next;
+
 	vma_copy(tail, vma);
 	tail->vm_start = addr;
 	tail->vm_pgoff = linear_page_index(vma, addr);
 	if (tail->vm_ops && tail->vm_ops->open)
 		tail->vm_ops->open(tail);
+	next = vma_next(vma);
 	vma_resize(vma, vma->vm_start, addr);
-	vma_link(vma->vm_mm, tail);
+	vma_link_before(vma->vm_mm, tail, next);
 	stat_inc(vma->vm_mm->sys, splits);
 }
 

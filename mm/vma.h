@@ -74,6 +74,8 @@ struct vm_area_struct *vma_alloc(struct mm_struct *mm);
 void vma_free(struct vm_area_struct *vma); /* the record alone */
 /* Put into the index and its file's i_mmap; counts. The VMA's own references go with it. */
 void vma_link(struct mm_struct *mm, struct vm_area_struct *vma);
+/* The same, where it is known what comes after it (NULL: nothing). */
+void vma_link_before(struct mm_struct *mm, struct vm_area_struct *vma, struct vm_area_struct *next);
 /* Take out again and free with all it holds: vm_ops->close, the file, the anon_vma. Pages are gone
  * before. */
 void vma_remove(struct vm_area_struct *vma);

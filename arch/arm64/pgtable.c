@@ -87,26 +87,42 @@ struct page *pte_table_make(struct mm_struct *mm, unsigned long addr)
 	return phys_to_page(mm->sys, phys);
 }
 
+/* The table at addr, or NULL with the size of the empty piece that addr lies in, and its entry. */
+static inline struct page *table_or_size(const struct mm_struct *mm, unsigned long addr,
+					 const pte_t **entry, unsigned long *size)
+{
+	const uintptr_t offset = mm->sys->virt_offset;
+	phys_addr_t phys = mm->pgd;
+
+#pragma GCC unroll 4
+	for (unsigned shift = LEVEL_SHIFT(FIRST_LEVEL); shift > PAGE_SHIFT; shift -= TABLE_SHIFT) {
+		const pte_t *e = (const pte_t *)(uintptr_t)(phys + offset) +
+				 ((addr >> shift) & (PTRS_PER_TABLE - 1));
+		pte_t pte = table_entry_get(e);
+
+		if (!pte_is_table(pte)) {
+			*entry = e;
+			*size = 1ul << shift;
+			return NULL;
+		}
+		phys = pte_phys(pte);
+	}
+	return phys_to_page(mm->sys, phys);
+}
+
 struct page *pte_table_next(const struct mm_struct *mm, unsigned long *addr, unsigned long end)
 {
-	phys_addr_t found = *addr < end ? pte_table_phys(mm, *addr) : 0;
+	const pte_t *entry = NULL;
+	struct page *table;
+	unsigned long size = TABLE_SIZE;
 
-	if (likely(found))
-		return phys_to_page(mm->sys, found);
 	while (*addr < end) {
-		phys_addr_t phys = mm->pgd;
-		unsigned level = FIRST_LEVEL;
-		pte_t *entry = level_entry(mm->sys, phys, *addr, level);
-
-		while (pte_is_table(ptep_get(entry))) {
-			phys = pte_phys(ptep_get(entry));
-			if (++level == LAST_LEVEL)
-				return phys_to_page(mm->sys, phys);
-			entry = level_entry(mm->sys, phys, *addr, level);
-		}
+		table = table_or_size(mm, *addr, &entry, &size);
+		if (table)
+			return table;
 		/* Pass over empty entries in place: the range may be a whole address space. */
 		do {
-			*addr = (*addr | (LEVEL_SIZE(level) - 1)) + 1;
+			*addr = (*addr | (size - 1)) + 1;
 			entry++;
 		} while (*addr < end && ((uintptr_t)entry & ~PAGE_MASK) &&
 			 !pte_is_table(ptep_get(entry)));

@@ -256,11 +256,13 @@ memset:
 	cmp	x2, #512
 	b.lo	8f
 	cbz	x1, 7f
-8:	add	x4, x0, #32		/* all but the last 64 bytes, in steps of 32; then those */
+8:	add	x4, x0, #32		/* all but the last 64 bytes, in steps of 64; then those */
 	sub	x6, x5, #64
 2:	cmp	x4, x6
 	b.hs	9f
-	stp	x1, x1, [x4], #32
+	stp	x1, x1, [x4], #64
+	stp	x1, x1, [x4, #-48]
+	stp	x1, x1, [x4, #-32]
 	stp	x1, x1, [x4, #-16]
 	b	2b
 9:	stp	x1, x1, [x5, #-64]

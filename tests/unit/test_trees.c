@@ -85,7 +85,7 @@ static void model_check(struct model *md)
 		if (md->owner[i] != i)
 			continue;
 		assert_ptr_equal(n, &md->nodes[i]);
-		assert_int_equal(n->hole, n->start - (prev ? prev->end : 0));
+		assert_int_equal(range_hole(n), n->start - (prev ? prev->end : 0));
 		assert_ptr_equal(range_prev(n), prev);
 		prev = n;
 		n = range_next(n);
@@ -130,6 +130,7 @@ static void model_resize(struct model *md)
 static void ranges_and_gaps_match_an_array(void **state)
 {
 	struct model *md = calloc(1, sizeof(*md));
+	struct range_node *next;
 
 	seed = 12345;
 	for (int i = 0; i < SLOTS; i++)
@@ -143,10 +144,15 @@ static void ranges_and_gaps_match_an_array(void **state)
 		else
 			model_resize(md);
 		model_check(md);
-		for (int top = 0; top < 2; top++)
-			assert_int_equal(range_find_gap(&md->tree, n * UNIT_BYTES, low * UNIT_BYTES,
-			                                high * UNIT_BYTES, top),
-			                 model_gap(md, n, low, high, top));
+		for (int top = 0; top < 2; top++) {
+			unsigned long at =
+			    range_find_gap(&md->tree, n * UNIT_BYTES, low * UNIT_BYTES,
+			                   high * UNIT_BYTES, top, &next);
+
+			assert_int_equal(at, model_gap(md, n, low, high, top));
+			if (at != ~0ul)
+				assert_ptr_equal(next, range_find(&md->tree, at));
+		}
 	}
 	free(md);
 }
