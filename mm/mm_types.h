@@ -58,6 +58,7 @@ enum page_kind {
 #define PG_EXEC_CLEAN (1u << 24) /* I-cache is in step with the bytes (reset on write) */
 #define PG_ANON_EXCL  (1u << 25) /* anonymous, and mapped by one mm alone */
 #define PG_WRITTEN    (1u << 26) /* of an object without a home: no hole that was only looked at */
+#define PG_WRITEBACK  (1u << 29) /* on its way to its home */
 #define PG_LAZYFREE   (1u << 27) /* anonymous; may be taken while its entry is clean: lazyfree.c */
 #define PG_DROPPABLE  (1u << 28) /* the same, even dirty (MAP_DROPPABLE) */
 struct page {

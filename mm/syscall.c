@@ -118,6 +118,13 @@ long mmk_sys_madvise(struct mmk_task *task, unsigned long addr, size_t len, int 
 	return do_madvise(task, task->mm, untagged_addr(addr), len, advice);
 }
 
+long mmk_madvise_of(struct mmk_task *task, struct mmk_mm *mm, unsigned long addr, size_t len,
+                    int advice)
+{
+	reason_clear(task);
+	return do_madvise(task, mm, untagged_addr(addr), len, advice);
+}
+
 long mmk_sys_mlock(struct mmk_task *task, unsigned long addr, size_t len)
 {
 	reason_clear(task);

@@ -65,6 +65,21 @@ static void note_error(struct address_space *m, int err)
 		m->ops->write_error(m, err);
 }
 
+/* While the pages are locked; the flag and the count are for who wants to know. */
+static void begin_transfer(struct mmk_system *sys, const struct wb_run *run)
+{
+	for (unsigned i = 0; i < run->n; i++)
+		page_set(run->pages[i], PG_WRITEBACK);
+	atomic_fetch_add_explicit(&sys->nr_writeback, run->n, memory_order_relaxed);
+}
+
+static void end_transfer(struct mmk_system *sys, const struct wb_run *run)
+{
+	for (unsigned i = 0; i < run->n; i++)
+		page_clear(run->pages[i], PG_WRITEBACK);
+	atomic_fetch_sub_explicit(&sys->nr_writeback, run->n, memory_order_relaxed);
+}
+
 /* The run's pages are locked. 0, or why not all of it went home. */
 static int write_run(struct address_space *m, const struct wb_run *run)
 {
@@ -75,7 +90,7 @@ static int write_run(struct address_space *m, const struct wb_run *run)
 
 	for (unsigned i = 0; i < run->n; i++)
 		page_clear_dirty_for_io(m, run->pages[i]);
-	atomic_fetch_add_explicit(&sys->nr_writeback, run->n, memory_order_relaxed);
+	begin_transfer(sys, run);
 	want = bytes_to_write(m, run);
 	while (done < want) {
 		r = m->ops->write ? write_once(m, run, done, want) : -MMK_EIO;
@@ -83,7 +98,7 @@ static int write_run(struct address_space *m, const struct wb_run *run)
 			break;
 		done += (uint64_t)r;
 	}
-	atomic_fetch_sub_explicit(&sys->nr_writeback, run->n, memory_order_relaxed);
+	end_transfer(sys, run);
 	stat_add(sys, pages_written, PAGE_ALIGN(done) >> PAGE_SHIFT);
 	if (done == want)
 		return 0;

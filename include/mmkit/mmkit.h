@@ -272,6 +272,12 @@ long mmk_sys_mincore(struct mmk_task *task, unsigned long addr, size_t len, unsi
  */
 long mmk_sys_madvise(struct mmk_task *task, unsigned long addr, size_t len, int advice);
 /*
+ * The same on the memory of another process, for process_madvise(2): who may do that, and which
+ * advice is for others, the embedder decides. The caller holds a reference on mm.
+ */
+long mmk_madvise_of(struct mmk_task *task, struct mmk_mm *mm, unsigned long addr, size_t len,
+		    int advice);
+/*
  * mlock(2), mlock2(2) (flags: MMK_MLOCK_ONFAULT), munlock(2): addr is rounded down, the end up. 0,
  * or
  *   -EPERM     RLIMIT_MEMLOCK is 0 and the task has no MMK_CAP_IPC_LOCK
@@ -474,6 +480,15 @@ int mmk_wb_err_tell(uint32_t *word, uint32_t *seen);
  * port->wake_worker says so. May sleep.
  */
 uint64_t mmk_background_work(struct mmk_system *sys);
+/*
+ * What is cached of pages [first, last] of the file: cachestat(2). Pages that have been dropped
+ * leave nothing behind, so there are no figures of them. Does not sleep.
+ */
+struct mmk_cachestat {
+	uint64_t cached, dirty, writeback;
+};
+void mmk_mapping_cachestat(struct mmk_mapping *m, uint64_t first, uint64_t last,
+			   struct mmk_cachestat *s);
 /* Drop clean, unmapped pages (drop_caches). Returns how many. May sleep. */
 uint64_t mmk_mapping_invalidate(struct mmk_mapping *m);
 

@@ -342,6 +342,7 @@ static void commit(struct exec *e)
 	p->kernel = false;
 	p->execed = true;
 	p->mm_shared = false;
+	p->membarrier = 0;
 	p->exit_signal = SIGCHLD;
 	p->dumpable = !e->secure;
 	memcpy(p->auxv, e->auxv, sizeof(p->auxv));

@@ -18,6 +18,8 @@ long sys_flock(u64 fd, u64 op);
 long sys_ioctl(u64 fd, u64 cmd, u64 arg);
 long sys_memfd_secret(u64 flags);
 long sys_memfd_create(u64 name, u64 flags);
+long sys_pidfd_open(u64 pid, u64 flags);
+long sys_cachestat(u64 fd, u64 range, u64 stat, u64 flags);
 
 /* read_write.c, copy.c */
 long sys_read(u64 fd, u64 buf, u64 n);

@@ -228,6 +228,7 @@ static void exit_process_locked(struct process *p)
 	struct process *parent = p->parent;
 
 	p->zombie = true;
+	poll_notify(); /* pidfds */
 	p->stop_sig = 0;
 	hangup_orphans(p, parent);
 	reparent_children(p);

@@ -6,6 +6,7 @@
  * into the tables in one step under proc_lock, after which nothing fails any more.
  */
 #include "kernel/fs/fs.h"
+#include "kernel/fs/pidfd.h"
 #include "kernel/lib/string.h"
 #include "kernel/mm.h"
 #include "kernel/percpu.h"
@@ -89,6 +90,7 @@ static struct process *copy_process(const struct clone_args *args)
 	if (p->mm_shared)
 		mine->mm_shared = true;
 	p->sigreturn_tramp = mine->sigreturn_tramp;
+	p->membarrier = READ_ONCE(mine->membarrier);
 	p->exe = exe_get(mine->exe);
 	return p;
 }
@@ -204,7 +206,10 @@ static int check_flags(const struct clone_args *args)
 	/* Nobody could wait for a sibling of PID 1. */
 	if ((f & CLONE_PARENT) && current->proc->tgid == 1)
 		return -EINVAL;
-	if (f & (CLONE_PIDFD | CLONE_INTO_CGROUP))
+	/* A pidfd is a process's. */
+	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
+		return -EINVAL;
+	if (f & CLONE_INTO_CGROUP)
 		return -EINVAL;
 	return 0;
 }
@@ -222,12 +227,45 @@ static int limit_processes(void)
 	return 0;
 }
 
+/* CLONE_PIDFD: a descriptor of the child, which the parent's table gets once there is a child. */
+struct pidfd {
+	int fd;
+	struct file *file; /* NULL: not asked for */
+};
+
+static void pidfd_abandon(struct pidfd *d)
+{
+	if (!d->file)
+		return;
+	fd_release(d->fd);
+	fput(d->file);
+}
+
+static int pidfd_prepare(struct pidfd *d, struct process *p, const struct clone_args *args)
+{
+	int err;
+
+	if (!(args->flags & CLONE_PIDFD))
+		return 0;
+	d->fd = fd_alloc(0, true);
+	if (d->fd < 0)
+		return d->fd;
+	err = pidfd_file(p, 0, &d->file);
+	if (err) {
+		d->file = NULL;
+		fd_release(d->fd);
+		return err;
+	}
+	return put_user((u32)d->fd, u32, args->pidfd) ? -EFAULT : 0;
+}
+
 /* A complete child, in the tables but not yet running; or an errno in *err. */
 static struct task *make_child(const struct clone_args *args, int *err)
 {
 	bool thread = args->flags & CLONE_THREAD;
 	struct process *fresh = thread ? NULL : copy_process(args);
 	struct process *p = thread ? current->proc : fresh;
+	struct pidfd pidfd = {0};
 	unsigned long irq;
 	struct task *t;
 
@@ -246,6 +284,8 @@ static struct task *make_child(const struct clone_args *args, int *err)
 	*err = copy_mm(t, args->flags);
 	if (!*err)
 		*err = copy_files(t, args->flags);
+	if (!*err)
+		*err = pidfd_prepare(&pidfd, p, args);
 	if (!*err) {
 		copy_thread_state(t, args);
 		irq = spin_lock_irqsave(&proc_lock);
@@ -253,9 +293,12 @@ static struct task *make_child(const struct clone_args *args, int *err)
 		spin_unlock_irqrestore(&proc_lock, irq);
 	}
 	if (*err) {
+		pidfd_abandon(&pidfd);
 		abandon(t, fresh);
 		return NULL;
 	}
+	if (pidfd.file)
+		fd_set_file(pidfd.fd, pidfd.file);
 	if (fresh)
 		process_put(fresh); /* the task has one */
 	return t;
@@ -336,7 +379,9 @@ long sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid)
 
 	if (args.exit_signal > NSIG)
 		return -EINVAL;
-	/* In clone(2) a pidfd would be returned through parent_tid; there are none. */
+	if ((args.flags & CLONE_PIDFD) && (args.flags & CLONE_PARENT_SETTID))
+		return -EINVAL; /* both would go to parent_tid */
+	args.pidfd = parent_tid;
 	return do_clone(&args);
 }
 
@@ -388,7 +433,11 @@ long sys_clone3(u64 uargs, u64 size)
 	    .parent_tid = a.parent_tid,
 	    .child_tid = a.child_tid,
 	    .tls = a.tls,
+	    .pidfd = a.pidfd,
 	};
+	if ((args.flags & CLONE_PIDFD) && (args.flags & CLONE_PARENT_SETTID) &&
+	    args.pidfd == args.parent_tid)
+		return -EINVAL;
 	return do_clone(&args);
 }
 

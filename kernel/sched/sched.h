@@ -72,6 +72,7 @@ struct clone_args {
 	u64 parent_tid;
 	u64 child_tid;
 	u64 tls;
+	u64 pidfd; /* user address for the descriptor of CLONE_PIDFD */
 	u32 exit_signal;
 };
 s32 do_clone(const struct clone_args *args);

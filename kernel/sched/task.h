@@ -144,6 +144,7 @@ struct process {
 
 	struct mmk_rlimit rlim[MMK_RLIM_NLIMITS]; /* [P] for writing */
 	struct file *exe;        /* [P] the program, with its writers denied. NULL: kernel task */
+	u32 membarrier;          /* [A] what it has registered for: membarrier(2) */
 	u64 sigreturn_tramp;     /* [O] user address of the code that calls rt_sigreturn */
 	struct tty *tty;         /* [P] controlling terminal: the terminal driver's */
 	bool is_child_subreaper; /* [P] */

@@ -4,6 +4,7 @@
  *
  * Children belong to the process, so any of its threads may wait for any of them.
  */
+#include "kernel/fs/pidfd.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/usage.h"
@@ -20,12 +21,14 @@
 #define WALL       0x40000000u
 #define WCLONE     0x80000000u
 
-enum wait_kind { WAIT_ANY, WAIT_PID, WAIT_PGRP };
+enum wait_kind { WAIT_ANY, WAIT_PID, WAIT_PGRP, WAIT_PROCESS };
 
 struct wait_request {
 	enum wait_kind kind;
 	s32 id;
+	struct process *proc; /* WAIT_PROCESS: with a reference */
 	u32 options;
+	bool nonblock; /* instead of waiting: -EAGAIN */
 	/* What was found. */
 	s32 pid;
 	u32 uid;
@@ -41,6 +44,8 @@ static bool matches(const struct wait_request *w, const struct process *c)
 	if (w->kind == WAIT_PID && c->tgid != w->id)
 		return false;
 	if (w->kind == WAIT_PGRP && c->pgid != w->id)
+		return false;
+	if (w->kind == WAIT_PROCESS && c != w->proc)
 		return false;
 	return (w->options & WALL) || clone_child == !!(w->options & WCLONE);
 }
@@ -122,6 +127,10 @@ static long do_wait(struct wait_request *w, int state)
 		ret = scan_children(w);
 		if (ret || (w->options & WNOHANG))
 			break;
+		if (w->nonblock) {
+			ret = -EAGAIN;
+			break;
+		}
 		if (signal_pending_state(state)) {
 			ret = -ERESTARTSYS;
 			break;
@@ -170,6 +179,8 @@ long sys_wait4(u64 upid, u64 ustatus, u64 options, u64 urusage)
 
 static int waitid_target(struct wait_request *w, u64 which, s32 id)
 {
+	u32 flags;
+
 	switch (which) {
 	case P_ALL:
 		w->kind = WAIT_ANY;
@@ -182,8 +193,13 @@ static int waitid_target(struct wait_request *w, u64 which, s32 id)
 		w->kind = WAIT_PGRP;
 		w->id = id ? id : current->proc->pgid;
 		return id >= 0 ? 0 : -EINVAL;
-	case P_PIDFD: /* there are no pidfds, so it cannot be one */
-		return id >= 0 ? -EBADF : -EINVAL;
+	case P_PIDFD:
+		w->kind = WAIT_PROCESS;
+		if (id < 0)
+			return -EINVAL;
+		w->proc = pidfd_process(id, &flags);
+		w->nonblock = w->proc && (flags & O_NONBLOCK);
+		return w->proc ? 0 : -EBADF;
 	default:
 		return -EINVAL;
 	}
@@ -234,6 +250,8 @@ long sys_waitid(u64 which, u64 id, u64 uinfo, u64 options, u64 urusage)
 	if (err)
 		return err;
 	ret = do_wait(&w, TASK_INTERRUPTIBLE);
+	if (w.proc)
+		process_put(w.proc);
 	if (ret < 0)
 		return ret;
 	if (ret > 0 && urusage && put_user_rusage(urusage, &w.usage))

@@ -3,6 +3,7 @@
 #include "kernel/signal/internal.h"
 
 #include "kernel/clock.h"
+#include "kernel/fs/pidfd.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/calls.h"
@@ -284,7 +285,7 @@ long sys_tkill(u64 tid, u64 sig)
 }
 
 /* A siginfo of the sender's making; what follows its known part has to be zero. */
-static int get_siginfo(struct siginfo *si, u64 addr, s32 sig)
+static int read_siginfo(struct siginfo *si, u64 addr)
 {
 	u64 rest[(SIGINFO_SIZE - sizeof(*si)) / 8];
 	unsigned i;
@@ -295,8 +296,16 @@ static int get_siginfo(struct siginfo *si, u64 addr, s32 sig)
 	for (i = 0; i < ARRAY_SIZE(rest); i++)
 		if (rest[i])
 			return -E2BIG;
-	si->signo = sig;
 	return 0;
+}
+
+/* The same, for the signal that the call names. */
+static int get_siginfo(struct siginfo *si, u64 addr, s32 sig)
+{
+	int err = read_siginfo(si, addr);
+
+	si->signo = sig;
+	return err;
 }
 
 /* Nobody may claim to be the kernel, or kill(2), to others. */
@@ -335,6 +344,62 @@ long sys_rt_tgsigqueueinfo(u64 tgid, u64 tid, u64 sig, u64 uinfo)
 	if (forged(&si, (s32)tid))
 		return -EPERM;
 	return kill_thread((s32)tgid, (s32)tid, &si);
+}
+
+#define PIDFD_SIGNAL_THREAD        1u
+#define PIDFD_SIGNAL_THREAD_GROUP  2u
+#define PIDFD_SIGNAL_PROCESS_GROUP 4u
+
+/* To the process, its first thread, or the group that has its number. */
+static int signal_process(struct process *p, const struct siginfo *si, u32 flags)
+{
+	int ret = -ESRCH;
+
+	if (!sig_number_ok(si->signo))
+		return -EINVAL;
+	spin_lock_irq(&proc_lock);
+	if (p->leader && flags == PIDFD_SIGNAL_PROCESS_GROUP)
+		ret = send_many(si, p->tgid);
+	else if (p->leader)
+		ret = send_checked(flags == PIDFD_SIGNAL_THREAD ? p->leader : NULL, p, si);
+	spin_unlock_irq(&proc_lock);
+	return ret;
+}
+
+static int pidfd_siginfo(struct siginfo *si, const struct process *p, s32 sig, u64 uinfo, u32 flags)
+{
+	int err;
+
+	if (!uinfo) {
+		fill_sender(si, sig, flags == PIDFD_SIGNAL_THREAD ? SI_TKILL : SI_USER);
+		return 0;
+	}
+	err = read_siginfo(si, uinfo);
+	if (!err && si->signo != sig)
+		err = -EINVAL;
+	if (!err && (forged(si, p->tgid) || (flags == PIDFD_SIGNAL_PROCESS_GROUP &&
+	                                     (si->code >= 0 || si->code == SI_TKILL))))
+		err = -EPERM;
+	return err;
+}
+
+long sys_pidfd_send_signal(u64 fd, u64 usig, u64 uinfo, u64 uflags)
+{
+	u32 flags = (u32)uflags;
+	struct process *p;
+	struct siginfo si;
+	int err;
+
+	if (flags & (flags - 1) || flags > PIDFD_SIGNAL_PROCESS_GROUP)
+		return -EINVAL;
+	p = pidfd_process((int)fd, NULL);
+	if (!p)
+		return -EBADF;
+	err = pidfd_siginfo(&si, p, (s32)usig, uinfo, flags);
+	if (!err)
+		err = signal_process(p, &si, flags);
+	process_put(p);
+	return err;
 }
 
 /* ------------------------------------------------------------------ waiting for one */

@@ -29,6 +29,10 @@ long sys_munlockall(void);
 long sys_process_vm_readv(u64 pid, u64 liov, u64 nl, u64 riov, u64 nr, u64 flags);
 long sys_process_vm_writev(u64 pid, u64 liov, u64 nl, u64 riov, u64 nr, u64 flags);
 
+/* process_madvise.c */
+long sys_process_madvise(u64 fd, u64 iov, u64 n, u64 advice, u64 flags);
+long sys_process_mrelease(u64 fd, u64 flags);
+
 /* kernel/sched */
 long sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid);
 long sys_clone3(u64 args, u64 size);
@@ -41,6 +45,7 @@ long sys_futex(u64 addr, u64 op, u64 val, u64 utime, u64 addr2, u64 val3);
 long sys_set_robust_list(u64 head, u64 len);
 long sys_get_robust_list(u64 pid, u64 head, u64 len);
 long sys_rseq(u64 area, u64 len, u64 flags, u64 sig);
+long sys_membarrier(u64 command, u64 flags, u64 cpu);
 long sys_getitimer(u64 which, u64 value);
 long sys_setitimer(u64 which, u64 value, u64 old);
 long sys_getrusage(u64 who, u64 usage);
@@ -61,6 +66,7 @@ long sys_rt_tgsigqueueinfo(u64 tgid, u64 tid, u64 sig, u64 info);
 long sys_rt_sigreturn(void);
 long sys_sigaltstack(u64 stack, u64 old);
 long sys_kill(u64 pid, u64 sig);
+long sys_pidfd_send_signal(u64 fd, u64 sig, u64 info, u64 flags);
 long sys_tkill(u64 tid, u64 sig);
 long sys_tgkill(u64 tgid, u64 tid, u64 sig);
 long sys_restart_syscall(void);
@@ -82,7 +88,6 @@ long sys_setdomainname(u64 name, u64 len);
 long sys_reboot(u64 magic, u64 magic2, u64 cmd, u64 arg);
 long sys_syslog(u64 type, u64 buf, u64 len);
 long sys_getcpu(u64 cpu, u64 node, u64 unused);
-long sys_membarrier(u64 cmd, u64 flags, u64 cpu);
 
 /* prctl.c */
 long sys_prctl(u64 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5);

@@ -11,6 +11,7 @@
 #include "kernel/mm.h"
 #include "kernel/sched/task.h"
 #include "kernel/sys/calls.h"
+#include "kernel/sys/iov.h"
 #include "kernel/sys/ptrace.h"
 #include "kernel/sys/uaccess.h"
 
@@ -23,24 +24,31 @@ struct vec {
 	u64 off;   /* in it */
 };
 
-static int vec_import(struct vec *v, u64 uiov, u64 n)
+int iov_import(struct abi_iovec **out, u64 uiov, u64 n)
 {
+	struct abi_iovec *iov = NULL;
 	u64 i;
 
-	*v = (struct vec){.n = n};
+	*out = NULL;
 	if (n > VEC_MAX)
 		return -EINVAL;
 	if (!n)
 		return 0;
-	v->iov = kmalloc(n * sizeof(*v->iov));
-	if (!v->iov)
+	*out = iov = kmalloc(n * sizeof(*iov));
+	if (!iov)
 		return -ENOMEM;
-	if (copy_from_user(v->iov, uiov, n * sizeof(*v->iov)))
+	if (copy_from_user(iov, uiov, n * sizeof(*iov)))
 		return -EFAULT;
 	for (i = 0; i < n; i++)
-		if ((s64)v->iov[i].len < 0)
+		if ((s64)iov[i].len < 0)
 			return -EINVAL;
 	return 0;
+}
+
+static int vec_import(struct vec *v, u64 uiov, u64 n)
+{
+	*v = (struct vec){.n = n};
+	return iov_import(&v->iov, uiov, n);
 }
 
 /* User memory; a tag in the top byte does not matter. */
@@ -49,6 +57,16 @@ static bool range_ok(u64 base, u64 len)
 	u64 addr = base << 8 >> 8;
 
 	return !(base >> 55 & 1) && len <= TASK_SIZE && addr <= TASK_SIZE - len;
+}
+
+int iov_check_user(const struct abi_iovec *iov, u64 n)
+{
+	u64 i;
+
+	for (i = 0; i < n; i++)
+		if (!range_ok(iov[i].base, iov[i].len))
+			return -EFAULT;
+	return 0;
 }
 
 /* The caller's side: addresses of user memory, not more in all than one call may move. */

@@ -10,7 +10,6 @@
 #include "kernel/mm.h"
 #include "kernel/arch/sysreg.h"
 #include "kernel/percpu.h"
-#include "kernel/smp.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/syscall.h"
@@ -182,29 +181,4 @@ long sys_getcpu(u64 cpu, u64 node, u64 unused)
 	if (node && put_user(0, u32, node))
 		return -EFAULT;
 	return 0;
-}
-
-#define MEMBARRIER_QUERY  0
-#define MEMBARRIER_GLOBAL 1
-
-static void full_barrier(void *arg)
-{
-	smp_mb();
-}
-
-/* Other threads run nowhere but on the other CPUs; who does not run passes a barrier in the switch. */
-long sys_membarrier(u64 cmd, u64 flags, u64 cpu)
-{
-	if ((u32)flags)
-		return -EINVAL;
-	switch ((s32)cmd) {
-	case MEMBARRIER_QUERY:
-		return MEMBARRIER_GLOBAL;
-	case MEMBARRIER_GLOBAL:
-		smp_mb();
-		smp_call(~0ull, full_barrier, NULL);
-		return 0;
-	default:
-		return -EINVAL;
-	}
 }

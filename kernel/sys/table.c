@@ -32,7 +32,7 @@ static const syscall_fn calls[NR_SYSCALLS] = {
 	CALL(recvmsg), CALL(readahead), CALL(fadvise64), CALL(accept4), CALL(syncfs),
 	CALL(renameat2), CALL(getrandom), CALL(memfd_create), CALL(copy_file_range),
 	CALL(preadv2), CALL(pwritev2), CALL(statx), CALL(close_range), CALL(openat2),
-	CALL(faccessat2), CALL(fchmodat2),
+	CALL(faccessat2), CALL(fchmodat2), CALL(pidfd_open), CALL(cachestat),
 	/* Everything else: kernel/sys, kernel/sched, kernel/signal, kernel/exec. */
 	CALL(capget), CALL(capset), CALL(personality), CALL(exit), CALL(exit_group),
 	CALL(waitid), CALL(set_tid_address), CALL(futex), CALL(set_robust_list),
@@ -55,7 +55,8 @@ static const syscall_fn calls[NR_SYSCALLS] = {
 	CALL(mremap), CALL(clone), CALL(execve), CALL(mmap), CALL(mprotect), CALL(msync),
 	CALL(mlock), CALL(munlock), CALL(mlockall), CALL(munlockall), CALL(mincore),
 	CALL(madvise), CALL(rt_tgsigqueueinfo), CALL(wait4), CALL(prlimit64), CALL(rseq), CALL(execveat),
-	CALL(membarrier), CALL(mlock2), CALL(clone3), CALL(mseal),
+	CALL(membarrier), CALL(pidfd_send_signal), CALL(process_madvise),
+	CALL(process_mrelease), CALL(mlock2), CALL(clone3), CALL(mseal),
 	CALL(pkey_mprotect), CALL(pkey_alloc), CALL(pkey_free), CALL(remap_file_pages), CALL(shmget), CALL(shmat), CALL(shmdt),
 	CALL(shmctl), CALL(memfd_secret),
 	CALL(process_vm_readv), CALL(process_vm_writev),

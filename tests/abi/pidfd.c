@@ -54,7 +54,7 @@ BEHAVIOUR(pidfd_is_a_descriptor, "pidfd_open")
 	char buf[8], text[1024], *at;
 
 	abi_say("cloexec %d", fcntl(fd, F_GETFD));
-	abi_say("flags %x", fcntl(fd, F_GETFL) & ~0100000);
+	abi_say("mode %x", fcntl(fd, F_GETFL) & O_ACCMODE);
 	TRY(read(fd, buf, sizeof(buf)));
 	TRY(write(fd, buf, sizeof(buf)));
 	abi_must("fdinfo", abi_read_text("/proc/self/fdinfo/3", text, sizeof(text)) ? 0 : -1);

@@ -368,6 +368,54 @@ static void a_dirty_page_that_cannot_go_home_stays(void **state)
 	refusal(w, w_msync(w, at(0), PAGE, MMK_MS_SYNC), MMK_EIO, MMK_REASON_WRITEBACK);
 }
 
+static void cachestat_counts_what_is_there(void **state)
+{
+	struct world *w = *state;
+	int fd = host_file(w, "f", 600 * PAGE, O_RDWR);
+	struct mmk_mapping *m = hosted_file(w->h, fd)->f_mapping;
+	struct mmk_cachestat s;
+
+	must_mmap(w, at(0), 600 * PAGE, RW, MMK_MAP_SHARED | FIXED, fd, 0);
+	mmk_mapping_cachestat(m, 0, ~0ull, &s);
+	assert_int_equal(s.cached, 0);
+	for (unsigned i = 0; i < 600; i++)
+		load(w, at(i));
+	store(w, at(3), 1);
+	store(w, at(400), 1);
+	mmk_mapping_cachestat(m, 0, ~0ull, &s);
+	assert_int_equal(s.cached, 600);
+	assert_int_equal(s.dirty, 2);
+	assert_int_equal(s.writeback, 0);
+	mmk_mapping_cachestat(m, 4, 400, &s);
+	assert_int_equal(s.cached, 397);
+	assert_int_equal(s.dirty, 1);
+	mmk_mapping_cachestat(m, 5, 4, &s);
+	assert_int_equal(s.cached, 0);
+	assert_int_equal(w_madvise(w, at(0), 600 * PAGE, MMK_MADV_PAGEOUT), 0);
+	mmk_mapping_cachestat(m, 0, ~0ull, &s);
+	assert_int_equal(s.cached, 0);
+}
+
+static void advice_for_another_process(void **state)
+{
+	struct world *w = *state;
+	struct mmk_task child = w->task;
+
+	put(w, 0, 2, RW);
+	assert_int_equal(w_fork(w, &child), 0);
+	store_of(w, &child, at(0), 1);
+	store_of(w, &child, at(1), 2);
+	assert_int_equal(CHECKED(w, mmk_sys_madvise(&child, at(0), PAGE, MMK_MADV_FREE)), 0);
+	assert_int_equal(CHECKED(w, mmk_madvise_of(&w->task, child.mm, at(0), 2 * PAGE,
+	                                           MMK_MADV_PAGEOUT)),
+	                 0);
+	assert_int_equal(load_of(w, &child, at(0)), 0);
+	assert_int_equal(load_of(w, &child, at(1)), 2);
+	refusal(w, CHECKED(w, mmk_madvise_of(&w->task, child.mm, at(5), PAGE, MMK_MADV_COLD)),
+	        MMK_ENOMEM, MMK_REASON_NOT_MAPPED);
+	hosted_exit(w->h, &child);
+}
+
 /* ---- REMOVE ---- */
 
 static void remove_makes_a_hole_in_the_object(void **state)
@@ -429,6 +477,8 @@ int main(void)
 	    WORLD_TEST(pageout_sends_a_files_pages_home),
 	    WORLD_TEST(pageout_leaves_what_others_map_or_could_not_write),
 	    WORLD_TEST(a_dirty_page_that_cannot_go_home_stays),
+	    WORLD_TEST(cachestat_counts_what_is_there),
+	    WORLD_TEST(advice_for_another_process),
 	    WORLD_TEST(remove_makes_a_hole_in_the_object),
 	    WORLD_TEST(refusals_of_remove),
 	};
