@@ -380,7 +380,7 @@ int mmk_arm64_abort(struct mmk_task *task, uint64_t esr, uint64_t far, bool user
 #define MMK_ACCESS_WRITE 0x1u
 #define MMK_ACCESS_FORCE 0x2u
 #define MMK_ACCESS_ANON	 0x4u /* anonymous memory only */
-#define MMK_ACCESS_NOGROW 0x4u /* do not grow a stack to reach the address */
+#define MMK_ACCESS_NOGROW 0x8u /* do not grow a stack to reach the address */
 size_t mmk_access_vm(struct mmk_task *task, struct mmk_mm *mm, unsigned long addr, void *buf,
 		     size_t len, unsigned flags);
 
