@@ -2,6 +2,7 @@
 /* File systems at boot: which there are, what is mounted, where the root comes from. */
 #include "kernel/arch/memory.h"
 #include "kernel/boot.h"
+#include "kernel/fs/pseudo.h"
 #include "kernel/fs/tty.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
@@ -12,6 +13,7 @@ int vfs_init(void)
 	struct super *root;
 	int err = random_init();
 
+	proc_check_init();
 	err = err ? err : devices_init();
 	err = err ? err : anon_init();
 	err = err ? err : tmpfs_init();

@@ -504,6 +504,7 @@ static const struct pseudo_entry proc_sys[] = {
 };
 static const struct pseudo_entry proc_mmkit[] = {
     FILE("stats", show_mmkit),
+    {.name = "check", .mode = S_IFREG | 0400, .show = proc_show_check},
     {.name = "refusals", .mode = S_IFREG | 0400, .stream = stream_refusals},
     END,
 };

@@ -95,6 +95,9 @@ ssize_t proc_read_environ(const struct pseudo_ctx *c, const struct file *f, void
                           u64 pos);
 ssize_t proc_read_auxv(const struct pseudo_ctx *c, const struct file *f, void *buf, size_t n,
                        u64 pos);
+/* proc_check.c */
+void proc_check_init(void); /* at the start, before any program runs */
+int proc_show_check(const struct pseudo_ctx *c, struct seq *s);
 /* proc_oom.c */
 int proc_show_oom_score(const struct pseudo_ctx *c, struct seq *s);
 int proc_show_oom_score_adj(const struct pseudo_ctx *c, struct seq *s);

@@ -13,6 +13,7 @@
 #include "kernel/lib/printk.h"
 #include "kernel/percpu.h"
 #include "kernel/smp.h"
+#include "kernel/sched/task.h"
 
 #define BACKTRACE_MAX 32
 
@@ -80,6 +81,8 @@ static __noreturn void panic_common(const struct pt_regs *regs, const char *fmt,
 	pr_err("\nkernel panic on CPU %u: ", me - 1);
 	log_vprintf(LOG_EMERG, fmt, ap);
 	pr_err("\n");
+	if (current)
+		pr_err("running: pid %d (%s)\n", current->pid, current->comm);
 	if (regs)
 		show_regs(regs);
 	show_backtrace(regs && !user_mode(regs) ? regs->x[29] : (u64)__builtin_frame_address(0));
