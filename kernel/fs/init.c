@@ -19,7 +19,7 @@ int vfs_init(void)
 	err = err ? err : tmpfs_init();
 	if (err)
 		return err;
-	root = tmpfs_new("tmpfs", 0, 0755);
+	root = tmpfs_new("tmpfs", TMPFS_DEFAULT_SIZE, 0755);
 	if (!root)
 		return -ENOMEM;
 	err = mount_root_super(root, "rootfs");
@@ -51,11 +51,11 @@ static bool exists(const char *path)
 static void mount_defaults(void)
 {
 	mount_system(devfs_new(), "devtmpfs", "/dev", 0);
-	mount_system(tmpfs_new("tmpfs", 0, 01777), "tmpfs", "/dev/shm", MNT_NOSUID | MNT_NODEV);
+	mount_system(tmpfs_new("tmpfs", TMPFS_DEFAULT_SIZE, 01777), "tmpfs", "/dev/shm", MNT_NOSUID | MNT_NODEV);
 	mount_system(procfs_new(), "proc", "/proc", 0);
 	mount_system(sysfs_new(), "sysfs", "/sys", 0);
 	if (!exists("/tmp"))
-		mount_system(tmpfs_new("tmpfs", 0, 01777), "tmpfs", "/tmp", 0);
+		mount_system(tmpfs_new("tmpfs", TMPFS_DEFAULT_SIZE, 01777), "tmpfs", "/tmp", 0);
 }
 
 /* An initramfs brings its own mounts; but PID 1's /dev/console has to be there before it. */

@@ -291,51 +291,83 @@ int mount_root_super(struct super *sb, const char *source)
 
 /* ------------------------------------------------------------------ mount(2) */
 
-/* "size=16m" of a tmpfs: bytes, 0 without; false: not understood. */
-static bool tmpfs_option(const char *o, u64 *size, u32 *mode)
+/* What a tmpfs is mounted with. */
+struct tmpfs_options {
+	u64 size;   /* bytes, 0: no limit */
+	u64 inodes; /* 0: no limit */
+	bool limit_inodes;
+	u32 mode;
+};
+
+/* A number with a unit behind it, as "16m". */
+static bool number_option(const char *o, u64 *n)
+{
+	static const char units[] = "kmgtpe";
+	char *end;
+	const char *u;
+
+	*n = strtoul(o, &end, 0);
+	if (end == o)
+		return false;
+	u = *end ? strchr(units, *end | 0x20) : NULL;
+	if (u)
+		*n <<= 10 * (u - units + 1);
+	return !*end || (u && !end[1]);
+}
+
+/* Bytes, or a part of the memory: "10%". */
+static bool size_option(const char *o, u64 *size)
+{
+	struct mmk_stats st;
+	char *end;
+	u64 n = strtoul(o, &end, 0);
+
+	if (end == o || *end != '%')
+		return number_option(o, size);
+	mmk_stats(mm_sys, &st);
+	*size = st.frames_total * n / 100 * PAGE_SIZE;
+	return !end[1];
+}
+
+static bool tmpfs_option(const char *o, struct tmpfs_options *t)
 {
 	char *end;
 
-	if (!strncmp(o, "size=", 5)) {
-		u64 n = strtoul(o + 5, &end, 0);
-		static const char units[] = "kmg";
-		const char *u = *end ? strchr(units, *end | 0x20) : NULL;
+	if (!strncmp(o, "size=", 5))
+		return size_option(o + 5, &t->size);
+	if (!strncmp(o, "nr_blocks=", 10)) {
+		bool ok = number_option(o + 10, &t->size);
 
-		if (*end == '%') {
-			struct mmk_stats st;
-
-			mmk_stats(mm_sys, &st);
-			*size = st.frames_total * n / 100 * 4096;
-			return n <= 100 && !end[1];
-		}
-		if (*end && (!u || end[1]))
-			return false;
-		*size = u ? n << (10 * (u - units + 1)) : n;
-		return end != o + 5;
+		t->size *= PAGE_SIZE;
+		return ok;
+	}
+	if (!strncmp(o, "nr_inodes=", 10)) {
+		t->limit_inodes = true;
+		return number_option(o + 10, &t->inodes);
 	}
 	if (!strncmp(o, "mode=", 5)) {
-		*mode = (u32)strtoul(o + 5, &end, 8) & 07777;
+		t->mode = (u32)strtoul(o + 5, &end, 8) & 07777;
 		return end != o + 5 && !*end;
 	}
-	/* Limits that are not kept here are those that need no keeping. */
-	return !*o || !strncmp(o, "nr_inodes=", 10);
+	return !*o;
 }
 
 static int tmpfs_mount(char *data, const char *type, struct super **out)
 {
-	u64 size = 0;
-	u32 mode = 01777;
+	struct tmpfs_options t = {.size = TMPFS_DEFAULT_SIZE, .mode = 01777};
 
 	while (data) {
 		char *next = strchr(data, ',');
 
 		if (next)
 			*next++ = '\0';
-		if (!tmpfs_option(data, &size, &mode))
+		if (!tmpfs_option(data, &t))
 			return -EINVAL;
 		data = next;
 	}
-	*out = tmpfs_new(type, size, mode);
+	*out = tmpfs_new(type, t.size, t.mode);
+	if (*out && t.limit_inodes)
+		tmpfs_limit_inodes(*out, t.inodes);
 	return *out ? 0 : -ENOMEM;
 }
 

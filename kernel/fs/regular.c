@@ -43,15 +43,11 @@ static ssize_t write_locked(struct inode *inode, const void *buf, size_t n, u64 
 	const struct super_ops *op = inode->sb->op;
 	ssize_t room = size_limit(*pos, n);
 	s64 done;
-	int err;
 
 	if (room >= 0)
 		room = seal_write(inode, *pos, (size_t)room);
 	if (room < 0)
 		return room;
-	err = op->reserve ? op->reserve(inode, *pos, (u64)room) : 0;
-	if (err)
-		return err;
 	done = mmk_mapping_write(&inode->mapping, *pos, buf, (size_t)room);
 	if (op->account)
 		op->account(inode);

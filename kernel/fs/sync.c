@@ -155,15 +155,14 @@ static int write_range(struct file *f, u64 start, u64 end, u64 flags)
 
 long sys_sync_file_range(u64 fd, u64 off, u64 n, u64 flags)
 {
-	struct file *f;
+	struct file *f = fget((int)fd);
 	int err = 0;
 
-	if ((flags & ~7ull) || !range_ok(off, n))
-		return -EINVAL;
-	f = fget((int)fd);
 	if (!f)
 		return -EBADF;
-	if (f->inode->has_mapping)
+	if (((u32)flags & ~7u) || !range_ok(off, n))
+		err = -EINVAL;
+	else if (f->inode->has_mapping)
 		err = write_range(f, off, n ? off + n : ~(u64)0, flags);
 	else if (!is_dir(f->inode) && !S_ISBLK(f->inode->mode) && !S_ISLNK(f->inode->mode))
 		err = -ESPIPE;

@@ -3,8 +3,9 @@
  * tmpfs: a file system whose directories are the tree of dentries itself, and whose files are page
  * caches without a home. Each name in it is pinned by one reference, dropped by unlink.
  *
- * Room is counted in pages. What programs touch through mappings is found out late (a page more or
- * less than the limit does no harm): each inode's pages are counted again whenever it is written.
+ * Room is counted in pages, and asked for each page that is made, be it by write, by fallocate or by
+ * a touch through a mapping (which gets SIGBUS where there is none). What goes is found out late: an
+ * inode's pages are counted again when it changes, and all of them before somebody is refused.
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/printk.h"
@@ -13,24 +14,56 @@
 #include "kernel/sys/uaccess.h"
 
 struct tmpfs {
-	u64 max_pages; /* 0: no limit */
-	u64 used;      /* sb->lock */
+	u64 max_pages;  /* 0: no limit */
+	u64 max_inodes; /* 0: no limit */
+	u64 used;       /* sb->lock: pages */
+	u64 inodes;     /* sb->lock */
 	u32 mode;
 };
 
 static const struct inode_ops tmpfs_dir_ops, tmpfs_file_ops, tmpfs_link_ops;
 static const struct file_ops tmpfs_dir_file_ops, tmpfs_regular_ops;
+static const struct mmk_mapping_ops tmpfs_mapping_ops;
 static struct super *shm_sb;
 static struct mount *shm_mnt;
 
 /* ------------------------------------------------------------------ inodes */
 
-static struct inode *tmpfs_inode(struct super *sb, u32 mode, u32 rdev)
+static bool reserve_inode(struct super *sb)
 {
-	struct inode *inode = inode_alloc(sb, mode, NULL);
+	struct tmpfs *t = sb->priv;
+	bool ok;
 
-	if (!inode)
+	spin_lock(&sb->lock);
+	ok = !t->max_inodes || t->inodes < t->max_inodes;
+	t->inodes += ok;
+	spin_unlock(&sb->lock);
+	return ok;
+}
+
+static void release_inode(struct super *sb)
+{
+	struct tmpfs *t = sb->priv;
+
+	spin_lock(&sb->lock);
+	t->inodes--;
+	spin_unlock(&sb->lock);
+}
+
+/* NULL: *err is -ENOSPC or -ENOMEM. */
+static struct inode *tmpfs_inode(struct super *sb, u32 mode, u32 rdev, int *err)
+{
+	struct inode *inode;
+
+	*err = -ENOSPC;
+	if (!reserve_inode(sb))
 		return NULL;
+	*err = -ENOMEM;
+	inode = inode_alloc(sb, mode, &tmpfs_mapping_ops);
+	if (!inode) {
+		release_inode(sb);
+		return NULL;
+	}
 	inode->rdev = rdev;
 	inode->fop = special_ops(mode, &tmpfs_regular_ops, &tmpfs_dir_file_ops);
 	inode->op = &tmpfs_file_ops;
@@ -48,12 +81,13 @@ static struct inode *tmpfs_inode(struct super *sb, u32 mode, u32 rdev)
 static int tmpfs_new_entry(struct dentry *dir, struct dentry *d, u32 mode, u32 rdev)
 {
 	struct inode *inode;
+	int err;
 
 	if (dir->inode->mode & S_ISGID && S_ISDIR(mode))
 		mode |= S_ISGID;
-	inode = tmpfs_inode(dir->sb, mode, rdev);
+	inode = tmpfs_inode(dir->sb, mode, rdev, &err);
 	if (!inode)
-		return -ENOMEM;
+		return err;
 	if (dir->inode->mode & S_ISGID)
 		inode->gid = dir->inode->gid;
 	d_instantiate(d, inode);
@@ -162,10 +196,11 @@ static int tmpfs_rename(struct dentry *odir, struct dentry *od, struct dentry *n
 
 static int tmpfs_tmpfile(struct dentry *dir, struct dentry *d, u32 mode)
 {
-	struct inode *inode = tmpfs_inode(dir->sb, mode, 0);
+	int err;
+	struct inode *inode = tmpfs_inode(dir->sb, mode, 0, &err);
 
 	if (!inode)
-		return -ENOMEM;
+		return err;
 	inode->nlink = 0;
 	inode->flags |= INODE_LINKABLE;
 	d_instantiate(d, inode);
@@ -247,31 +282,68 @@ static const struct file_ops tmpfs_dir_file_ops = {
 
 /* ------------------------------------------------------------------ files: room */
 
-static void tmpfs_account(struct inode *inode)
+/* sb->lock. */
+static void account_locked(struct tmpfs *t, struct inode *inode)
 {
-	struct tmpfs *t = inode->sb->priv;
 	u64 now = READ_ONCE(inode->mapping.nrpages);
 
-	spin_lock(&inode->sb->lock);
 	t->used += now - inode->charged;
 	inode->charged = now;
+}
+
+static void tmpfs_account(struct inode *inode)
+{
+	spin_lock(&inode->sb->lock);
+	account_locked(inode->sb->priv, inode);
 	spin_unlock(&inode->sb->lock);
 }
 
+/* sb->lock. Are there more pages than there may be, all of them counted? */
+static bool overfull(struct super *sb)
+{
+	struct tmpfs *t = sb->priv;
+	struct inode *inode;
+
+	if (!t->max_pages || t->used <= t->max_pages)
+		return false;
+	list_for_each_entry (inode, &sb->inodes, sb_node)
+		account_locked(t, inode);
+	return t->used > t->max_pages;
+}
+
+/* A page more, which is in the cache already but goes again if it is refused. */
+static int tmpfs_new_page(struct mmk_mapping *m, uint64_t index)
+{
+	struct inode *inode = m->host;
+	struct super *sb = inode->sb;
+	struct tmpfs *t = sb->priv;
+	int err = 0;
+
+	spin_lock(&sb->lock);
+	account_locked(t, inode);
+	if (overfull(sb)) {
+		t->used--;
+		inode->charged--;
+		err = -ENOSPC;
+	}
+	spin_unlock(&sb->lock);
+	return err;
+}
+
+static const struct mmk_mapping_ops tmpfs_mapping_ops = {.page_mkwrite = tmpfs_new_page};
+
+/* Room for all of [pos, pos + len) that is not there yet: fallocate makes all of it or nothing. */
 static int tmpfs_reserve(struct inode *inode, u64 pos, u64 len)
 {
 	struct tmpfs *t = inode->sb->priv;
 	u64 need = ((pos + len + PAGE_SIZE - 1) >> PAGE_SHIFT) - (pos >> PAGE_SHIFT);
 	u64 index;
+	bool full;
 
 	if (!t->max_pages)
 		return 0;
-	tmpfs_account(inode);
-	if (READ_ONCE(t->used) + need <= t->max_pages)
-		return 0;
-	if (READ_ONCE(t->used) - inode->charged + need > t->max_pages)
-		return -ENOSPC; /* too much even if all of its pages were in the range */
-	/* Near the limit it matters which of the pages are there already. */
+	if (need > t->max_pages)
+		return -ENOSPC;
 	for (index = pos >> PAGE_SHIFT; index << PAGE_SHIFT < pos + len; index++) {
 		struct mmk_page *page;
 		void *kva;
@@ -281,7 +353,13 @@ static int tmpfs_reserve(struct inode *inode, u64 pos, u64 len)
 		mmk_mapping_unpin(&inode->mapping, page, false);
 		need--;
 	}
-	return READ_ONCE(t->used) + need <= t->max_pages ? 0 : -ENOSPC;
+	spin_lock(&inode->sb->lock);
+	account_locked(t, inode);
+	t->used += need;
+	full = overfull(inode->sb);
+	t->used -= need;
+	spin_unlock(&inode->sb->lock);
+	return full ? -ENOSPC : 0;
 }
 
 static void tmpfs_evict(struct inode *inode)
@@ -290,6 +368,7 @@ static void tmpfs_evict(struct inode *inode)
 
 	spin_lock(&inode->sb->lock);
 	t->used -= inode->charged;
+	t->inodes--;
 	spin_unlock(&inode->sb->lock);
 }
 
@@ -428,13 +507,21 @@ static const struct file_ops tmpfs_regular_ops = {
 static int tmpfs_statfs(struct super *sb, struct kstatfs *st)
 {
 	struct tmpfs *t = sb->priv;
-	u64 used = READ_ONCE(t->used);
+	struct inode *inode;
+	u64 used;
 
+	spin_lock(&sb->lock);
+	list_for_each_entry (inode, &sb->inodes, sb_node)
+		account_locked(t, inode);
+	used = t->used;
+	spin_unlock(&sb->lock);
 	if (t->max_pages) {
 		st->blocks = t->max_pages;
 		st->bfree = st->bavail = used < t->max_pages ? t->max_pages - used : 0;
-		st->files = t->max_pages;
-		st->ffree = st->bfree;
+	}
+	if (t->max_inodes) {
+		st->files = t->max_inodes;
+		st->ffree = t->max_inodes - READ_ONCE(t->inodes);
 	}
 	return 0;
 }
@@ -485,7 +572,6 @@ static const struct super_ops tmpfs_super_ops = {
     .evict = tmpfs_evict,
     .statfs = tmpfs_statfs,
     .options = tmpfs_options,
-    .reserve = tmpfs_reserve,
     .account = tmpfs_account,
     .unmount = tmpfs_unmount,
     .put = tmpfs_put,
@@ -508,25 +594,42 @@ static struct super *tmpfs_alloc(const char *type, u64 max_bytes, u32 mode)
 	return sb;
 }
 
-struct super *tmpfs_new(const char *type, u64 max_bytes, u32 mode)
+void tmpfs_limit_inodes(struct super *sb, u64 max_inodes)
+{
+	struct tmpfs *t = sb->priv;
+
+	t->max_inodes = max_inodes;
+}
+
+/* The defaults: half of all memory, and as many inodes. */
+static u64 half_the_memory(void)
 {
 	struct mmk_stats st;
+
+	mmk_stats(mm_sys, &st);
+	return st.frames_total / 2;
+}
+
+struct super *tmpfs_new(const char *type, u64 max_bytes, u32 mode)
+{
+	bool bounded = !strcmp(type, "tmpfs");
 	struct super *sb;
 	struct inode *inode;
+	int err;
 
-	if (!max_bytes && !strcmp(type, "tmpfs")) {
-		mmk_stats(mm_sys, &st);
-		max_bytes = st.frames_total / 2 * PAGE_SIZE;
-	}
+	if (max_bytes == TMPFS_DEFAULT_SIZE)
+		max_bytes = bounded ? half_the_memory() * PAGE_SIZE : 0;
 	sb = tmpfs_alloc(type, max_bytes, mode);
 	if (!sb)
 		return NULL;
-	inode = tmpfs_inode(sb, S_IFDIR | mode, 0);
+	inode = tmpfs_inode(sb, S_IFDIR | mode, 0, &err);
 	sb->root = inode ? d_alloc_anon(sb, "/", inode) : NULL;
 	if (!sb->root) {
 		super_put(sb);
 		return NULL;
 	}
+	if (bounded)
+		tmpfs_limit_inodes(sb, half_the_memory());
 	sb->root->anon = false;
 	if (!strcmp(type, "ramfs"))
 		sb->magic = RAMFS_MAGIC;
@@ -537,12 +640,11 @@ struct super *tmpfs_new(const char *type, u64 max_bytes, u32 mode)
 
 int tmpfs_init(void)
 {
-	shm_sb = tmpfs_new("tmpfs", 0, 01777);
+	shm_sb = tmpfs_new("tmpfs", 0, 01777); /* kept in bounds by the commit limit alone */
 	shm_mnt = fs_zalloc(sizeof(*shm_mnt));
 	if (!shm_sb || !shm_mnt)
 		return -ENOMEM;
-	((struct tmpfs *)shm_sb->priv)->max_pages =
-	    0; /* kept in bounds by the commit limit alone */
+	tmpfs_limit_inodes(shm_sb, 0);
 	shm_mnt->refs = 1;
 	shm_mnt->sb = shm_sb;
 	shm_mnt->root = shm_sb->root;
@@ -557,13 +659,13 @@ struct super *shm_super(void)
 
 int tmpfs_object(const char *name, u64 size, u32 flags, struct file **out)
 {
-	struct inode *inode = tmpfs_inode(shm_sb, S_IFREG | 0777, 0);
+	int err;
+	struct inode *inode = tmpfs_inode(shm_sb, S_IFREG | 0777, 0, &err);
 	struct path p = {.mnt = shm_mnt};
 	char text[FS_NAME_MAX + 16];
-	int err;
 
 	if (!inode)
-		return -ENOMEM;
+		return err;
 	inode->nlink = 0;
 	scnprintf(text, sizeof(text), "/%s (deleted)", name);
 	p.dentry = d_alloc_anon(shm_sb, text, inode);

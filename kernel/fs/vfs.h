@@ -184,10 +184,7 @@ struct super_ops {
 	int (*sync)(struct super *sb);
 	void (*unmount)(struct super *sb); /* the last mount is gone, the tree is still there */
 	void (*put)(struct super *sb);     /* and nothing is any more */
-	/* [pos, pos + len) of the file is about to be written: is there room? Then, what has become
-	 * of it. */
-	int (*reserve)(struct inode *inode, u64 pos, u64 len);
-	void (*account)(struct inode *inode);
+	void (*account)(struct inode *inode); /* the file has been written or cut; may be NULL */
 	/* For /proc/mounts, after "rw": ",size=8k"; may be NULL. */
 	void (*options)(struct super *sb, char *buf, size_t size);
 };
@@ -561,7 +558,10 @@ const struct file_ops *special_ops(u32 mode, const struct file_ops *regular,
 
 /* ------------------------------------------------------------------ file systems */
 
+#define TMPFS_DEFAULT_SIZE (~(u64)0) /* half of the memory */
+/* max_bytes 0: no limit. NULL without memory. */
 struct super *tmpfs_new(const char *type, u64 max_bytes, u32 mode);
+void tmpfs_limit_inodes(struct super *sb, u64 max_inodes); /* 0: no limit */
 struct super *shm_super(void); /* the instance behind memfd_create and shmget */
 /* A nameless tmpfs object (memfd): name is shown as "/NAME (deleted)". */
 int tmpfs_object(const char *name, u64 size, u32 flags, struct file **out);

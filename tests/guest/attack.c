@@ -14,6 +14,7 @@
  * finds the kernel changed. Exit status 1 for the second; the third is for who started it to look.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -735,14 +736,49 @@ static void leave_secrets(void)
 		munmap(p, size);
 }
 
-/* Everything that the worker has left, where nothing but that and us is there. */
+/* The parent of a process, by its line in /proc; 0: it has gone. */
+static pid_t parent_of(const char *pid)
+{
+	char path[64], text[512], *p;
+	int fd, n;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	fd = open(path, O_RDONLY);
+	n = fd < 0 ? -1 : (int)read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	p = strrchr(text, ')'); /* its name may have anything in it */
+	return p ? (pid_t)strtol(p + 4, NULL, 10) : 0;
+}
+
+static void kill_children(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *d;
+
+	while (proc && (d = readdir(proc)))
+		if (d->d_name[0] >= '1' && d->d_name[0] <= '9' && parent_of(d->d_name) == getpid())
+			kill((pid_t)strtol(d->d_name, NULL, 10), SIGKILL);
+	if (proc)
+		closedir(proc);
+}
+
+/* Whatever the worker has left: orphans become our children. */
 static void kill_rest(pid_t pid)
 {
 	kill(-pid, SIGKILL);
-	if (getppid() == 1)
-		kill(-1, SIGKILL);
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
+	for (;;) {
+		pid_t got = waitpid(-1, NULL, WNOHANG);
+
+		if (got < 0)
+			return;
+		if (got)
+			continue;
+		kill_children();
+		waitpid(-1, NULL, 0);
+	}
 }
 
 static int wait_worker(pid_t pid)
