@@ -6,7 +6,7 @@
  * A hand goes round the frame table, as a clock's. A page of a file with a home that was used since
  * the hand last came by - read, or touched through a mapping - is spared once; else it is written
  * back if dirty, unmapped if mapped, and dropped. No lists are kept for this, so the fast paths pay
- * nothing but one bit.
+ * nothing but one bit. Pages that a program has given up (lazyfree.c) go before all others.
  *
  * Anything may happen to a frame while the hand looks at it: only a frame with a reference of ours
  * is what it seems, and only with its lock held is its mapping sure to live (mmk_mapping_destroy
@@ -22,6 +22,7 @@
 #include "mm/internal.h"
 #include "mm/cache.h"
 #include "mm/frame_cache.h"
+#include "mm/lazyfree.h"
 #include "mm/lazyfree.h"
 
 /* Worth a closer look? Without a reference, so all of it may have changed meanwhile. */
