@@ -123,6 +123,7 @@ void mm_init_system(void)
 	    .nr_reserved = boot_info.nr_reserved,
 	    .nr_cpus = nr_cpus,
 	    .asid_bits = asid_bits(),
+	    .bti = cpu_features.bti,
 	};
 	u32 i;
 	int err;

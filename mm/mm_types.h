@@ -209,6 +209,7 @@ struct mmk_system {
 	uint64_t nr_frames;          /* [I] */
 	struct page *zero_page;      /* [I] the one zero page */
 	unsigned nr_cpus, asid_bits; /* [I] */
+	uint64_t prot_arch;          /* [I] PROT_BTI, where the CPU has it; else 0 */
 
 	spinlock_t buddy_lock;
 	struct free_area free_area[MAX_ORDER];

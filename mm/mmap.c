@@ -521,7 +521,7 @@ static int mmap_decode(struct mmap_call *c)
 	if (err)
 		return err;
 	c->vm_flags =
-	    prot_to_vm(c->prot) | calc_vm_flag_bits(c->flags) | c->mm->def_flags | VM_MAY_FLAGS;
+	    prot_to_vm(c->mm->sys, c->prot) | calc_vm_flag_bits(c->flags) | c->mm->def_flags | VM_MAY_FLAGS;
 	err = check_locked(c);
 	if (err)
 		return err;

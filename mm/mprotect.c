@@ -83,11 +83,11 @@ static int mprotect_flags(struct mmk_task *task, const struct vm_area_struct *vm
 	if ((task->personality & MMK_READ_IMPLIES_EXEC) && (prot & MMK_PROT_READ) &&
 	    (vma->vm_flags & MMK_VM_MAYEXEC))
 		prot |= MMK_PROT_EXEC;
-	access = prot_to_vm(prot);
+	access = prot_to_vm(task->mm->sys, prot);
 	/* VM_MAYREAD, _MAYWRITE, _MAYEXEC stand four bits above what they allow. */
-	if (access & ~(vma->vm_flags >> 4))
+	if (access & VM_ACCESS_FLAGS & ~(vma->vm_flags >> 4))
 		return refuse(task, -MMK_EACCES, MMK_REASON_PROT_NEVER, vma->vm_start, prot);
-	*flags = (vma->vm_flags & ~VM_ACCESS_FLAGS) | access;
+	*flags = (vma->vm_flags & ~(VM_ACCESS_FLAGS | MMK_VM_ARM64_BTI)) | access;
 	if (unlikely(access & MMK_VM_EXEC))
 		return mdwe_refuse(task, vma->vm_mm, vma->vm_flags, *flags);
 	return 0;
@@ -153,7 +153,7 @@ static bool pkey_is_allocated(const struct mm_struct *mm, int pkey)
 long do_mprotect(struct mmk_task *task, unsigned long start, unsigned long len, unsigned long prot,
                  int pkey)
 {
-	unsigned long grows = prot & PROT_GROWS, end;
+	unsigned long grows = prot & PROT_GROWS, end, unknown;
 	int err;
 
 	prot &= ~PROT_GROWS;
@@ -166,8 +166,9 @@ long do_mprotect(struct mmk_task *task, unsigned long start, unsigned long len, 
 	end = start + PAGE_ALIGN(len);
 	if (end <= start)
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_RANGE_WRAPS, start, len);
-	if (prot & ~PROT_KNOWN)
-		return refuse(task, -MMK_EINVAL, MMK_REASON_PROT_BITS, prot & ~PROT_KNOWN, 0);
+	unknown = prot & ~(PROT_KNOWN | task->mm->sys->prot_arch);
+	if (unknown)
+		return refuse(task, -MMK_EINVAL, MMK_REASON_PROT_BITS, unknown, 0);
 	err = mmap_lock_or_refuse(task, task->mm);
 	if (err)
 		return err;

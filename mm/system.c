@@ -88,6 +88,7 @@ int mmk_system_init(struct mmk_system **out, const struct mmk_config *c)
 	sys->nr_frames = c->ram_size >> PAGE_SHIFT;
 	sys->nr_cpus = c->nr_cpus;
 	sys->asid_bits = c->asid_bits;
+	sys->prot_arch = c->bti ? MMK_PROT_BTI : 0;
 	slab_init(sys);
 	if (page_alloc_init(sys, c))
 		return -MMK_ENOMEM;

@@ -27,10 +27,12 @@ static inline bool vma_is_sealed(const struct vm_area_struct *vma)
 	return vma->vm_flags & MMK_VM_SEALED;
 }
 
-static inline uint64_t prot_to_vm(unsigned long prot)
+static inline uint64_t prot_to_vm(const struct mmk_system *sys, unsigned long prot)
 {
 	/* PROT_READ, _WRITE, _EXEC and VM_READ, _WRITE, _EXEC have the same numbers. */
-	return prot & VM_ACCESS_FLAGS;
+	uint64_t flags = prot & VM_ACCESS_FLAGS;
+
+	return unlikely(prot & sys->prot_arch) ? flags | MMK_VM_ARM64_BTI : flags;
 }
 
 /* The lowest address that nothing else may come close to: a growing VMA keeps a guard gap below. */

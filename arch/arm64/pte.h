@@ -33,7 +33,7 @@
 #define PTE_SH_INNER	(3ull << 8)	     /* SH[9:8]: inner shareable, D8.6 */
 #define PTE_AF		(1ull << 10)	     /* access flag, D8.5.2; clear: any access faults */
 #define PTE_NG		(1ull << 11)	     /* not global: belongs to an ASID, D8.16.3 */
-#define PTE_GP		(1ull << 50)	     /* guarded page (BTI), D8.4.7; not used yet */
+#define PTE_GP		(1ull << 50)	     /* guarded page (BTI), D8.4.7 */
 #define PTE_DBM		(1ull << 51)	     /* dirty bit modifier, D8.5.3; here: may be written */
 #define PTE_CONT	(1ull << 52)	     /* contiguous hint, D8.7.1; not used yet */
 #define PTE_PXN		(1ull << 53)	     /* no execution at EL1, D8.4.2 */
@@ -235,6 +235,8 @@ static inline pgprot_t vm_get_page_prot(uint64_t vm_flags)
 		prot &= ~PTE_UXN;
 	if ((vm_flags & (MMK_VM_WRITE | MMK_VM_SHARED)) == (MMK_VM_WRITE | MMK_VM_SHARED))
 		prot |= PTE_DBM;
+	if (unlikely(vm_flags & MMK_VM_ARM64_BTI))
+		prot |= PTE_GP;
 	return (pgprot_t){prot};
 }
 

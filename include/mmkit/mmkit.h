@@ -36,6 +36,7 @@ struct mmk_config {
 
 	unsigned nr_cpus;   /* 1..64 */
 	unsigned asid_bits; /* 8 or 16 */
+	bool bti;	    /* the CPU has FEAT_BTI: PROT_BTI makes guarded pages */
 };
 
 /*

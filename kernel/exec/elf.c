@@ -25,6 +25,7 @@ struct image {
 	u64 start, total; /* of all PT_LOAD, in the file's addresses, whole pages */
 	u64 align;
 	bool placed;
+	unsigned long exec_prot; /* what its code gets beside PROT_EXEC */
 };
 
 /* ------------------------------------------------------------------ reading */
@@ -100,12 +101,74 @@ static const struct elf64_phdr *find_phdr(const struct image *im, u32 type)
 	return NULL;
 }
 
+/* ------------------------------------------------------------------ properties */
+
+/* Does a list of properties say that all of the code has landing pads? -ENOEXEC: it is no list. */
+static int properties_bti(const u8 *list, size_t n)
+{
+	struct elf_property p;
+	size_t at, step;
+
+	for (at = 0; at < n; at += step) {
+		if (n - at < 8)
+			return -ENOEXEC;
+		memset(&p, 0, sizeof(p));
+		memcpy(&p, list + at, min(n - at, sizeof(p)));
+		if (p.size > n - at - 8)
+			return -ENOEXEC;
+		if (p.type == GNU_PROPERTY_AARCH64_FEATURE_1_AND)
+			return p.size == 4 ? !!(p.value & GNU_PROPERTY_AARCH64_FEATURE_1_BTI)
+			                   : -ENOEXEC;
+		step = 8 + ALIGN_UP((u64)p.size, 8);
+	}
+	return 0;
+}
+
+static int parse_properties(const u8 *buf, size_t n)
+{
+	struct elf_property_note note;
+
+	if (n < sizeof(note))
+		return -ENOEXEC;
+	memcpy(&note, buf, sizeof(note));
+	if (note.type != NT_GNU_PROPERTY_TYPE_0 || note.namesz != 4 || memcmp(note.name, "GNU", 4) ||
+	    note.descsz > n - sizeof(note))
+		return -ENOEXEC;
+	return properties_bti(buf + sizeof(note), note.descsz);
+}
+
+/*
+ * The code of a program without interpreter, or of the interpreter, is guarded if it says that it
+ * is made for that; the interpreter sees to what else it loads.
+ */
+static int read_properties(struct image *im)
+{
+	const struct elf64_phdr *ph = find_phdr(im, PT_GNU_PROPERTY);
+	u8 *buf;
+	int err;
+
+	if (!ph)
+		return 0;
+	if (ph->filesz > ELF_PROPERTIES_MAX)
+		return -ENOEXEC;
+	buf = kmalloc(ELF_PROPERTIES_MAX);
+	if (!buf)
+		return -ENOMEM;
+	err = read_all(im->file, buf, ph->filesz, ph->offset);
+	if (!err)
+		err = parse_properties(buf, ph->filesz);
+	kfree(buf);
+	if (err > 0)
+		im->exec_prot = MMK_PROT_BTI;
+	return min(err, 0);
+}
+
 /* ------------------------------------------------------------------ mapping */
 
-static unsigned long prot_of(const struct elf64_phdr *ph)
+static unsigned long prot_of(const struct image *im, const struct elf64_phdr *ph)
 {
 	return (ph->flags & PF_R ? MMK_PROT_READ : 0) | (ph->flags & PF_W ? MMK_PROT_WRITE : 0) |
-	       (ph->flags & PF_X ? MMK_PROT_EXEC : 0);
+	       (ph->flags & PF_X ? MMK_PROT_EXEC | im->exec_prot : 0);
 }
 
 static int zero_memory(struct exec *e, u64 addr, u64 n)
@@ -138,7 +201,7 @@ static int map_file_part(struct exec *e, struct image *im, const struct elf64_ph
 		addr = hint;
 		len = im->total;
 	}
-	at = mmk_vm_mmap(&e->loader, file_to_mmk(im->file), addr, len, prot_of(ph),
+	at = mmk_vm_mmap(&e->loader, file_to_mmk(im->file), addr, len, prot_of(im, ph),
 	                 MMK_MAP_PRIVATE | fixed, ph->offset - off);
 	if (at < 0)
 		return at == -EINVAL ? -ENOEXEC : (int)at;
@@ -298,6 +361,8 @@ static int load_interpreter(struct exec *e, struct file *file)
 	if (err == -ENOEXEC)
 		err = -ELIBBAD;
 	if (!err)
+		err = read_properties(&im);
+	if (!err)
 		err = map_segments(e, &im, 0);
 	if (!err) {
 		e->interp_base = im.bias;
@@ -312,9 +377,10 @@ static int load_interpreter(struct exec *e, struct file *file)
 static int load_program(struct exec *e, struct image *im, struct file *interp)
 {
 	unsigned long hint = im->eh.type == ET_DYN && interp ? choose_base(e, im) : 0;
-	int err;
+	int err = interp ? 0 : read_properties(im);
 
-	err = map_segments(e, im, hint);
+	if (!err)
+		err = map_segments(e, im, hint);
 	if (err)
 		return err;
 	e->prog_entry = im->bias + im->eh.entry;

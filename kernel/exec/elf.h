@@ -12,9 +12,10 @@
 #define ET_DYN     3
 #define EM_AARCH64 183
 
-#define PT_LOAD      1u
-#define PT_INTERP    3u
-#define PT_GNU_STACK 0x6474e551u
+#define PT_LOAD         1u
+#define PT_INTERP       3u
+#define PT_GNU_STACK    0x6474e551u
+#define PT_GNU_PROPERTY 0x6474e553u
 
 #define PF_X 1u
 #define PF_W 2u
@@ -35,6 +36,20 @@ struct elf64_phdr {
 	u64 offset, vaddr, paddr, filesz, memsz, align;
 };
 _Static_assert(sizeof(struct elf64_phdr) == 56, "Elf64_Phdr");
+
+/* The one note of PT_GNU_PROPERTY: this, then properties, each padded to 8 bytes. */
+struct elf_property_note {
+	u32 namesz, descsz, type;
+	u8 name[4];
+};
+struct elf_property {
+	u32 type, size;
+	u32 value; /* of those that have 4 bytes */
+};
+#define NT_GNU_PROPERTY_TYPE_0             5
+#define GNU_PROPERTY_AARCH64_FEATURE_1_AND 0xc0000000u
+#define GNU_PROPERTY_AARCH64_FEATURE_1_BTI 1u
+#define ELF_PROPERTIES_MAX                 1024
 
 #define AT_NULL              0
 #define AT_PHDR              3

@@ -286,6 +286,7 @@ static bool start_system(struct hosted *h)
 	    .ram_virt = h->ram,
 	    .nr_cpus = h->config.nr_cpus,
 	    .asid_bits = h->config.asid_bits,
+	    .bti = h->config.bti,
 	};
 
 	return mmk_system_init(&h->sys, &config) == 0;

@@ -42,28 +42,42 @@ trap 'exit 130' INT TERM HUP
 
 # ---- the witnesses ---------------------------------------------------------------------------
 
+# make_initramfs FAMILY...
 make_initramfs() {
+	rm -rf "$work/root"
 	mkdir -p "$work/root/abi"
 	cp "$PROGRAMS/suite" "$work/root/init"
-	for family in $families; do
+	for family in "$@"; do
 		cp "$PROGRAMS/$family" "$work/root/abi/" || exit 125
 	done
 	(cd "$work/root" && find . | cpio -o -H newc --quiet) >"$work/abi.cpio"
 }
 
-# boot PASSES: huge pages are switched off, as mmkit has none; every other default is Debian's.
-boot() {
-	image=$(sh "$TOP/tools/linux-kernel.sh" "$TOP/build/linux") || exit 125
-	make_initramfs
-	say "booting Linux $(cat "${image%/*}/release")"
-	timeout $PATIENCE "${MMKIT_QEMU:-qemu-system-aarch64}" -M virt -cpu cortex-a72 -m 1G -nographic -nic none -no-reboot \
+# boot_on CPU PASSES FAMILY...: huge pages are switched off, as mmkit has none; every other default is Debian's.
+boot_on() {
+	cpu=$1 passes=$2
+	shift 2
+	make_initramfs "$@"
+	say "booting Linux $(cat "${image%/*}/release") on $cpu"
+	timeout $PATIENCE "${MMKIT_QEMU:-qemu-system-aarch64}" -M virt -cpu "$cpu" -m 1G -nographic -nic none -no-reboot \
 		-kernel "$image" -initrd "$work/abi.cpio" \
-		-append "console=ttyAMA0 quiet loglevel=0 panic=-1 transparent_hugepage=never ABI_PASSES=$1" \
-		>"$work/out" 2>&1 </dev/null
-	tr -d '\r' <"$work/out" | grep -qx '# end' || {
-		tail -n 5 "$work/out" >&2
+		-append "console=ttyAMA0 quiet loglevel=0 panic=-1 transparent_hugepage=never ABI_PASSES=$passes" \
+		>"$work/console" 2>&1 </dev/null
+	tr -d '\r' <"$work/console" >>"$work/out"
+	tr -d '\r' <"$work/console" | grep -qx '# end' || {
+		tail -n 5 "$work/console" >&2
 		die 125 "Linux did not come to the end of the behaviours"
 	}
+}
+
+# boot PASSES
+boot() {
+	image=$(sh "$TOP/tools/linux-kernel.sh" "$TOP/build/linux") || exit 125
+	: >"$work/out"
+	for cpu in $CPUS; do
+		here=$(families_on "$cpu" $families)
+		[ -z "$here" ] || boot_on "$cpu" "$1" $here
+	done
 }
 
 host() {
@@ -96,6 +110,7 @@ record() {
 		fi
 		{
 			echo "# $(kernel_of "$work/out")"
+			echo "# -cpu $(abi_cpu "$family")"
 			cat "$work/last"
 		} >"$ABI/$family.linux.new" && mv "$ABI/$family.linux.new" "$ABI/$family.linux" || exit 125
 		say "$family: recorded $(grep -c '^== ' "$ABI/$family.linux") behaviours of $(kernel_of "$work/out")"

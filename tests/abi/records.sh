@@ -7,6 +7,21 @@ abi_families() {
 	sed -n "/^abi_families/,/^]/s/^ *'\(.*\)',\$/\1/p" "$ABI/meson.build"
 }
 
+# The CPU that a family wants; most do with the one that ./mmkit run has.
+abi_cpu() {
+	sed -n 's/^#define ABI_CPU "\([^"]*\)".*/\1/p' "$ABI/$1.c" | grep . || echo cortex-a72
+}
+
+# families_on CPU FAMILY...: those of the families that want it
+families_on() {
+	wanted_cpu=$1
+	shift
+	for family in "$@"; do
+		[ "$(abi_cpu "$family")" != "$wanted_cpu" ] || echo "$family"
+	done
+}
+CPUS="cortex-a72 max"
+
 # part FAMILY FILE: the blocks of a family in what a suite printed; the last pass, if several.
 part() {
 	tr -d '\r' <"$2" | awk -v family="$1" '

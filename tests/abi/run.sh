@@ -13,21 +13,33 @@ ON_9P="mmap_flags mmap_kinds mmap_merge mmap_refuse mprotect msync_mincore munma
 
 # ---- running ---------------------------------------------------------------------------------
 
+# boot CPU SCRIPT: what it printed goes to "both".
 boot() {
+	(cd programs && timeout --preserve-status $PATIENCE "$RUN" --kernel "$TOP/build/arm64/kernel/Image" \
+		--tree "$TREE" --mem 1G --cpu "$1" -- sh "$2") >>both 2>>err </dev/null
+}
+
+copy_programs() {
 	mkdir programs programs/files
 	for family in suite $(abi_families); do
 		cp "$TOP/build/arm64/tests/abi/$family" programs/ || exit 1
 	done
-	cat >programs/all.sh <<-END
-		./suite $(abi_families | sed 's,^,./,' | tr '\n' ' ')
-		echo '#### on 9p'
-		TMPDIR=/host/files ./suite $(printf './%s ' $ON_9P)
-	END
-	(cd programs && timeout --preserve-status $PATIENCE "$RUN" --kernel "$TOP/build/arm64/kernel/Image" \
-		--tree "$TREE" --mem 1G -- sh all.sh) >both 2>err </dev/null
-	sed '/^#### on 9p/,$d' both >out
-	sed '1,/^#### on 9p/d' both >out.9p
 }
+
+copy_programs
+: >both
+: >err
+for cpu in $CPUS; do
+	here=$(families_on "$cpu" $(abi_families) | sed 's,^,./,' | tr '\n' ' ')
+	[ -n "$here" ] || continue
+	echo "./suite $here" >"programs/$cpu.sh"
+	boot "$cpu" "$cpu.sh"
+done
+mv both out
+echo "TMPDIR=/host/files ./suite $(printf './%s ' $ON_9P)" >programs/9p.sh
+: >both
+boot cortex-a72 9p.sh
+mv both out.9p
 
 # ---- verdicts --------------------------------------------------------------------------------
 
@@ -69,7 +81,6 @@ judge_family() {
 	done <verdicts
 }
 
-boot
 explained >explained
 : >empty
 for family in $(abi_families); do

@@ -252,6 +252,29 @@ static void hooks_hear_of_mappings(void **state)
 	hosted_port(w->h)->hooks = NULL;
 }
 
+static int setup_with_bti(void **state)
+{
+	struct hosted_config config = {.bti = true};
+
+	*state = world_new(&config);
+	return *state ? 0 : -1;
+}
+
+/* Guarded pages, where the CPU has them: a property of its own that each mprotect gives or takes. */
+static void bti_where_the_cpu_has_it(void **state)
+{
+	struct world *w = *state;
+
+	put(w, 0, 3, R);
+	assert_int_equal(w_mprotect(w, at(1), PAGE, R | MMK_PROT_BTI), 0);
+	assert_int_equal(world_nr_vmas(w), 3);
+	assert_int_equal(w_mprotect(w, at(1), PAGE, R), 0);
+	assert_int_equal(world_nr_vmas(w), 1);
+	refusal(w, w_mprotect(w, at(0), PAGE, R | MMK_PROT_BTI | 0x40), MMK_EINVAL,
+	        MMK_REASON_PROT_BITS);
+	refusal(w, w_mprotect(w, at(0), PAGE, R | MMK_PROT_MTE), MMK_EINVAL, MMK_REASON_PROT_BITS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +292,8 @@ int main(void)
 	    WORLD_TEST(becoming_data_meets_its_limit),
 	    WORLD_TEST(growsdown_reaches_to_the_start),
 	    WORLD_TEST(read_implies_exec),
+	    cmocka_unit_test_setup_teardown(bti_where_the_cpu_has_it, setup_with_bti,
+	                                    world_teardown),
 	    WORLD_TEST(hooks_hear_of_mappings),
 	};
 
