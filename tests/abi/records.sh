@@ -4,7 +4,7 @@ ABI=$TOP/tests/abi
 
 # Names of all families.
 abi_families() {
-	sed -n "/^abi_families/,/^]/s/^ *'\(.*\)',\$/\1/p" "$ABI/meson.build"
+	sed -n "/^abi_families/,/^]/s/^ *'\(.*\)',\$/\1/p" "$ABI/meson.build" | LC_ALL=C sort -u
 }
 
 # The CPU that a family wants; most do with the one that ./mmkit run has.
