@@ -181,7 +181,7 @@ static int setup_stack_locked(struct mmk_task *task, struct mm_struct *mm, unsig
 	vma->vm_end = top;
 	vma->vm_pgoff = start >> PAGE_SHIFT;
 	vma->vm_flags = MMK_VM_READ | MMK_VM_WRITE | VM_MAY_FLAGS | MMK_VM_GROWSDOWN |
-	                MMK_VM_ACCOUNT | MMK_VM_SOFTDIRTY | mm->def_flags |
+	                MMK_VM_ACCOUNT | MMK_VM_SOFTDIRTY | MMK_VM_MTE_ALLOWED | mm->def_flags |
 	                (exec_stack ? MMK_VM_EXEC : 0);
 	err = insert_vma(task, mm, vma);
 	if (err)

@@ -522,6 +522,9 @@ int expand_stack(struct mmk_task *task, struct vm_area_struct *vma, unsigned lon
 		return refuse(task, -MMK_EPERM, MMK_REASON_STACK_LOW, addr, 0);
 	if (in_guard_gap(vma, addr, prev))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_STACK_GUARD, addr, prev->vm_end);
+	/* What has grown is copied by fork as memory that was written, as Linux does. */
+	if (anon_vma_prepare(vma))
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
 	err = charge_stack(task, vma, addr);
 	if (err)
 		return err;
