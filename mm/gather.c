@@ -76,6 +76,10 @@ static void gather_page(struct mmu_gather *tlb, struct page *page)
 
 	tlb->rss[kind]--;
 	page_map_sub(page);
+	if (!tlb_may_hold(tlb->mm)) {
+		put_page(tlb->mm->sys, page);
+		return;
+	}
 	tlb->pages[tlb->nr++] = page;
 	if (tlb->nr == GATHER_PAGES) {
 		tlb_gather_flush(tlb);
@@ -151,6 +155,44 @@ static unsigned long zap_own_pages(struct mmu_gather *tlb, pte_t *ptep, unsigned
 }
 
 /*
+ * The same for anonymous pages that others hold too (after fork), where no TLB knows the entries:
+ * the reference goes at once.
+ */
+static unsigned long zap_others_pages(struct mmu_gather *tlb, pte_t *ptep, unsigned long n)
+{
+	struct mmk_system *sys = tlb->mm->sys;
+	unsigned long i;
+
+	for (i = 0; i < n; i++) {
+		pte_t pte = ptep_get_locked(ptep + i);
+		struct page *page;
+
+		if (!pte_valid(pte) || pte_special(pte))
+			break;
+		page = phys_to_page(sys, pte_phys(pte));
+		if (!page_is_anon(page))
+			break;
+		set_pte_rights(sys, ptep + i, pte, (pte_t){0});
+		page_map_sub(page);
+		if (atomic_fetch_sub_explicit(&page->refcount, 1, memory_order_acq_rel) == 1)
+			free_pages(sys, page);
+	}
+	tlb->rss[RSS_ANON] -= (int64_t)i;
+	tlb->cleared += i;
+	return i;
+}
+
+static unsigned long zap_alike(struct mmu_gather *tlb, pte_t *ptep, unsigned long n,
+			       unsigned long addr)
+{
+	unsigned long done = zap_own_pages(tlb, ptep, n, addr);
+
+	if (!done && !tlb_may_hold(tlb->mm))
+		done = zap_others_pages(tlb, ptep, n);
+	return done;
+}
+
+/*
  * A dirty file page is in the cache's books as dirty already (it got so before the entry did), but
  * a CPU may write to it until its TLB has been told. So that is done before the lock goes: the
  * writeback that finds no entry to protect must not miss such a store.
@@ -163,22 +205,23 @@ void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, 
 	bool written = false;
 
 	for (unsigned long addr = start; addr < end; addr += PAGE_SIZE, ptep++) {
-		unsigned long own = 0;
+		pte_t pte = ptep_get_locked(ptep);
 		struct page *page = NULL;
-		pte_t pte;
 
-		if (!(keep & ZAP_KEEP_COWS))
-			own = zap_own_pages(tlb, ptep, (end - addr) >> PAGE_SHIFT, addr);
-		if (own) {
-			table_use(table, -(int)own);
-			addr += own * PAGE_SIZE;
-			ptep += own;
-			if (addr == end || !table_used(table))
-				break;
-		}
-		pte = ptep_get(ptep);
 		if (pte_none(pte))
 			continue;
+		if (!(keep & ZAP_KEEP_COWS)) {
+			unsigned long n = zap_alike(tlb, ptep, (end - addr) >> PAGE_SHIFT, addr);
+
+			table_use(table, -(int)n);
+			addr += n * PAGE_SIZE;
+			ptep += n;
+			if (addr == end || !table_used(table))
+				break;
+			pte = ptep_get_locked(ptep);
+			if (pte_none(pte))
+				continue;
+		}
 		if (likely(pte_present(pte)))
 			page = pte_counted_page(sys, pte);
 		else if (keep & ZAP_KEEP_MARKERS)

@@ -71,7 +71,10 @@ struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind);
 struct page *alloc_page_above_min(struct mmk_system *sys, enum page_kind kind);
 /* One frame for what is only a guess (reading ahead): none when frames are short. Does not sleep. */
 struct page *alloc_page_spare(struct mmk_system *sys, enum page_kind kind);
-void get_page(struct page *page);
+static inline void get_page(struct page *page)
+{
+	atomic_fetch_add_explicit(&page->refcount, 1, memory_order_relaxed);
+}
 bool get_page_unless_zero(struct page *page); /* a frame that may be free or freed at any time */
 void put_page(struct mmk_system *sys, struct page *page); /* frees at 0 */
 void clear_page(void *kva);

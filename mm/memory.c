@@ -217,6 +217,37 @@ static void copy_pte(struct fork_copy *c, pte_t *dst, pte_t *src, pte_t pte)
 	c->written++;
 }
 
+/*
+ * The usual case in a tight loop: entries one after the other, up to n, of anonymous pages. Returns
+ * how many; the next one is another case.
+ */
+static unsigned long copy_anon_pages(struct fork_copy *c, pte_t *dst, pte_t *src, unsigned long n)
+{
+	struct mmk_system *sys = c->src->vm_mm->sys;
+	unsigned long i;
+
+	for (i = 0; i < n; i++) {
+		pte_t pte = ptep_get_locked(src + i), shared = pte_wrprotect(pte);
+		struct page *page;
+
+		if (!pte_valid(pte) || pte_special(pte))
+			break;
+		page = phys_to_page(sys, pte_phys(pte));
+		if (!page_is_anon(page))
+			break;
+		if (page_test(page, PG_ANON_EXCL))
+			page_clear(page, PG_ANON_EXCL);
+		get_page(page);
+		page_map_add(page);
+		if (!pte_same(pte, shared))
+			set_pte_rights(sys, src + i, pte, shared);
+		set_pte_rights(sys, dst + i, (pte_t){0}, shared);
+	}
+	c->rss[RSS_ANON] += (int64_t)i;
+	c->written += 2 * i;
+	return i;
+}
+
 /* A guard is the child's as well. */
 static void copy_marker(struct fork_copy *c, pte_t *dst, pte_t pte)
 {
@@ -230,6 +261,7 @@ static void copy_table(struct fork_copy *c, struct page *to, struct page *from, 
 	struct mmk_system *sys = c->src->vm_mm->sys;
 	struct address_space *mapping = vma_page_cache(c->src);
 	pte_t *dst = table_pte(sys, to, addr), *src = table_pte(sys, from, addr);
+	bool cow = vma_is_cow(c->src);
 
 	/* Truncation finds a page in neither place or in both: the new VMA is in i_mmap already. */
 	if (mapping)
@@ -239,8 +271,19 @@ static void copy_table(struct fork_copy *c, struct page *to, struct page *from, 
 	if (unlikely(from->lazy))
 		lazyfree_hint(c->dst->vm_mm, to);
 	for (; addr < end; addr += PAGE_SIZE, dst++, src++) {
-		pte_t pte = ptep_get(src);
+		pte_t pte = ptep_get_locked(src);
 
+		if (pte_valid(pte) && cow) {
+			unsigned long n = copy_anon_pages(c, dst, src, (end - addr) >> PAGE_SHIFT);
+
+			table_use(to, (int)n);
+			addr += n * PAGE_SIZE;
+			dst += n;
+			src += n;
+			if (addr == end)
+				break;
+			pte = ptep_get_locked(src);
+		}
 		if (likely(pte_present(pte)))
 			copy_pte(c, dst, src, pte);
 		else if (pte_none(pte))

@@ -4,6 +4,7 @@
  * taken down when its last user goes.
  */
 #include "mm/internal.h"
+#include "arch/arm64/pgtable.h"
 #include "mm/vma.h"
 
 /* ---- making and ending ---- */
@@ -67,14 +68,15 @@ void exit_mmap(struct mm_struct *mm)
 	int64_t accounted = 0;
 
 	mmap_write_lock(mm);
-	vma = vma_first(mm);
-	if (vma)
-		unmap_page_range(mm, vma->vm_start, vma_last(mm)->vm_end, 0, TASK_SIZE);
-	while ((vma = vma_first(mm))) {
+	/* No CPU runs with it any more: what the TLBs forget now does not come back. */
+	flush_tlb_mm(mm);
+	atomic_store(&mm->cpus, 0);
+	vma_for_each (vma, mm) {
 		if (vma->vm_flags & MMK_VM_ACCOUNT)
 			accounted += vma_pages(vma);
-		vma_remove(vma);
+		unmap_page_range(mm, vma->vm_start, vma->vm_end, 0, TASK_SIZE);
 	}
+	vma_remove_all(mm);
 	vm_uncharge(mm->sys, accounted);
 	mmap_write_unlock(mm);
 }

@@ -10,11 +10,6 @@
 #include "mm/internal.h"
 #include "arch/arm64/pgtable.h"
 
-void get_page(struct page *page)
-{
-	atomic_fetch_add_explicit(&page->refcount, 1, memory_order_relaxed);
-}
-
 bool get_page_unless_zero(struct page *page)
 {
 	uint32_t n = atomic_load_explicit(&page->refcount, memory_order_relaxed);

@@ -163,6 +163,21 @@ void vma_remove(struct vm_area_struct *vma)
 	vma_discard(vma);
 }
 
+void vma_remove_all(struct mm_struct *mm)
+{
+	struct vm_area_struct *vma, *next;
+
+	for (vma = vma_first(mm); vma; vma = next) {
+		next = vma_next(vma);
+		vma_unlink_file(vma);
+		if (vma->vm_ops && vma->vm_ops->close)
+			vma->vm_ops->close(vma);
+		vma_discard(vma);
+	}
+	mm->vmas = (struct range_tree){.first = NULL};
+	mm->map_count = 0;
+}
+
 void vma_resize(struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
 	struct address_space *m = vma_file_mapping(vma);

@@ -188,10 +188,13 @@ int mm_pgd_alloc(struct mm_struct *mm)
 static void free_level(struct mm_struct *mm, phys_addr_t phys, unsigned level)
 {
 	pte_t *entries = phys_to_virt(mm->sys, phys);
+	uint32_t left = level < LAST_LEVEL ? table_used(phys_to_page(mm->sys, phys)) : 0;
 
-	for (unsigned long i = 0; level < LAST_LEVEL && i < PTRS_PER_TABLE; i++) {
-		if (pte_is_table(entries[i]))
-			free_level(mm, pte_phys(entries[i]), level + 1);
+	for (unsigned long i = 0; left && i < PTRS_PER_TABLE; i++) {
+		if (!pte_is_table(entries[i]))
+			continue;
+		free_level(mm, pte_phys(entries[i]), level + 1);
+		left--;
 	}
 	if (level > FIRST_LEVEL)
 		table_free(mm, phys_to_page(mm->sys, phys));
