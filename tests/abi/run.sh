@@ -3,7 +3,7 @@
 # Suite "abi": every behaviour on the reference kernel, in one boot, against what Linux printed. Those
 # that are about files run once more with their files in a directory of the host, on 9p.
 #	run.sh TOP	prints "ok NAME" and "not ok NAME: WHY"
-set -u
+set -uf # no names of files out of what was printed
 TOP=$1
 SUITE=abi
 . "$TOP/tests/lib.sh"
