@@ -20,6 +20,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/mm.h"
 #include "kernel/sched/oom.h"
+#include "kernel/sched/grace.h"
 #include "kernel/sched/sched.h"
 #include "kernel/smp.h"
 
@@ -432,6 +433,7 @@ void kernel_init(void)
 	sched_init();
 	futex_init();
 	smp_start_cpus();
+	grace_init();
 	local_irq_enable();
 	pid = program_task_create("init", init_main, NULL);
 	if (pid < 0)

@@ -17,6 +17,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/percpu.h"
 #include "kernel/sched/oom.h"
+#include "kernel/sched/grace.h"
 #include "kernel/sched/sched.h"
 #include "kernel/smp.h"
 #include "kernel/sys/uaccess.h"
@@ -83,6 +84,7 @@ static void __noreturn port_bug(void *ctx, const char *file, int line, const cha
 static const struct mmk_port port = {
     .cpu_id = port_cpu_id,
     .relax = port_relax,
+    .defer = port_defer,
     .wait = port_wait,
     .wake = port_wake,
     .fget = port_fget,

@@ -4,6 +4,7 @@
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/mm.h"
+#include "kernel/sched/grace.h"
 #include "kernel/sched/task.h"
 
 typedef void (*report_out)(const char *text, size_t n);
@@ -104,6 +105,7 @@ void mm_report(report_out out)
 {
 	struct mmk_stats s;
 
+	grace_drain();
 	mmk_stats(mm_sys, &s);
 	report_mappings(out, &s);
 	report_faults(out, &s);

@@ -4,9 +4,11 @@
  * signal.
  *
  *   mmk_handle_fault    the VMA and its permissions, stack growth, signals  (mmap_lock for reading)
+ *   fault_lockless      the same for anonymous memory, without that lock; where it does not work out
+ *                       (a writer is at work, memory is short), the way above comes after it
  *   handle_mm_fault     the stages, see fault.h, and their only retry loop
  *
- * Only mmap_lock is held across the stages; the table's lock just while an entry is compared and
+ * At most mmap_lock is held across the stages; the table's lock just while an entry is compared and
  * changed. So a fault may sleep for I/O, and several faults of one mm run side by side.
  */
 #include "mm/internal.h"
@@ -39,6 +41,8 @@ static inline void fault_lookup(struct vm_fault *f)
 
 int fault_table_make(struct vm_fault *f)
 {
+	if (f->flags & FAULT_FLAG_NOWAIT)
+		return FAULT_WAIT;
 	f->table = pte_table_make(f->mm, f->addr);
 	if (!f->table)
 		return -MMK_ENOMEM;
@@ -98,8 +102,9 @@ static inline int fault_stage(struct vm_fault *f)
 	return fault_present(f);
 }
 
+/* seq: mm->seq as it was before the VMA was found; it does not change while mmap_lock is held. */
 static inline int run_stages(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr,
-			     unsigned flags)
+			     unsigned flags, uint32_t seq)
 {
 	struct vm_fault f;
 	int rc;
@@ -111,11 +116,12 @@ static inline int run_stages(struct mmk_task *task, struct vm_area_struct *vma, 
 	f.vma = vma;
 	f.addr = addr & PAGE_MASK;
 	f.flags = flags;
+	f.seq = seq;
 	f.major = false;
 	do {
 		fault_lookup(&f);
 		rc = fault_stage(&f);
-	} while (unlikely(rc == FAULT_RETRY));
+	} while (unlikely(rc == FAULT_RETRY) && mmap_seq(f.mm) == seq);
 	if (unlikely(rc))
 		return rc;
 	if (unlikely(f.major))
@@ -128,7 +134,7 @@ static inline int run_stages(struct mmk_task *task, struct vm_area_struct *vma, 
 int handle_mm_fault(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr,
 		    unsigned flags)
 {
-	return run_stages(task, vma, addr, flags);
+	return run_stages(task, vma, addr, flags, mmap_seq(vma->vm_mm));
 }
 
 /* ---- the VMA and the signal ---- */
@@ -184,20 +190,67 @@ static struct vm_area_struct *grow_and_find(struct mmk_task *task, struct mm_str
 	return vma;
 }
 
+/* A VMA found without mmap_lock: good as long as mm->seq is seq. */
+struct vma_hint {
+	struct vm_area_struct *vma;
+	uint32_t seq;
+};
+
 /* The VMA of addr with mmap_lock held for reading; NULL with nothing held. */
 static struct vm_area_struct *lock_and_find(struct mmk_task *task, struct mm_struct *mm,
-					    unsigned long addr)
+					    unsigned long addr, const struct vma_hint *hint)
 {
-	struct vm_area_struct *vma;
+	struct vm_area_struct *vma = hint->vma;
 
 	mmap_read_lock(mm);
-	vma = find_vma(mm, addr);
+	if (!vma || mmap_seq(mm) != hint->seq)
+		vma = find_vma(mm, addr);
 	if (likely(vma && addr >= vma->vm_start))
 		return vma;
 	if (vma && (vma->vm_flags & MMK_VM_GROWSDOWN))
 		return grow_and_find(task, mm, addr);
 	mmap_read_unlock(mm);
 	return NULL;
+}
+
+/*
+ * The same without mmap_lock, for what neither sleeps nor needs more of the VMA than its own words:
+ * anonymous memory that has its tables. The VMA may be gone or be another one by now: the index and
+ * the record can be read all the same (port->defer), and fault_lock() finds out before anything is
+ * changed. True: done. Else the way with the lock decides; what was found is a hint for it.
+ */
+static inline bool fault_lockless(struct mmk_task *task, struct mm_struct *mm, unsigned long addr,
+				  unsigned flags, struct vma_hint *hint)
+{
+	const uint64_t write = flags & FAULT_FLAG_WRITE;
+	struct vm_area_struct *vma;
+
+	hint->seq = mmap_seq(mm);
+	if (unlikely(hint->seq & 1))
+		return false;
+	vma = find_vma(mm, addr);
+	hint->vma = vma;
+	if (unlikely(!vma || addr < vma->vm_start || vma->vm_ops || !access_allowed(vma, flags)))
+		return false;
+	if (unlikely(write && !vma_anon_vma(vma)))
+		return false;
+	return !run_stages(task, vma, addr, flags | FAULT_FLAG_NOWAIT, hint->seq);
+}
+
+static inline bool try_lockless(struct mmk_task *task, struct mm_struct *mm, unsigned long addr,
+				unsigned flags, struct vma_hint *hint)
+{
+	const struct mmk_port *port = mm->sys->port;
+	bool done;
+
+	if (unlikely(!mm->sys->lockless))
+		return false;
+	if (unlikely(port->look_begin))
+		port->look_begin(mm->sys->ctx);
+	done = fault_lockless(task, mm, addr, flags, hint);
+	if (unlikely(port->look_end))
+		port->look_end(mm->sys->ctx);
+	return done;
 }
 
 _Static_assert(MMK_FAULT_WRITE == FAULT_FLAG_WRITE && MMK_FAULT_EXEC == FAULT_FLAG_EXEC &&
@@ -208,6 +261,7 @@ int mmk_handle_fault(struct mmk_task *task, unsigned long addr, unsigned flags,
 		     struct mmk_fault *out)
 {
 	struct mm_struct *mm = task->mm;
+	struct vma_hint hint = {NULL, 0};
 	struct vm_area_struct *vma;
 	bool allowed;
 	int rc = 0;
@@ -219,12 +273,16 @@ int mmk_handle_fault(struct mmk_task *task, unsigned long addr, unsigned flags,
 		return -MMK_EFAULT;
 	}
 	addr = untagged_addr(addr);
-	vma = addr < mm->task_size ? lock_and_find(task, mm, addr) : NULL;
+	if (unlikely(addr >= mm->task_size))
+		return refuse_fault(mm->sys, out, SIGSEGV_NO, SEGV_MAPERR_NO);
+	if (likely(try_lockless(task, mm, addr, flags, &hint)))
+		return 0;
+	vma = lock_and_find(task, mm, addr, &hint);
 	if (unlikely(!vma))
 		return refuse_fault(mm->sys, out, SIGSEGV_NO, SEGV_MAPERR_NO);
 	allowed = access_allowed(vma, flags);
 	if (likely(allowed))
-		rc = run_stages(task, vma, addr, flags);
+		rc = run_stages(task, vma, addr, flags, mmap_seq(mm));
 	mmap_read_unlock(mm);
 	if (unlikely(!allowed))
 		return refuse_fault(mm->sys, out, SIGSEGV_NO, SEGV_ACCERR_NO);

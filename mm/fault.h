@@ -19,6 +19,7 @@
 #include "mm/memory.h"
 
 #define FAULT_RETRY 1
+#define FAULT_WAIT  2 /* FAULT_FLAG_NOWAIT: to be done with mmap_lock held */
 
 struct vm_fault {
 	struct mmk_task *task;
@@ -30,22 +31,26 @@ struct vm_fault {
 	struct page *table; /* last-level table of addr, NULL until one exists */
 	pte_t *ptep;
 	pte_t orig; /* what fault_lookup saw */
+	uint32_t seq; /* mm->seq when the VMA was found */
 	bool major; /* something was read */
 };
 
 /*
- * The table exists and its lock is held: true; false with nothing held when the entry has changed.
+ * The table exists and its lock is held: true; false with nothing held when the entry has changed,
+ * or the VMA may have. What was read of it before is complete before the look at mm->seq.
  */
 static inline bool fault_lock(struct vm_fault *f)
 {
 	spin_lock(f->sys, &f->table->ptl);
-	if (likely(pte_same(ptep_get(f->ptep), f->orig)))
+	atomic_thread_fence(memory_order_acquire);
+	if (likely(pte_same(ptep_get(f->ptep), f->orig) &&
+		   atomic_load_explicit(&f->mm->seq, memory_order_relaxed) == f->seq))
 		return true;
 	spin_unlock(&f->table->ptl);
 	return false;
 }
 
-/* Make the table where it was missing. 0 or -ENOMEM. */
+/* Make the table where it was missing. 0, -ENOMEM or FAULT_WAIT. */
 int fault_table_make(struct vm_fault *f);
 static inline int fault_table(struct vm_fault *f)
 {

@@ -9,7 +9,8 @@
 /* Nobody else writes the words of a page that is not mapped yet, so no atomic changes. */
 static inline struct page *anon_page(struct vm_fault *f)
 {
-	struct page *page = alloc_page_reclaim(f->sys, PAGE_ANON);
+	struct page *page = f->flags & FAULT_FLAG_NOWAIT ? alloc_page_nowait(f->sys, PAGE_ANON)
+							 : alloc_page_reclaim(f->sys, PAGE_ANON);
 	uint32_t flags = PG_ANON_EXCL | PG_UPTODATE;
 
 	if (unlikely(!page))
@@ -21,6 +22,12 @@ static inline struct page *anon_page(struct vm_fault *f)
 	atomic_store_explicit(&page->flags, PAGE_ANON << PG_KIND_SHIFT | flags,
 			      memory_order_relaxed);
 	return page;
+}
+
+/* The one that may wait has been refused; the other has only found none ready. */
+static int no_page(const struct vm_fault *f)
+{
+	return f->flags & FAULT_FLAG_NOWAIT ? FAULT_WAIT : -MMK_ENOMEM;
 }
 
 struct page *fault_anon_page(struct vm_fault *f)
@@ -65,7 +72,7 @@ static int fault_anon_write(struct vm_fault *f)
 		return -MMK_ENOMEM;
 	page = anon_page(f);
 	if (unlikely(!page))
-		return -MMK_ENOMEM;
+		return no_page(f);
 	clear_page(page_address(sys, page));
 	pte = fault_mkwrite(f, fault_pte(f, page));
 	if (unlikely(!fault_lock(f))) {
@@ -81,8 +88,12 @@ int fault_anon(struct vm_fault *f)
 {
 	if (unlikely(__atomic_load_n(&f->mm->reaped, __ATOMIC_RELAXED)))
 		return -MMK_EIO;
-	if (fault_table(f))
-		return -MMK_ENOMEM;
+	if (unlikely(!f->table)) {
+		int rc = fault_table_make(f);
+
+		if (rc)
+			return rc;
+	}
 	return f->flags & FAULT_FLAG_WRITE ? fault_anon_write(f) : fault_anon_zero(f);
 }
 
@@ -150,7 +161,7 @@ static int fault_cow_copy(struct vm_fault *f, struct page *old)
 		return -MMK_ENOMEM;
 	copy = fault_anon_page(f);
 	if (!copy)
-		return -MMK_ENOMEM;
+		return no_page(f);
 	if (!fault_copy(f, copy, old))
 		rc = -MMK_EIO;
 	else if (!fault_lock(f))

@@ -50,7 +50,7 @@ static void free_gathered_tables(struct mmu_gather *tlb)
 
 	for (struct page *table = tlb->tables; table; table = next) {
 		next = table->next;
-		table_free(tlb->mm, table);
+		table_retire(tlb->mm, table);
 	}
 	tlb->tables = NULL;
 }
@@ -265,7 +265,7 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
 	for (; table; table = pte_table_next(mm, &addr, end)) {
 		unsigned long stop = table_end(addr, end);
 
-		if (table_used(table)) {
+		if (table_maybe_used(mm->sys, table)) {
 			spin_lock(mm->sys, &table->ptl);
 			zap_table(&tlb, table, addr, stop, 0);
 			spin_unlock(&table->ptl);

@@ -67,6 +67,8 @@ void free_pages(struct mmk_system *sys,
  * no spinlock held.
  */
 struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind);
+/* One that is at hand, or NULL. */
+struct page *alloc_page_nowait(struct mmk_system *sys, enum page_kind kind);
 /* One frame, but none of the reserve. Does not sleep. */
 struct page *alloc_page_above_min(struct mmk_system *sys, enum page_kind kind);
 /* One frame for what is only a guess (reading ahead): none when frames are short. Does not sleep. */
@@ -253,6 +255,7 @@ void mincore_range(struct vm_area_struct *vma, unsigned long start, unsigned lon
 #define FAULT_FLAG_EXEC   2u
 #define FAULT_FLAG_USER   4u
 #define FAULT_FLAG_REMOTE 8u /* not by the owner: mmk_access_vm */
+#define FAULT_FLAG_NOWAIT 32u /* mmap_lock is not held: neither sleep nor make tables */
 #define FAULT_FLAG_FORCE  16u
 /*
  * mmap_lock held (read or write). 0; -EFAULT a guard (SIGSEGV); -EIO beyond the file or I/O error

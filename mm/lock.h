@@ -182,23 +182,55 @@ static inline void mmap_read_unlock(struct mm_struct *mm)
 	up_read(mm->sys, &mm->mmap_lock);
 }
 
+/*
+ * mm->seq is odd while the lock is held for writing. Who looks without the lock notes an even value
+ * first, and under the lock of the table that it is about to change compares it again: if it is the
+ * same, no writer has begun, and one that begins now finds the change in the table.
+ */
+static inline void mmap_write_begin(struct mm_struct *mm)
+{
+	atomic_store_explicit(&mm->seq,
+			      atomic_load_explicit(&mm->seq, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+static inline void mmap_write_end(struct mm_struct *mm)
+{
+	atomic_store_explicit(&mm->seq,
+			      atomic_load_explicit(&mm->seq, memory_order_relaxed) + 1,
+			      memory_order_release);
+}
+
+static inline uint32_t mmap_seq(const struct mm_struct *mm)
+{
+	return atomic_load_explicit(&mm->seq, memory_order_acquire);
+}
+
 static inline void mmap_write_lock(struct mm_struct *mm)
 {
 	down_write(mm->sys, &mm->mmap_lock);
+	mmap_write_begin(mm);
 }
 
 static inline int mmap_write_lock_killable(struct mm_struct *mm)
 {
-	return down_write_killable(mm->sys, &mm->mmap_lock);
+	int err = down_write_killable(mm->sys, &mm->mmap_lock);
+
+	if (__builtin_expect(!err, 1))
+		mmap_write_begin(mm);
+	return err;
 }
 
 static inline void mmap_write_unlock(struct mm_struct *mm)
 {
+	mmap_write_end(mm);
 	up_write(mm->sys, &mm->mmap_lock);
 }
 
 static inline void mmap_write_downgrade(struct mm_struct *mm)
 {
+	mmap_write_end(mm);
 	downgrade_write(mm->sys, &mm->mmap_lock);
 }
 

@@ -173,7 +173,7 @@ void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned
 	while ((table = pte_table_next(mm, &addr, end))) {
 		unsigned long stop = table_end(addr, end);
 
-		if (table_used(table)) {
+		if (table_maybe_used(mm->sys, table)) {
 			spin_lock(mm->sys, &table->ptl);
 			protect_table(vma, table, addr, stop, &tlb);
 			spin_unlock(&table->ptl);

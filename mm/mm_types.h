@@ -7,7 +7,8 @@
  *     -> page-table page lock (struct page.ptl) -> anon_vma and slab locks -> frame caches
  *     -> buddy lock; wb_lock inside i_pages_lock
  * A page's PG_LOCKED bit is a sleeping lock taken before i_mmap_lock and after mmap_lock.
- * mmap_lock and PG_LOCKED may be held while sleeping; all others are spinlocks.
+ * mmap_lock and PG_LOCKED may be held while sleeping; all others are spinlocks. Faults of anonymous
+ * memory read [W] fields without mmap_lock, and check mm->seq afterwards: fault.c.
  *
  * Letters behind fields: [I] immutable after creation, [W] written under mmap_lock for writing,
  * [A] atomic, [P] i_pages_lock, [M] i_mmap_lock, [T] the table page's lock, [B] buddy lock.
@@ -74,15 +75,23 @@ struct page {
 	};
 	uint32_t nr_used; /* PAGE_TABLE: live entries [T]; PAGE_SLAB: objects in use */
 	union {
-		struct address_space *mapping; /* PAGE_CACHE [page lock]; NULL once truncated */
-		struct anon_vma *anon_vma;     /* PAGE_ANON */
-		struct page *next;             /* PAGE_FREE [B], slab */
-		struct mm_struct *table_mm;    /* PAGE_TABLE */
-	};
-	union {
-		uint64_t index;    /* PAGE_CACHE: page index in the file; PAGE_ANON: linear pgoff */
-		struct page *prev; /* PAGE_FREE [B], slab */
-		uint64_t lazy;     /* PAGE_TABLE [T]: 1 where it may map lazily freed pages */
+		struct {
+			union {
+				/* PAGE_CACHE [page lock]; NULL once truncated */
+				struct address_space *mapping;
+				struct anon_vma *anon_vma;  /* PAGE_ANON */
+				struct page *next;          /* PAGE_FREE [B], slab */
+				struct mm_struct *table_mm; /* PAGE_TABLE */
+			};
+			union {
+				/* PAGE_CACHE: page index in the file; PAGE_ANON: linear pgoff */
+				uint64_t index;
+				struct page *prev; /* PAGE_FREE [B], slab */
+				/* PAGE_TABLE [T]: 1 where it may map lazily freed pages */
+				uint64_t lazy;
+			};
+		};
+		struct mmk_deferred deferred; /* PAGE_TABLE that no table points to any more */
 	};
 };
 _Static_assert(sizeof(struct page) == 32, "the frame table is sized for this");
@@ -129,7 +138,10 @@ struct vm_area_struct {
 	void *vm_private_data; /* [I]; of memory without a file's ops its name [W]: anon_name.c */
 	bool anon_chained; /* [W] came by fork from a VMA with anon_vma: never merges with one
 	                      without */
-	struct itv_node i_mmap;    /* [M] in vm_file's mapping, first index = vm_pgoff */
+	union {
+		struct itv_node i_mmap; /* [M] in vm_file's mapping, first index = vm_pgoff */
+		struct mmk_deferred deferred; /* once it is nobody's any more */
+	};
 };
 #define vm_start range.start
 #define vm_end   range.end
@@ -148,6 +160,7 @@ struct mm_struct {
 	_Atomic uint64_t context; /* generation and ASID: asid.c */
 	_Atomic uint32_t users;
 	struct rwsem mmap_lock;
+	_Atomic uint32_t seq; /* odd while mmap_lock is held for writing: lock.h */
 	spinlock_t page_table_lock;    /* anon_vma assignment; upper table levels */
 	_Atomic uint64_t cpus;         /* CPUs that may hold TLB entries of it */
 	uint32_t map_count;            /* [W] */
@@ -210,6 +223,8 @@ struct mmk_system {
 	struct page *zero_page;      /* [I] the one zero page */
 	unsigned nr_cpus, asid_bits; /* [I] */
 	uint64_t prot_arch;          /* [I] PROT_BTI, where the CPU has it; else 0 */
+	bool lockless; /* [I] faults of anonymous memory do without mmap_lock: fault.c */
+	bool defers; /* [I] and may run beside whoever frees: several CPUs */
 
 	spinlock_t buddy_lock;
 	struct free_area free_area[MAX_ORDER];

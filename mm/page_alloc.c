@@ -140,6 +140,11 @@ struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind)
 	return likely(page) ? page : take_pages_slow(sys, 0, kind);
 }
 
+struct page *alloc_page_nowait(struct mmk_system *sys, enum page_kind kind)
+{
+	return fails_on_purpose(sys) ? NULL : frame_cache_take(sys, kind);
+}
+
 struct page *alloc_page_above_min(struct mmk_system *sys, enum page_kind kind)
 {
 	if (frames_free(sys) <= sys->nr_min)

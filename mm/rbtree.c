@@ -86,6 +86,8 @@ void rb_link(struct rb_node *node, struct rb_node *parent, struct rb_node **link
 {
 	node->parent_color = (uintptr_t)parent; /* red */
 	node->left = node->right = NULL;
+	/* Who walks down without a lock sees no node before its contents. */
+	atomic_thread_fence(memory_order_release);
 	*link = node;
 	aug(node);
 	rb_propagate(parent, aug);

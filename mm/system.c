@@ -89,6 +89,8 @@ int mmk_system_init(struct mmk_system **out, const struct mmk_config *c)
 	sys->nr_cpus = c->nr_cpus;
 	sys->asid_bits = c->asid_bits;
 	sys->prot_arch = c->bti ? MMK_PROT_BTI : 0;
+	sys->lockless = c->port->defer;
+	sys->defers = sys->lockless && sys->nr_cpus > 1;
 	slab_init(sys);
 	if (page_alloc_init(sys, c))
 		return -MMK_ENOMEM;
@@ -104,6 +106,11 @@ uint64_t mmk_system_destroy(struct mmk_system *sys)
 	sys->zero_page = NULL;
 	slab_reap(sys);
 	return sys->nr_frames - frames_of_kind(sys, PAGE_RESERVED) - frames_free(sys);
+}
+
+void mmk_run_deferred(struct mmk_system *sys, struct mmk_deferred *d)
+{
+	d->fn(sys, d);
 }
 
 /* ---- /proc/sys/vm ---- */

@@ -65,6 +65,25 @@ void vma_free(struct vm_area_struct *vma)
 	slab_free(&vma->vm_mm->sys->vma_cache, vma);
 }
 
+static void free_retired(struct mmk_system *sys, struct mmk_deferred *d)
+{
+	/* Its mm may be gone. */
+	slab_free(&sys->vma_cache, container_of(d, struct vm_area_struct, deferred));
+}
+
+/* The record of a VMA that has been in the index: a fault may still look at it. */
+static void vma_retire(struct vm_area_struct *vma)
+{
+	struct mmk_system *sys = vma->vm_mm->sys;
+
+	if (!sys->defers) {
+		vma_free(vma);
+		return;
+	}
+	vma->deferred.fn = free_retired;
+	sys->port->defer(sys->ctx, &vma->deferred);
+}
+
 static struct anon_vma *anon_vma_get(struct anon_vma *av)
 {
 	if (av)
@@ -148,7 +167,7 @@ void vma_discard(struct vm_area_struct *vma)
 	if (vma->vm_file)
 		put_vma_file(sys, vma->vm_file);
 	anon_vma_put(sys, vma->anon_vma);
-	vma_free(vma);
+	vma_retire(vma);
 }
 
 void vma_remove(struct vm_area_struct *vma)

@@ -50,6 +50,24 @@ void table_free(struct mm_struct *mm, struct page *table)
 	free_pages(mm->sys, table);
 }
 
+static void free_retired_table(struct mmk_system *sys, struct mmk_deferred *d)
+{
+	free_pages(sys, container_of(d, struct page, deferred));
+}
+
+void table_retire(struct mm_struct *mm, struct page *table)
+{
+	struct mmk_system *sys = mm->sys;
+
+	if (!sys->defers) {
+		table_free(mm, table);
+		return;
+	}
+	atomic_fetch_sub_explicit(&mm->pgtables, 1, memory_order_relaxed);
+	table->deferred.fn = free_retired_table;
+	sys->port->defer(sys->ctx, &table->deferred);
+}
+
 /* Hang a new table under `entry` of `parent`, unless another CPU was first. False: no memory. */
 static bool table_insert(struct mm_struct *mm, phys_addr_t parent, pte_t *entry, unsigned level)
 {

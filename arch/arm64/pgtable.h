@@ -104,6 +104,15 @@ static inline uint32_t table_used(const struct page *table)
 	return __atomic_load_n(&table->nr_used, __ATOMIC_RELAXED);
 }
 
+/*
+ * False only where nothing is in use and no fault without mmap_lock can be about to change that: it
+ * shows to whoever takes the table's lock after mmap_lock.
+ */
+static inline bool table_maybe_used(const struct mmk_system *sys, const struct page *table)
+{
+	return table_used(table) || sys->defers;
+}
+
 static inline void table_use(struct page *table, int by)
 {
 	__atomic_store_n(&table->nr_used, table_used(table) + by, __ATOMIC_RELAXED);
@@ -152,11 +161,13 @@ struct page *pte_table_make(struct mm_struct *mm, unsigned long addr);
 struct page *pte_table_next(const struct mm_struct *mm, unsigned long *addr, unsigned long end);
 /*
  * Take the tables above addr that are empty, and lie within [floor, ceiling), out of the tree; the
- * leaf first. Returns them chained by page->next, for table_free() once the TLB has forgotten them.
+ * leaf first. Returns them chained by page->next, for table_retire() once the TLB has forgotten them.
  */
 struct page *pte_tables_prune(struct mm_struct *mm, unsigned long addr, unsigned long floor,
 			      unsigned long ceiling);
-void table_free(struct mm_struct *mm, struct page *table);
+void table_free(struct mm_struct *mm, struct page *table); /* one that was never part of the tree */
+/* One that was, and that the TLBs have forgotten: a fault without mmap_lock may still look at it. */
+void table_retire(struct mm_struct *mm, struct page *table);
 
 /* ---- TLB ---- */
 

@@ -686,6 +686,9 @@ void mmk_stats(struct mmk_system *sys, struct mmk_stats *s);
  */
 long mmk_stats_refusals(struct mmk_system *sys, uint64_t *pos, char *buf, size_t size);
 
+/* What port->defer was given has had its grace period: frees it. Takes spinlocks, does not sleep. */
+void mmk_run_deferred(struct mmk_system *sys, struct mmk_deferred *d);
+
 /*
  * Check every invariant: of one mm, of the whole system. 0, or the number of violations; the first
  * is described in buf. Takes the locks it needs; may sleep.

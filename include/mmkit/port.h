@@ -177,6 +177,12 @@ enum mmk_oom {
 	MMK_OOM_NONE,  /* nothing can be done: the caller is refused */
 };
 
+/* Something that waits for its grace period, inside of the object itself; see mmk_port.defer. */
+struct mmk_deferred {
+	struct mmk_deferred *next; /* the embedder's, for its list */
+	void (*fn)(struct mmk_system *sys, struct mmk_deferred *d);
+};
+
 /* flags of mmk_port.wait */
 #define MMK_WAIT_KILLABLE 0x1u /* return -EINTR once the task has been killed */
 
@@ -186,6 +192,24 @@ struct mmk_port {
 	unsigned (*cpu_id)(void *ctx);
 	/* Spin-wait hint. NULL: none. */
 	void (*relax)(void *ctx);
+
+	/*
+	 * --- reading without locks ---
+	 * A fault of anonymous memory looks at its address space without a lock; what it may still
+	 * be looking at is freed only when all such looks that had begun are over (a grace period).
+	 * A look never sleeps. Where the calling thread keeps its CPU till it sleeps, a grace period
+	 * is over when every CPU has taken up another task, was idle or in user mode, and begin and
+	 * end need not be told.
+	 */
+	/* A look begins, ends; not nested. NULL: defer knows without. */
+	void (*look_begin)(void *ctx);
+	void (*look_end)(void *ctx);
+	/*
+	 * Call mmk_run_deferred(system, d), which does not sleep, after a grace period; at once where
+	 * nobody can be looking. mmap_lock may be held. NULL: every fault takes mmap_lock, and
+	 * nothing is deferred.
+	 */
+	void (*defer)(void *ctx, struct mmk_deferred *d);
 
 	/* --- sleeping: a futex. Called with no spinlock held. --- */
 	/*

@@ -34,6 +34,7 @@ struct rq {
 	u64 system_ns; /* of kernel tasks and of ticks that found a task in the kernel */
 	u64 start_ns;
 	u64 tick_at; /* end of the running slice, NO_DEADLINE when nobody waits */
+	u64 passes;  /* how often it has been in schedule(); atomic for readers */
 } __aligned(64);
 
 static struct spinlock sched_lock = SPINLOCK_INIT;
@@ -393,6 +394,7 @@ void schedule(void)
 	u64 now = clock_ns(), was;
 
 	spin_lock(&sched_lock);
+	__atomic_store_n(&rq->passes, rq->passes + 1, __ATOMIC_RELEASE);
 	task_clear_work(prev, WORK_RESCHED);
 	if (prev->state == TASK_RUNNING && prev != rq->idle) {
 		enqueue(prev);
@@ -422,6 +424,32 @@ void schedule_tail(struct task *prev)
 {
 	finish_switch(prev);
 	local_irq_enable();
+}
+
+/* ------------------------------------------------------------------ for grace periods */
+
+u64 sched_passes(u32 cpu)
+{
+	return __atomic_load_n(&rqs[cpu].passes, __ATOMIC_ACQUIRE);
+}
+
+bool sched_is_idle(u32 cpu)
+{
+	unsigned long flags = spin_lock_irqsave(&sched_lock);
+	bool idle = rqs[cpu].curr == rqs[cpu].idle;
+
+	spin_unlock_irqrestore(&sched_lock, flags);
+	return idle;
+}
+
+void sched_pass_soon(u32 cpu)
+{
+	unsigned long flags = spin_lock_irqsave(&sched_lock);
+
+	task_set_work(rqs[cpu].curr, WORK_RESCHED);
+	if (cpu != cpu_id())
+		smp_send_reschedule(cpu);
+	spin_unlock_irqrestore(&sched_lock, flags);
 }
 
 /* ------------------------------------------------------------------ idle and start */

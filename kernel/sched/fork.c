@@ -110,8 +110,12 @@ static void copy_thread_state(struct task *t, const struct clone_args *args)
 	t->cpus_allowed = READ_ONCE(me->cpus_allowed);
 	if (!(args->flags & CLONE_VM) || (args->flags & CLONE_VFORK))
 		t->altstack = me->altstack;
-	if (!(args->flags & CLONE_VM))
+	if (!(args->flags & CLONE_VM)) {
 		t->rseq = me->rseq;
+		/* It may start on another CPU than the one that is written there. */
+		if (t->rseq.area)
+			task_set_work(t, WORK_RSEQ);
+	}
 	if (args->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = args->child_tid;
 	if (task_is_kernel(me))

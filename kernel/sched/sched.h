@@ -28,6 +28,11 @@ u64 task_runtime(struct task *t);
 /* The timer interrupt must look at CPU time: somebody set a limit or an interval timer. */
 void sched_update_timer(void);
 
+/* How often the CPU has been in schedule(): it grows before anything of the next task runs. */
+u64 sched_passes(u32 cpu);
+bool sched_is_idle(u32 cpu);
+void sched_pass_soon(u32 cpu); /* the task that runs there goes through schedule() on its way out */
+
 /* timer.c: runs what is due at `now`; when the next one is; sets the clock. */
 void timers_init_cpu(void); /* each CPU, before it uses any */
 void timers_run(u64 now);

@@ -140,6 +140,9 @@ struct hosted {
 	uint32_t *frame_uses; /* by frame: entries that lead to it */
 	struct icache_page **icache;
 
+	_Atomic unsigned nr_looks; /* threads between look_begin and look_end */
+	struct mmk_deferred *_Atomic deferred;
+
 	hosted_violation_fn *on_violation;
 	void *violation_arg;
 	_Atomic uint64_t nr_violations;

@@ -171,9 +171,68 @@ const struct mmk_machine hosted_machine_ops = {
     .frame_freed = frame_freed,
 };
 
+/* ---- looks without locks: what waits for them goes at a moment when there is none ---- */
+
+static void push_deferred(struct hosted *h, struct mmk_deferred *first, struct mmk_deferred *last)
+{
+	last->next = atomic_load(&h->deferred);
+	while (!atomic_compare_exchange_weak(&h->deferred, &last->next, first))
+		;
+}
+
+/*
+ * What is on the list could be found only by looks that began before it was put there; so take it,
+ * and then look whether there is any.
+ */
+static void run_deferred(struct hosted *h)
+{
+	while (!atomic_load(&h->nr_looks)) {
+		struct mmk_deferred *d = atomic_exchange(&h->deferred, NULL), *last = d, *next;
+
+		if (!d)
+			return;
+		if (atomic_load(&h->nr_looks)) {
+			while (last->next)
+				last = last->next;
+			push_deferred(h, d, last);
+			continue;
+		}
+		for (; d; d = next) {
+			next = d->next;
+			mmk_run_deferred(h->sys, d);
+		}
+	}
+}
+
+static void look_begin(void *ctx)
+{
+	struct hosted *h = ctx;
+
+	atomic_fetch_add(&h->nr_looks, 1);
+}
+
+static void look_end(void *ctx)
+{
+	struct hosted *h = ctx;
+
+	atomic_fetch_sub(&h->nr_looks, 1);
+	run_deferred(h);
+}
+
+static void defer(void *ctx, struct mmk_deferred *d)
+{
+	struct hosted *h = ctx;
+
+	push_deferred(h, d, d);
+	run_deferred(h);
+}
+
 const struct mmk_port hosted_port_ops = {
     .cpu_id = cpu_id,
     .relax = relax,
+    .look_begin = look_begin,
+    .look_end = look_end,
+    .defer = defer,
     .wait = wait_on,
     .wake = wake,
     .fget = hosted_fget,
