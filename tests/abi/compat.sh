@@ -72,8 +72,6 @@ document() {
 		(Debian's kernel under QEMU, huge pages off), which is what \`tests/abi/*.linux\` keep, and runs on mmkit's kernel in every
 		\`./mmkit test abi\`. "As Linux" is: printed the same, to the byte. \`./mmkit oracle\` asks Linux again.
 
-		$(rows | grep -c .) behaviours, $(recorded | grep -c .) of them recorded on Linux, $(explained | grep -c .) in which mmkit differs.
-
 		| call | flag, errno or effect | mmkit | proven by |
 		|---|---|---|---|
 	END
