@@ -15,6 +15,30 @@
 
 /* ------------------------------------------------------------------ open files */
 
+/* What of a file's mode is not settled when it is opened, but by the inode and the mount as they
+ * are. */
+static u32 mode_now(const struct file *f)
+{
+	const struct inode *inode = f->inode;
+	u32 mnt = f->path.mnt ? READ_ONCE(f->path.mnt->flags) : 0;
+	u32 mode = inode->flags & INODE_APPEND ? MMK_FMODE_APPEND : 0;
+
+	if (mnt & MNT_NOEXEC)
+		mode |= MMK_FMODE_NOEXEC;
+	if (unlikely(mnt & MNT_MANDLOCK) && (inode->mode & (S_ISGID | 0010)) == S_ISGID)
+		mode |= MMK_FMODE_MANDLOCK;
+	return mode;
+}
+
+void file_refresh_mode(struct file *f)
+{
+	u32 changing = MMK_FMODE_APPEND | MMK_FMODE_MANDLOCK, old = READ_ONCE(f->mf.f_mode);
+	u32 mode = (old & ~changing) | mode_now(f);
+
+	if (unlikely(mode != old))
+		WRITE_ONCE(f->mf.f_mode, mode);
+}
+
 struct file *file_alloc(const struct path *path, u32 flags)
 {
 	struct file *f = fs_zalloc(sizeof(*f));
@@ -37,13 +61,7 @@ struct file *file_alloc(const struct path *path, u32 flags)
 		f->mf.f_mode |= acc == O_WRONLY ? 0 : MMK_FMODE_READ;
 		f->mf.f_mode |= acc == O_RDONLY ? 0 : MMK_FMODE_WRITE;
 	}
-	if (inode->flags & INODE_APPEND)
-		f->mf.f_mode |= MMK_FMODE_APPEND;
-	if (path->mnt && (path->mnt->flags & MNT_NOEXEC))
-		f->mf.f_mode |= MMK_FMODE_NOEXEC;
-	if (path->mnt && (path->mnt->flags & MNT_MANDLOCK) &&
-	    (inode->mode & (S_ISGID | 0010)) == S_ISGID)
-		f->mf.f_mode |= MMK_FMODE_MANDLOCK;
+	file_refresh_mode(f);
 	mmk_file_opened(&f->mf);
 	f->sb_err = mmk_wb_err_sample(&inode->sb->wb_err);
 	return f;

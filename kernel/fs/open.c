@@ -350,9 +350,7 @@ struct mmk_file *port_fget(void *ctx, struct mmk_task *task, int fd)
 
 	if (!f)
 		return NULL;
-	/* It may have become append-only since it was opened. */
-	if (unlikely(f->inode->flags & INODE_APPEND))
-		__atomic_fetch_or(&f->mf.f_mode, MMK_FMODE_APPEND, __ATOMIC_RELAXED);
+	file_refresh_mode(f);
 	return &f->mf;
 }
 

@@ -508,6 +508,8 @@ void inode_kill_suid(struct inode *inode);
  * regular.c */
 
 extern const struct file_ops regular_file_ops;
+/* Before a file is mapped: chattr, chmod and remount may have changed what holds of it. file.c */
+void file_refresh_mode(struct file *file);
 long regular_ioctl(struct file *file, u32 cmd, u64 arg); /* fcntl.c */
 ssize_t regular_read(struct file *file, void *buf, size_t n, u64 *pos);
 ssize_t regular_write(struct file *file, const void *buf, size_t n, u64 *pos);

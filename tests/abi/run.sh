@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Suite "abi": every behaviour on the reference kernel, in one boot, against what Linux printed. Those
-# that are about files run once more with their files in a directory of the host, on 9p.
+# that are about files run once more with their files in a directory of the host, on 9p; with --long
+# all run once more on four CPUs.
 #	run.sh TOP	prints "ok NAME" and "not ok NAME: WHY"
 set -uf # no names of files out of what was printed
 TOP=$1
@@ -13,10 +14,12 @@ ON_9P="mmap_flags mmap_kinds mmap_merge mmap_refuse mprotect msync_mincore munma
 
 # ---- running ---------------------------------------------------------------------------------
 
-# boot CPU SCRIPT: what it printed goes to "both".
+# boot CPU SCRIPT [OPTION...]: what it printed goes to "both".
 boot() {
+	boot_cpu=$1 script=$2
+	shift 2
 	(cd programs && timeout --preserve-status $PATIENCE "$RUN" --kernel "$TOP/build/arm64/kernel/Image" \
-		--tree "$TREE" --mem 1G --cpu "$1" -- sh "$2") >>both 2>>err </dev/null
+		--tree "$TREE" --mem 1G --cpu "$boot_cpu" "$@" -- sh "$script") >>both 2>>err </dev/null
 }
 
 copy_programs() {
@@ -40,6 +43,9 @@ echo "TMPDIR=/host/files ./suite $(printf './%s ' $ON_9P)" >programs/9p.sh
 : >both
 boot cortex-a72 9p.sh
 mv both out.9p
+: >both
+[ "${MMKIT_LONG:-0}" = 0 ] || boot cortex-a72 cortex-a72.sh --smp 4
+mv both out.smp
 
 # ---- verdicts --------------------------------------------------------------------------------
 
@@ -89,6 +95,11 @@ done
 for family in $ON_9P; do
 	judge_family "$family" out.9p /9p
 done
+if [ -s out.smp ]; then
+	for family in $(families_on cortex-a72 $(abi_families)); do
+		judge_family "$family" out.smp "/four CPUs"
+	done
+fi
 
 # ---- the document ----------------------------------------------------------------------------
 
@@ -98,6 +109,9 @@ if cmp -s LINUX-COMPAT.md "$TOP/docs/LINUX-COMPAT.md"; then
 else
 	bad "docs/LINUX-COMPAT.md is what the behaviours say" "stale; sh tests/abi/compat.sh . --write"
 fi
+(cd "$ABI" && find . -name '*.c' ! -path '*/harness/*' | sed 's,^./,,; s,\.c$,,') | while read -r family; do
+	abi_families | grep -qx "$family" || bad "$family" "tests/abi/meson.build does not list it"
+done
 explained | while read -r family name; do
 	grep -qxs -e "== $name" "$ABI/${family%/9p}.linux" ||
 		bad "$family: $name" "tests/abi/differences.md lists it, but there is no such behaviour"
