@@ -85,7 +85,7 @@ static uint64_t total_ram_pages(const struct mmk_system *sys)
 	return sys->nr_frames - (uint64_t)atomic_load_explicit(&sys->nr_kind[PAGE_RESERVED], memory_order_relaxed);
 }
 
-static uint64_t vm_commit_limit(const struct mmk_system *sys)
+uint64_t vm_commit_limit(const struct mmk_system *sys)
 {
 	if (sys->overcommit_kbytes)
 		return kib_to_pages(sys->overcommit_kbytes);

@@ -34,18 +34,26 @@ bool vma_is_stack(const struct vm_area_struct *vma)
 	return vma->vm_start <= b->start_stack && vma->vm_end >= b->start_stack;
 }
 
-static void maps_file_id(struct text *t, const struct vm_area_struct *vma)
+void vma_file_id(const struct vm_area_struct *vma, uint32_t *major, uint32_t *minor, uint64_t *ino)
 {
 	const struct mmk_system *sys = vma->vm_mm->sys;
-	uint32_t major = 0, minor = 0;
-	uint64_t ino = 0;
 
+	*major = *minor = 0;
+	*ino = 0;
 	if (vma_is_shmem_zero(vma)) {
-		minor = 1;
-		ino = (uintptr_t)vma->vm_file >> 4 & 0xffffff; /* any number of its own */
+		*minor = 1;
+		*ino = (uintptr_t)vma->vm_file >> 4 & 0xffffff; /* any number of its own */
 	} else if (vma->vm_file && sys->port->file_id) {
-		sys->port->file_id(sys->ctx, vma->vm_file, &major, &minor, &ino);
+		sys->port->file_id(sys->ctx, vma->vm_file, major, minor, ino);
 	}
+}
+
+static void maps_file_id(struct text *t, const struct vm_area_struct *vma)
+{
+	uint32_t major, minor;
+	uint64_t ino;
+
+	vma_file_id(vma, &major, &minor, &ino);
 	text_hex(t, vma->vm_file ? vma->vm_pgoff << PAGE_SHIFT : 0, 8);
 	text_char(t, ' ');
 	text_hex(t, major, 2);
@@ -117,20 +125,31 @@ static void maps_anon_name(struct text *t, const struct vm_area_struct *vma)
 	text_char(t, ']');
 }
 
-void maps_line(struct text *t, struct vm_area_struct *vma, char *path)
+void maps_name(struct text *t, struct vm_area_struct *vma, char *path, const char *escape)
 {
 	const char *name = vma->vm_file ? NULL : vma_name(vma);
 
-	maps_range(t, vma->vm_start, vma->vm_end, vma->vm_flags);
-	maps_file_id(t, vma);
-	if (vma->vm_file || name || vma_anon_name(vma))
-		maps_pad(t);
 	if (vma->vm_file && !vma_anon_name(vma))
-		maps_path(t, vma, path, "\n");
+		maps_path(t, vma, path, escape);
 	else if (name)
 		text_str(t, name);
 	else if (vma_anon_name(vma))
 		maps_anon_name(t, vma);
+}
+
+static bool has_name(const struct vm_area_struct *vma)
+{
+	return vma->vm_file || vma_name(vma) || vma_anon_name(vma);
+}
+
+void maps_line(struct text *t, struct vm_area_struct *vma, char *path)
+{
+	maps_range(t, vma->vm_start, vma->vm_end, vma->vm_flags);
+	maps_file_id(t, vma);
+	if (has_name(vma)) {
+		maps_pad(t);
+		maps_name(t, vma, path, "\n");
+	}
 	text_char(t, '\n');
 }
 

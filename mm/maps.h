@@ -23,6 +23,10 @@ void maps_range(struct text *t, unsigned long start, unsigned long end, uint64_t
 void maps_pad(struct text *t);
 /* A file's path; characters of `escape`, which would break the format, as \ooo. */
 void maps_path(struct text *t, const struct vm_area_struct *vma, char *path, const char *escape);
+/* What stands behind the inode number: a path, [heap], [anon:...], or nothing. */
+void maps_name(struct text *t, struct vm_area_struct *vma, char *path, const char *escape);
+/* Device and inode of its file; zeros without one. */
+void vma_file_id(const struct vm_area_struct *vma, uint32_t *major, uint32_t *minor, uint64_t *ino);
 /* Shared memory without a file that has a name of the embedder's. */
 bool vma_is_shmem_zero(const struct vm_area_struct *vma);
 bool vma_is_heap(const struct vm_area_struct *vma), vma_is_stack(const struct vm_area_struct *vma);

@@ -5,6 +5,7 @@
  */
 #include "mm/internal.h"
 #include "mm/cache.h"
+#include "mm/vma.h"
 #include "mm/frame_cache.h"
 
 /* ---- making and ending ---- */
@@ -239,13 +240,6 @@ static uint64_t not_negative(const _Atomic int64_t *n)
 	return v > 0 ? (uint64_t)v : 0;
 }
 
-static uint64_t commit_limit(const struct mmk_system *sys)
-{
-	if (sys->overcommit_kbytes)
-		return sys->overcommit_kbytes >> (PAGE_SHIFT - 10);
-	return sys->nr_frames * sys->overcommit_ratio / 100;
-}
-
 void mmk_stats(struct mmk_system *sys, struct mmk_stats *s)
 {
 	uint64_t shmem = not_negative(&sys->nr_shmem), cache = frames_of_kind(sys, PAGE_CACHE);
@@ -254,14 +248,14 @@ void mmk_stats(struct mmk_system *sys, struct mmk_stats *s)
 	s->faults = s->faults_anon_zero + s->faults_anon + s->faults_file_read +
 		    s->faults_file_private + s->faults_file_shared + s->faults_cow_copy +
 		    s->faults_cow_reuse + s->faults_spurious + s->faults_refused;
-	s->frames_total = sys->nr_frames;
+	s->frames_total = sys->nr_frames - frames_of_kind(sys, PAGE_RESERVED);
 	s->frames_free = frames_free(sys);
 	s->frames_anon = frames_of_kind(sys, PAGE_ANON);
 	s->frames_shmem = shmem;
 	s->frames_file = cache > shmem ? cache - shmem : 0;
 	s->frames_slab = frames_of_kind(sys, PAGE_SLAB);
 	s->frames_table = frames_of_kind(sys, PAGE_TABLE);
-	s->frames_other = frames_of_kind(sys, PAGE_KERNEL) + frames_of_kind(sys, PAGE_RESERVED);
+	s->frames_other = frames_of_kind(sys, PAGE_KERNEL);
 	s->dirty = not_negative(&sys->nr_dirty);
 	s->writeback = not_negative(&sys->nr_writeback);
 	dirty_limits(sys, &s->dirty_background, &s->dirty_limit);
@@ -269,8 +263,39 @@ void mmk_stats(struct mmk_system *sys, struct mmk_stats *s)
 	s->frames_low = sys->nr_low;
 	s->frames_high = sys->nr_high;
 	s->committed = not_negative(&sys->committed);
-	s->commit_limit = commit_limit(sys);
+	s->commit_limit = vm_commit_limit(sys);
 	s->vmas = __atomic_load_n(&sys->vma_cache.in_use, __ATOMIC_RELAXED);
+}
+
+static uint64_t locked_pages(struct mmk_system *sys)
+{
+	const struct mm_struct *mm;
+	uint64_t pages = 0;
+
+	spin_lock(sys, &sys->mms_lock);
+	for (mm = sys->mms; mm; mm = mm->next_mm)
+		pages += __atomic_load_n(&mm->locked_vm, __ATOMIC_RELAXED);
+	spin_unlock(&sys->mms_lock);
+	return pages;
+}
+
+void mmk_frame_census(struct mmk_system *sys, struct mmk_frame_census *c)
+{
+	_Static_assert(sizeof(c->free_blocks) / sizeof(c->free_blocks[0]) == MAX_ORDER, "each");
+	*c = (struct mmk_frame_census){
+	    .locked = locked_pages(sys),
+	    .frame_table = (sys->nr_frames * sizeof(struct page)) >> PAGE_SHIFT,
+	};
+	for (uint64_t i = 0; i < sys->nr_frames; i++) {
+		const struct page *page = sys->mem_map + i;
+
+		c->mapped += page_kind(page) == PAGE_CACHE &&
+			     atomic_load_explicit(&page->mapcount, memory_order_relaxed) > 0;
+	}
+	spin_lock(sys, &sys->buddy_lock);
+	for (unsigned order = 0; order < MAX_ORDER; order++)
+		c->free_blocks[order] = sys->free_area[order].count;
+	spin_unlock(&sys->buddy_lock);
 }
 
 /* ---- writers against executions ---- */

@@ -160,6 +160,8 @@ bool accountable_mapping(uint64_t vm_flags);
  * vm_uncharge. */
 int vm_charge(struct mmk_task *task, struct mm_struct *mm, int64_t pages);
 void vm_uncharge(struct mmk_system *sys, int64_t pages);
+/* What mode 2 lets all programs commit together, before anything is kept back: pages. */
+uint64_t vm_commit_limit(const struct mmk_system *sys);
 /* total_vm and the figure of its kind. */
 void vm_stat_account(struct mm_struct *mm, uint64_t vm_flags, int64_t npages);
 /* RLIMIT_MEMLOCK not 0, or privileged. */

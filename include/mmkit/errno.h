@@ -22,6 +22,7 @@
 #define MMK_ENOSPC     28
 #define MMK_ENOSYS     38
 #define MMK_EOVERFLOW  75
+#define MMK_ENAMETOOLONG 36
 #define MMK_EOPNOTSUPP 95
 
 #endif

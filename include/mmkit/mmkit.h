@@ -573,6 +573,27 @@ void mmk_page_put(struct mmk_system *sys, struct mmk_page *page);
  * at most size bytes; 0 at the end. May sleep.
  */
 long mmk_proc_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size);
+/* ioctl(PROCMAP_QUERY) on maps: Linux's struct procmap_query. */
+struct mmk_map_query {
+	uint64_t size;	/* of this structure; the embedder's */
+	uint64_t flags; /* MMK_MAP_QUERY_*: what the mapping must be */
+	uint64_t addr;	/* where to look */
+	uint64_t start, end, vma_flags, page_size, offset, inode; /* out */
+	uint32_t major, minor;					  /* out */
+	uint32_t name_size, build_id_size; /* out: the NUL included; 0: none. No build ids */
+	uint64_t name, build_id;	   /* the embedder's */
+};
+#define MMK_MAP_QUERY_READABLE	 0x01u
+#define MMK_MAP_QUERY_WRITABLE	 0x02u
+#define MMK_MAP_QUERY_EXECUTABLE 0x04u
+#define MMK_MAP_QUERY_SHARED	 0x08u
+#define MMK_MAP_QUERY_OR_NEXT	 0x10u /* or the next one that agrees */
+#define MMK_MAP_QUERY_FILE	 0x20u
+/*
+ * Fills q, and `name` if size is not 0. 0, -ENOENT no such mapping, -ENAMETOOLONG, -ENOMEM, -EINTR
+ * killed. May sleep.
+ */
+int mmk_proc_map_query(struct mmk_mm *mm, struct mmk_map_query *q, char *name, size_t size);
 /* smaps, numa_maps: as maps; man 5 proc_pid_smaps, proc_pid_numa_maps. */
 long mmk_proc_smaps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size);
 long mmk_proc_numa_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf,
@@ -660,7 +681,7 @@ void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s);
 
 /* Figures of the system; counts since init unless they say otherwise. */
 struct mmk_stats {
-	uint64_t frames_total, frames_free;		      /* now */
+	uint64_t frames_total, frames_free;		      /* now; all but the reserved */
 	uint64_t frames_anon, frames_file, frames_shmem, frames_slab, frames_table, frames_other; /* now */
 	uint64_t dirty, committed, commit_limit;	      /* now, pages */
 	uint64_t faults, faults_major, faults_anon_zero, faults_anon, faults_file_read;
@@ -680,6 +701,14 @@ struct mmk_stats {
 	uint64_t dsb, pte_writes, frames_allocated, objects_allocated, locks_taken;
 };
 void mmk_stats(struct mmk_system *sys, struct mmk_stats *s);
+/* What is counted by looking at every frame and every mm; takes its time, does not sleep. */
+struct mmk_frame_census {
+	uint64_t mapped;	  /* pages of files and shared memory that some program maps */
+	uint64_t locked;	  /* pages of mlock'ed mappings, of all programs */
+	uint64_t frame_table;	  /* frames that the frame table takes */
+	uint64_t free_blocks[11]; /* free blocks of 2^i frames */
+};
+void mmk_frame_census(struct mmk_system *sys, struct mmk_frame_census *c);
 /*
  * The most recent refusals with their reasons, newest first: one line each "pid N: ERRNO: words".
  * As mmk_proc_maps.

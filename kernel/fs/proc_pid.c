@@ -364,7 +364,11 @@ static bool next_task(const struct pseudo_ctx *c, u32 *n, char *name, size_t siz
 	    {.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm},      \
 	    {.name = "cmdline", .mode = S_IFREG | 0444, .read_at = proc_read_cmdline},                  \
 	    FILE("stat", 0444, proc_show_stat), FILE("statm", 0444, proc_show_statm),              \
-	    PRIVATE("maps", 0444, proc_stream_maps),                                                    \
+	    {.name = "maps",                                                                       \
+	     .mode = S_IFREG | 0444,                                                               \
+	     .stream = proc_stream_maps,                                                           \
+	     .ioctl = proc_ioctl_maps,                                                             \
+	     .permission = proc_may_ptrace},                                                    \
 	    {.name = "mem",                                                                        \
 	     .mode = S_IFREG | 0600,                                                               \
 	     .read_at = proc_read_mem,                                                                  \

@@ -4,6 +4,7 @@
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/task.h"
+#include "kernel/sys/uaccess.h"
 
 /* ------------------------------------------------------------------ texts about VMAs */
 
@@ -55,6 +56,82 @@ int proc_show_smaps_rollup(const struct pseudo_ctx *c, struct seq *s)
 	else
 		s->len += (size_t)n;
 	return 0;
+}
+
+/* ------------------------------------------------------------------ questions about one VMA */
+
+#define PROCMAP_QUERY   0xc0686611u /* _IOWR('f', 17, struct procmap_query) */
+#define MAP_QUERY_FLAGS 0x3full
+#define MAP_QUERY_LEAST offsetof(struct mmk_map_query, start)
+
+/* The caller's structure may be shorter or longer than ours; what we do not know must be 0. */
+static int read_query(struct mmk_map_query *q, u64 arg, u64 *size)
+{
+	u64 at;
+	u8 byte;
+
+	if (copy_from_user(size, arg, sizeof(*size)))
+		return -EFAULT;
+	if (*size > PAGE_SIZE)
+		return -E2BIG;
+	if (*size < MAP_QUERY_LEAST)
+		return -EINVAL;
+	memset(q, 0, sizeof(*q));
+	for (at = sizeof(*q); at < *size; at++) {
+		if (copy_from_user(&byte, arg + at, 1))
+			return -EFAULT;
+		if (byte)
+			return -E2BIG;
+	}
+	*size = min(*size, sizeof(*q));
+	return copy_from_user(q, arg, *size);
+}
+
+static int check_query(const struct mmk_map_query *q)
+{
+	if ((q->flags & ~MAP_QUERY_FLAGS) || !q->name_size != !q->name ||
+	    !q->build_id_size != !q->build_id)
+		return -EINVAL;
+	return 0;
+}
+
+static int answer_query(struct mmk_mm *mm, struct mmk_map_query *q, u64 arg, u64 size)
+{
+	size_t room = min((size_t)q->name_size, PAGE_SIZE);
+	char *name = room ? fs_alloc_buf(room) : NULL;
+	int err;
+
+	if (room && !name)
+		return -ENOMEM;
+	err = mmk_proc_map_query(mm, q, name, room);
+	if (!err && q->name_size && room)
+		err = copy_to_user(q->name, name, q->name_size);
+	if (!err)
+		err = copy_to_user(arg, q, size);
+	fs_free(name);
+	return err;
+}
+
+long proc_ioctl_maps(const struct pseudo_ctx *c, u32 cmd, u64 arg)
+{
+	struct mmk_map_query q;
+	struct mmk_mm *mm;
+	u64 size;
+	int err;
+
+	if (cmd != PROCMAP_QUERY)
+		return -ENOTTY;
+	err = read_query(&q, arg, &size);
+	if (!err)
+		err = check_query(&q);
+	if (err)
+		return err;
+	mm = proc_mm(c);
+	if (!mm)
+		return -ESRCH;
+	err = answer_query(mm, &q, arg, size);
+	mmk_mm_put(mm);
+	return err;
 }
 
 /* ------------------------------------------------------------------ clear_refs, pagemap */

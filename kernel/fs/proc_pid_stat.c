@@ -321,7 +321,7 @@ int proc_show_limits(const struct pseudo_ctx *c, struct seq *s)
 			seq_printf(s, "%-25s %-20s %-20s %-10s\n", limit_names[i].name, soft, hard,
 			           limit_names[i].unit);
 		else
-			seq_printf(s, "%-25s %-20s %-20s\n", limit_names[i].name, soft, hard);
+			seq_printf(s, "%-25s %-20s %-20s \n", limit_names[i].name, soft, hard);
 	}
 	return 0;
 }

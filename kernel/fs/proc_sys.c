@@ -3,7 +3,6 @@
 #include "kernel/arch/cpufeature.h"
 #include "kernel/boot.h"
 #include "kernel/clock.h"
-#include "kernel/fs/memfd.h"
 #include "kernel/fs/pseudo.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/printk.h"
@@ -19,92 +18,9 @@ typedef unsigned long long ull;
 
 /* ------------------------------------------------------------------ memory */
 
-static u64 kb(u64 pages)
-{
-	return pages * (PAGE_SIZE / 1024);
-}
-
-static void mem_line(struct seq *s, const char *name, u64 kbytes)
-{
-	char label[20];
-
-	scnprintf(label, sizeof(label), "%s:", name);
-	seq_printf(s, "%-15s %8llu kB\n", label, (ull)kbytes);
-}
-
-static int show_meminfo(const struct pseudo_ctx *c, struct seq *s)
-{
-	struct mmk_stats st;
-	u64 cached;
-
-	mmk_stats(mm_sys, &st);
-	cached = st.frames_file + st.frames_shmem;
-	mem_line(s, "MemTotal", kb(st.frames_total));
-	mem_line(s, "MemFree", kb(st.frames_free));
-	mem_line(s, "MemAvailable", kb(st.frames_free + st.frames_file));
-	mem_line(s, "Buffers", 0);
-	mem_line(s, "Cached", kb(cached));
-	mem_line(s, "SwapCached", 0);
-	mem_line(s, "Active", kb(st.frames_anon));
-	mem_line(s, "Inactive", kb(cached));
-	mem_line(s, "Active(anon)", kb(st.frames_anon));
-	mem_line(s, "Inactive(anon)", kb(st.frames_shmem));
-	mem_line(s, "Active(file)", 0);
-	mem_line(s, "Inactive(file)", kb(st.frames_file));
-	mem_line(s, "Unevictable", 0);
-	mem_line(s, "Mlocked", 0);
-	mem_line(s, "SwapTotal", 0);
-	mem_line(s, "SwapFree", 0);
-	mem_line(s, "Dirty", kb(st.dirty));
-	mem_line(s, "Writeback", 0);
-	mem_line(s, "AnonPages", kb(st.frames_anon));
-	mem_line(s, "Mapped", kb(st.frames_file));
-	mem_line(s, "Shmem", kb(st.frames_shmem));
-	mem_line(s, "KReclaimable", 0);
-	mem_line(s, "Slab", kb(st.frames_slab));
-	mem_line(s, "SReclaimable", 0);
-	mem_line(s, "SUnreclaim", kb(st.frames_slab));
-	mem_line(s, "KernelStack", 0);
-	mem_line(s, "PageTables", kb(st.frames_table));
-	mem_line(s, "SecPageTables", 0);
-	mem_line(s, "NFS_Unstable", 0);
-	mem_line(s, "Bounce", 0);
-	mem_line(s, "WritebackTmp", 0);
-	mem_line(s, "CommitLimit", kb(st.commit_limit));
-	mem_line(s, "Committed_AS", kb(st.committed));
-	mem_line(s, "VmallocTotal", 0);
-	mem_line(s, "VmallocUsed", 0);
-	mem_line(s, "VmallocChunk", 0);
-	mem_line(s, "Percpu", 0);
-	return 0;
-}
-
 static void stat_line(struct seq *s, const char *name, u64 v)
 {
 	seq_printf(s, "%s %llu\n", name, (ull)v);
-}
-
-static int show_vmstat(const struct pseudo_ctx *c, struct seq *s)
-{
-	struct mmk_stats st;
-
-	mmk_stats(mm_sys, &st);
-	stat_line(s, "nr_free_pages", st.frames_free);
-	stat_line(s, "nr_inactive_anon", st.frames_shmem);
-	stat_line(s, "nr_active_anon", st.frames_anon);
-	stat_line(s, "nr_inactive_file", st.frames_file);
-	stat_line(s, "nr_active_file", 0);
-	stat_line(s, "nr_slab_unreclaimable", st.frames_slab);
-	stat_line(s, "nr_anon_pages", st.frames_anon);
-	stat_line(s, "nr_file_pages", st.frames_file + st.frames_shmem);
-	stat_line(s, "nr_dirty", st.dirty);
-	stat_line(s, "nr_shmem", st.frames_shmem);
-	stat_line(s, "nr_page_table_pages", st.frames_table);
-	stat_line(s, "pgpgin", st.pages_read * 4);
-	stat_line(s, "pgpgout", st.pages_written * 4);
-	stat_line(s, "pgfault", st.faults);
-	stat_line(s, "pgmajfault", st.faults_major);
-	return 0;
 }
 
 /* What the memory system counts that Linux has no name for. */
@@ -384,50 +300,6 @@ static int show_nr_open(const struct pseudo_ctx *c, struct seq *s)
 	return 0;
 }
 
-/* /proc/sys/vm: the memory system's own knobs, by their names. */
-static int show_vm_knob(const struct pseudo_ctx *c, struct seq *s)
-{
-	u64 v;
-	int err = mmk_sysctl_get(mm_sys, c->e->name, &v);
-
-	if (!err)
-		seq_printf(s, "%llu\n", (ull)v);
-	return err;
-}
-
-static ssize_t write_vm_knob(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
-{
-	char text[32], *end;
-	u64 v;
-	int err;
-
-	if (pos || !n)
-		return pos ? (ssize_t)n : 0;
-	if (n >= sizeof(text))
-		return -EINVAL;
-	memcpy(text, buf, n);
-	text[n] = '\0';
-	v = strtoul(text, &end, 0);
-	if (end == text || (*end && *end != '\n' && *end != ' '))
-		return -EINVAL;
-	err = mmk_sysctl_set(mm_sys, c->e->name, v);
-	return err ? err : (ssize_t)n;
-}
-
-/* 1: what is clean of the page cache goes; 2: names that nobody uses; 3: both. */
-static ssize_t write_drop_caches(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
-{
-	char how = n ? *(const char *)buf : 0;
-
-	if (how < '1' || how > '4')
-		return -EINVAL;
-	if (how & 1)
-		mmk_sysctl_set(mm_sys, "drop_caches", 1);
-	if (how & 2)
-		d_shrink(0);
-	return (ssize_t)n;
-}
-
 #define DIR(n, c)                                                                                  \
 	{                                                                                          \
 		.name = n, .mode = S_IFDIR | 0555, .children = c                                   \
@@ -435,10 +307,6 @@ static ssize_t write_drop_caches(const struct pseudo_ctx *c, const void *buf, si
 #define FILE(n, f)                                                                                 \
 	{                                                                                          \
 		.name = n, .mode = S_IFREG | 0444, .show = f                                       \
-	}
-#define KNOB(n)                                                                                    \
-	{                                                                                          \
-		.name = n, .mode = S_IFREG | 0644, .show = show_vm_knob, .write = write_vm_knob    \
 	}
 #define SHM_KNOB(n)                                                                                \
 	{                                                                                          \
@@ -453,33 +321,6 @@ static ssize_t write_drop_caches(const struct pseudo_ctx *c, const void *buf, si
 		0                                                                                  \
 	}
 
-static const struct pseudo_entry sys_vm[] = {
-    KNOB("overcommit_memory"),
-    KNOB("overcommit_ratio"),
-    KNOB("overcommit_kbytes"),
-    KNOB("max_map_count"),
-    {.name = "memfd_noexec",
-     .mode = S_IFREG | 0644,
-     .show = memfd_knob_show,
-     .write = memfd_knob_write},
-    KNOB("mmap_min_addr"),
-    KNOB("mmap_rnd_bits"),
-    KNOB("legacy_va_layout"),
-    KNOB("admin_reserve_kbytes"),
-    KNOB("user_reserve_kbytes"),
-    KNOB("min_free_kbytes"),
-    KNOB("dirty_ratio"),
-    KNOB("dirty_background_ratio"),
-    KNOB("dirty_bytes"),
-    KNOB("dirty_background_bytes"),
-    KNOB("dirty_writeback_centisecs"),
-    KNOB("dirty_expire_centisecs"),
-    KNOB("panic_on_oom"),
-    KNOB("oom_kill_allocating_task"),
-    KNOB("oom_dump_tasks"),
-    {.name = "drop_caches", .mode = S_IFREG | 0200, .write = write_drop_caches},
-    END,
-};
 static const struct pseudo_entry sys_random[] = {FILE("boot_id", show_boot_id), END};
 static const struct pseudo_entry sys_kernel[] = {
     FILE("ostype", show_ostype),
@@ -509,7 +350,7 @@ static const struct pseudo_entry sys_fs[] = {
 static const struct pseudo_entry proc_sys[] = {
     DIR("fs", sys_fs),
     DIR("kernel", sys_kernel),
-    DIR("vm", sys_vm),
+    DIR("vm", proc_sys_vm),
     END,
 };
 static const struct pseudo_entry proc_mmkit[] = {
@@ -525,12 +366,13 @@ const struct pseudo_entry proc_root_files[] = {
     LINK("self", self_link),
     LINK("thread-self", thread_self_link),
     LINK("mounts", mounts_link),
+    FILE("buddyinfo", proc_show_buddyinfo),
     FILE("cmdline", show_cmdline),
     FILE("cpuinfo", show_cpuinfo),
     FILE("devices", show_devices),
     FILE("filesystems", show_filesystems),
     FILE("loadavg", show_loadavg),
-    FILE("meminfo", show_meminfo),
+    FILE("meminfo", proc_show_meminfo),
     DIR("mmkit", proc_mmkit),
     FILE("stat", show_stat),
     FILE("swaps", show_swaps),
@@ -538,6 +380,6 @@ const struct pseudo_entry proc_root_files[] = {
     DIR("sysvipc", proc_sysvipc),
     FILE("uptime", show_uptime),
     FILE("version", show_version),
-    FILE("vmstat", show_vmstat),
+    FILE("vmstat", proc_show_vmstat),
     END,
 };

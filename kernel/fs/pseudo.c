@@ -430,7 +430,18 @@ static int pseudo_setattr(struct dentry *d, const struct iattr *a)
 	return a->valid & ATTR_SIZE ? 0 : -EPERM;
 }
 
-static const struct inode_ops pseudo_dir_ops = {.lookup = pseudo_lookup, .setattr = pseudo_setattr};
+/* A name that the directory does not know does not come to be by being asked for. */
+static int pseudo_create(struct dentry *dir, struct dentry *d, u32 mode)
+{
+	return -ENOENT;
+}
+
+static const struct inode_ops pseudo_dir_ops = {
+    .lookup = pseudo_lookup,
+    .create = pseudo_create,
+    .mkdir = pseudo_create,
+    .setattr = pseudo_setattr,
+};
 static const struct inode_ops pseudo_file_ops_inode = {.setattr = pseudo_setattr};
 static const struct inode_ops pseudo_link_ops = {
     .readlink = pseudo_readlink,

@@ -59,6 +59,12 @@ bool pseudo_opened_by_admin(const struct file *f);
 
 /* proc_sys.c */
 extern const struct pseudo_entry proc_sys_dir[], proc_root_files[];
+/* proc_sys_vm.c */
+extern const struct pseudo_entry proc_sys_vm[];
+/* proc_mem.c */
+int proc_show_meminfo(const struct pseudo_ctx *c, struct seq *s);
+int proc_show_vmstat(const struct pseudo_ctx *c, struct seq *s);
+int proc_show_buddyinfo(const struct pseudo_ctx *c, struct seq *s);
 /* proc_pid.c */
 extern const struct pseudo_entry proc_pid_dir;
 int proc_pid_lookup(const struct pseudo_ctx *c, const char *name, size_t len,
@@ -78,6 +84,7 @@ int parse_int_any(const void *text, size_t n, int *out);
 int proc_may_ptrace(const struct pseudo_ctx *c);
 /* proc_pid_mm.c */
 long proc_stream_maps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size);
+long proc_ioctl_maps(const struct pseudo_ctx *c, u32 cmd, u64 arg);
 long proc_stream_smaps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size);
 long proc_stream_numa_maps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size);
 long proc_stream_ptdump(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size);

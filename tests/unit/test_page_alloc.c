@@ -231,8 +231,9 @@ static void reserved_ranges_are_left_alone(void **state)
 	assert_int_equal(mmk_system_init(&sys, &c), 0);
 	check_buddy(sys);
 	mmk_stats(sys, &s);
-	assert_int_equal(s.frames_total, 256);
-	assert_int_equal(s.frames_free + s.frames_other, 256);
+	/* 3 and 1 are reserved, the system itself and the frame table take some. */
+	assert_true(s.frames_total < 256 - 4);
+	assert_int_equal(s.frames_free + s.frames_other, s.frames_total);
 	for (struct page *p; (p = alloc_pages(sys, 0, PAGE_ANON)); n++)
 		memset(page_address(sys, p), 0, PAGE_SIZE);
 	assert_int_equal(n, s.frames_free);
