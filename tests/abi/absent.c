@@ -15,6 +15,19 @@ static void try_huge(const char *what, int size)
 	abi_ret(what, p == MAP_FAILED ? -1 : 0);
 }
 
+#ifdef __aarch64__
+BEHAVIOUR(bits_that_other_cpus_know, "mprotect EINVAL PROT_BTI")
+{
+	char *p = abi_map(1, RW);
+
+	TRY(mprotect(p, page, PROT_READ | PROT_BTI));
+	TRY(mprotect(p, page, PROT_READ | PROT_MTE));
+	abi_vmflags("as it was", p);
+	p = abi_map(1, RW | PROT_BTI | PROT_MTE);
+	abi_vmflags("mapped with them", p);
+}
+#endif
+
 BEHAVIOUR(huge_pages_when_none_are_set_aside, "mmap MAP_HUGETLB")
 {
 	abi_needs_own_machine();

@@ -144,6 +144,25 @@ BEHAVIOUR(read_in_small_pieces, "/proc/PID/maps read")
 	abi_say("has lines: %d", lines > 5);
 }
 
+BEHAVIOUR(lines_are_sorted_and_do_not_overlap, "/proc/PID/maps order")
+{
+	unsigned long start, end, last = 0;
+	int lines = 0, wrong = 0;
+	char *p = abi_map(200, RW), *at;
+	size_t i;
+
+	for (i = 1; i < 200; i += 2)
+		mprotect(p + i * page, page, PROT_READ);
+	abi_read_text("/proc/self/maps", text, sizeof(text));
+	for (at = text; *at; at += strcspn(at, "\n") + 1) {
+		if (sscanf(at, "%lx-%lx ", &start, &end) != 2 || start < last || end <= start)
+			wrong++;
+		last = end;
+		lines++;
+	}
+	abi_say("more than 200 lines: %d, wrong: %d", lines > 200, wrong);
+}
+
 BEHAVIOUR(maps_seek_and_write, "/proc/PID/maps read")
 {
 	int fd = open("/proc/self/maps", O_RDONLY);

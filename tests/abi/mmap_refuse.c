@@ -448,3 +448,29 @@ BEHAVIOUR(symlink_fd, "mmap EBADF O_PATH")
 	        open("link", O_PATH | O_NOFOLLOW), 0);
 	try_map("through a link", NULL, page, PROT_READ, MAP_PRIVATE, open("link", O_RDONLY), 0);
 }
+
+/* ---- what stays ---- */
+
+BEHAVIOUR(refusals_leave_nothing_behind, "mmap refusals change nothing")
+{
+	char *p = abi_map(3, RW);
+	long size = abi_status_field("VmSize");
+	int fd = abi_file(page);
+
+	abi_fill(p, 3, 1);
+	close(fd);
+	fd = open("file", O_RDONLY);
+	abi_ptr("no type", sys_mmap(p, page, RW, MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	abi_ptr("access", sys_mmap(p, page, RW, MAP_SHARED | MAP_FIXED, fd, 0));
+	abi_ptr("directory",
+	        sys_mmap(p, page, PROT_READ, MAP_PRIVATE | MAP_FIXED, open(".", O_RDONLY), 0));
+	abi_ptr("growing",
+	        sys_mmap(p, page, PROT_READ, MAP_PRIVATE | MAP_FIXED | MAP_GROWSDOWN, fd, 0));
+	abi_ptr("offset", sys_mmap(p, page, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 7));
+	abi_ptr("overflow", sys_mmap(p, page, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, -page));
+	abi_ptr("validated",
+	        sys_mmap(p, page, PROT_READ, MAP_SHARED_VALIDATE | MAP_FIXED | 1L << 31, fd, 0));
+	abi_pages("pages", p, 3);
+	abi_maps(p, 3);
+	abi_say("VmSize changed by %ld", abi_status_field("VmSize") - size);
+}
