@@ -29,6 +29,8 @@ struct radix_node {
 	void *slots[RADIX_SLOTS];
 };
 struct page *radix_lookup(void *root, uint64_t index);
+/* The slots of index and those behind it that lie in one node, NULL where nothing is; how many. */
+unsigned radix_slots(void *root, uint64_t index, void *const **slots);
 int radix_insert(struct mmk_system *sys, void **root, uint64_t index, struct page *page);
 struct page *radix_delete(struct mmk_system *sys, void **root, uint64_t index);
 void radix_set_dirty(void *root, uint64_t index);

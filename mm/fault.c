@@ -291,16 +291,54 @@ int mmk_handle_fault(struct mmk_task *task, unsigned long addr, unsigned flags,
 
 /* ---- populate ---- */
 
-/* What a fault would make of the page is there already. */
-static bool page_populated(const struct mm_struct *mm, unsigned long addr, unsigned flags)
+/* The first page of [addr, end) that a fault would still make something of, or end. */
+static unsigned long skip_populated(const struct mm_struct *mm, unsigned long addr,
+				    unsigned long end, unsigned flags)
 {
+	while (addr < end) {
+		struct page *table = pte_table_find(mm, addr);
+		unsigned long stop = table_end(addr, end);
+		const pte_t *ptep;
+
+		if (!table)
+			return addr;
+		for (ptep = table_pte(mm->sys, table, addr); addr < stop; addr += PAGE_SIZE) {
+			pte_t pte = ptep_get(ptep++);
+
+			if (!pte_present(pte) ||
+			    ((flags & FAULT_FLAG_WRITE) && !pte_hw_writable(pte)))
+				return addr;
+		}
+	}
+	return end;
+}
+
+/*
+ * Anonymous pages to be written, as long as nothing is in their places and nothing is in the way:
+ * the walk to their table is made once. Returns the first address that wants more.
+ */
+static unsigned long populate_anon(struct mmk_task *task, struct vm_area_struct *vma,
+				   unsigned long addr, unsigned long end)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct vm_fault f = {
+		.task = task, .sys = mm->sys, .mm = mm, .vma = vma, .flags = FAULT_FLAG_WRITE};
 	struct page *table = pte_table_find(mm, addr);
-	pte_t pte;
+	unsigned long start = addr, stop = table_end(addr, end);
 
 	if (!table)
-		return false;
-	pte = ptep_get(table_pte(mm->sys, table, addr));
-	return pte_present(pte) && (!(flags & FAULT_FLAG_WRITE) || pte_hw_writable(pte));
+		return addr;
+	f.table = table;
+	f.ptep = table_pte(mm->sys, table, addr);
+	for (; addr < stop; addr += PAGE_SIZE, f.ptep++) {
+		f.addr = addr;
+		f.orig = ptep_get(f.ptep);
+		if (!pte_none(f.orig) || fault_anon(&f))
+			break;
+	}
+	atomic_fetch_add_explicit(&mm->min_flt, (addr - start) >> PAGE_SHIFT,
+				  memory_order_relaxed);
+	return addr;
 }
 
 int populate_vma_page_range(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
@@ -317,8 +355,12 @@ int populate_vma_page_range(struct mmk_task *task, struct vm_area_struct *vma, u
 	/* Break copy-on-write ahead; but do not make a shared file's pages dirty. */
 	if ((vma->vm_flags & (MMK_VM_WRITE | MMK_VM_SHARED)) == MMK_VM_WRITE)
 		flags = FAULT_FLAG_WRITE;
-	for (unsigned long addr = start; addr < end && !rc; addr += PAGE_SIZE)
-		if (!page_populated(vma->vm_mm, addr, flags))
+	for (unsigned long addr = start; addr < end && !rc; addr += PAGE_SIZE) {
+		if (!vma->vm_ops && flags)
+			addr = populate_anon(task, vma, addr, end);
+		addr = skip_populated(vma->vm_mm, addr, end, flags);
+		if (addr < end)
 			rc = handle_mm_fault(task, vma, addr, flags);
+	}
 	return rc;
 }

@@ -18,10 +18,14 @@
 
 #define MAX_FAULT_AROUND 16u
 
+static bool page_of(const struct address_space *m, const struct page *page, uint64_t index)
+{
+	return __atomic_load_n(&page->mapping, __ATOMIC_ACQUIRE) == m && page->index == index;
+}
+
 static bool page_in_file(const struct address_space *m, const struct page *page, uint64_t index)
 {
-	return __atomic_load_n(&page->mapping, __ATOMIC_ACQUIRE) == m && page->index == index &&
-	       index < mapping_pages(m);
+	return page_of(m, page, index) && index < mapping_pages(m);
 }
 
 /* What the cache or a driver says, as a fault sees it. */
@@ -52,6 +56,7 @@ struct around {
 	unsigned long start;
 	uint64_t first;
 	unsigned n, own; /* pages; which of them is the wanted one */
+	unsigned held;	 /* references in pages */
 	struct page *pages[MAX_FAULT_AROUND];
 };
 
@@ -79,9 +84,12 @@ static void around_window(const struct vm_fault *f, const struct address_space *
 
 static void around_put(struct vm_fault *f, struct around *a)
 {
-	for (unsigned i = 0; i < a->n; i++)
-		if (a->pages[i])
-			put_page(f->sys, a->pages[i]);
+	for (unsigned i = 0; a->held && i < a->n; i++) {
+		if (!a->pages[i])
+			continue;
+		put_page(f->sys, a->pages[i]);
+		a->held--;
+	}
 }
 
 /* Fill the window; the wanted page is read if it has to be. */
@@ -91,7 +99,7 @@ static int around_get(struct vm_fault *f, struct address_space *m, struct around
 	int rc;
 
 	around_window(f, m, a);
-	filemap_peek_range(m, a->first, a->n, a->pages);
+	a->held = filemap_peek_range(m, a->first, a->n, a->pages);
 	if (a->pages[a->own])
 		return 0;
 	around_put(f, a);
@@ -99,30 +107,41 @@ static int around_get(struct vm_fault *f, struct address_space *m, struct around
 	if (rc)
 		return rc;
 	/* Reading brought neighbours along. */
-	filemap_peek_range(m, a->first, a->n, a->pages);
-	if (a->pages[a->own])
+	a->held = filemap_peek_range(m, a->first, a->n, a->pages);
+	if (a->pages[a->own]) {
 		put_page(f->sys, page);
-	else
+	} else {
 		a->pages[a->own] = page;
+		a->held++;
+	}
 	return 0;
 }
 
 /* Map what is there and still in the file; what was mapped leaves a->pages. Returns how many. */
 static unsigned around_install(struct vm_fault *f, struct address_space *m, struct around *a)
 {
+	struct mmk_system *sys = f->sys;
 	pte_t *ptep = f->ptep - a->own;
-	unsigned done = 0;
+	pgprot_t prot = vma_entry_prot(f->vma);
+	uint64_t index = a->first, file_pages = mapping_pages(m);
+	bool exec = pte_user_exec(pte_make(0, prot));
+	unsigned done = 0, n = a->n;
 
-	for (unsigned i = 0; i < a->n; i++) {
+	if (index + n > file_pages)
+		n = index < file_pages ? (unsigned)(file_pages - index) : 0;
+	for (unsigned i = 0; i < n; i++, index++) {
 		struct page *page = a->pages[i];
 
-		if (!page || !pte_none(ptep_get(ptep + i)) || !page_in_file(m, page, a->first + i))
+		if (!page || !pte_none(ptep_get_locked(ptep + i)) || !page_of(m, page, index))
 			continue;
+		if (unlikely(exec))
+			sync_icache_page(sys, page);
 		page_map_add(page);
-		set_pte_raw(f->sys, ptep + i, fault_pte(f, page), LAST_LEVEL);
+		set_pte_raw(sys, ptep + i, pte_make(page_to_phys(sys, page), prot), LAST_LEVEL);
 		a->pages[i] = NULL;
 		done++;
 	}
+	a->held -= done;
 	table_use(f->table, done);
 	return done;
 }

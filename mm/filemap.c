@@ -100,26 +100,42 @@ struct page *filemap_peek(struct address_space *m, uint64_t index)
 	return page;
 }
 
-unsigned filemap_peek_range(struct address_space *m, uint64_t first, unsigned n, struct page **out)
+/* The pages in n slots, where they are up to date, with references. */
+static unsigned peek_slots(void *const *slots, unsigned n, struct page **out)
 {
-	uint64_t end = mapping_pages(m), at = first;
-	struct page *page;
 	unsigned found = 0;
 
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		struct page *page = slots[i];
+
 		out[i] = NULL;
-	if (!n || first >= end)
-		return 0;
-	if (end - first > n)
-		end = first + n;
+		if (!page || !page_test(page, PG_UPTODATE))
+			continue;
+		get_page(page);
+		out[i] = page;
+		found++;
+	}
+	return found;
+}
+
+unsigned filemap_peek_range(struct address_space *m, uint64_t first, unsigned n, struct page **out)
+{
+	static void *const none[RADIX_SLOTS];
+	uint64_t end = mapping_pages(m);
+	unsigned there = first >= end ? 0 : end - first < n ? (unsigned)(end - first) : n;
+	unsigned found = 0, step;
+	void *const *slots;
+
 	i_pages_lock(m);
-	while (at < end && (page = radix_next(m->i_pages, at, end - 1, false, &at))) {
-		if (page_test(page, PG_UPTODATE)) {
-			get_page(page);
-			out[at - first] = page;
-			found++;
-		}
-		at++;
+	for (unsigned i = 0; i < n; i += step) {
+		step = radix_slots(m->i_pages, first + i, &slots);
+		if (i >= there || !slots)
+			slots = none;
+		if (i < there && step > there - i)
+			step = there - i;
+		if (step > n - i)
+			step = n - i;
+		found += peek_slots(slots, step, out + i);
 	}
 	i_pages_unlock(m);
 	return found;

@@ -41,6 +41,15 @@ struct page *radix_lookup(void *root, uint64_t index)
 	return leaf ? leaf->slots[slot_of(leaf, index)] : NULL;
 }
 
+unsigned radix_slots(void *root, uint64_t index, void *const **slots)
+{
+	struct radix_node *leaf = find_leaf(root, index);
+	unsigned slot = (unsigned)index & (RADIX_SLOTS - 1);
+
+	*slots = leaf ? leaf->slots + slot : NULL;
+	return RADIX_SLOTS - slot;
+}
+
 static struct radix_node *new_node(struct mmk_system *sys, unsigned shift)
 {
 	struct radix_node *node = slab_alloc(&sys->radix_cache);
