@@ -322,7 +322,8 @@ static unsigned long populate_anon(struct mmk_task *task, struct vm_area_struct 
 {
 	struct mm_struct *mm = vma->vm_mm;
 	struct vm_fault f = {
-		.task = task, .sys = mm->sys, .mm = mm, .vma = vma, .flags = FAULT_FLAG_WRITE};
+		.task = task, .sys = mm->sys, .mm = mm, .vma = vma, .flags = FAULT_FLAG_WRITE,
+		.seq = mmap_seq(mm)};
 	struct page *table = pte_table_find(mm, addr);
 	unsigned long start = addr, stop = table_end(addr, end);
 

@@ -73,7 +73,7 @@ static int fault_anon_write(struct vm_fault *f)
 	page = anon_page(f);
 	if (unlikely(!page))
 		return no_page(f);
-	clear_page(page_address(sys, page));
+	hw_clear_page(page_address(sys, page));
 	pte = fault_mkwrite(f, fault_pte(f, page));
 	if (unlikely(!fault_lock(f))) {
 		free_pages(sys, page);

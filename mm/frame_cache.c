@@ -18,47 +18,16 @@
 #define BATCH       (1u << BATCH_ORDER)
 #define MOST        (3 * BATCH)
 
-static struct frame_cache *cache_here(struct mmk_system *sys)
-{
-	struct frame_cache *cache = sys->frame_caches;
-
-	if (sys->nr_cpus > 1 && sys->port->cpu_id)
-		cache += sys->port->cpu_id(sys->ctx);
-	return cache;
-}
-
-static void set_nr(struct frame_cache *cache, uint32_t nr)
-{
-	__atomic_store_n(&cache->nr, nr, __ATOMIC_RELAXED); /* the sums read it without the lock */
-}
-
 static void push(struct frame_cache *cache, struct page *page)
 {
 	atomic_store_explicit(&page->flags, FRAME_CACHED, memory_order_relaxed);
 	page->next = cache->head;
 	cache->head = page;
-	set_nr(cache, cache->nr + 1);
-}
-
-static struct page *pop(struct frame_cache *cache)
-{
-	struct page *page = cache->head;
-
-	cache->head = page->next;
-	set_nr(cache, cache->nr - 1);
-	return page;
-}
-
-/* Counted under the cache's lock; the sums read it without. */
-static void count(struct frame_cache *cache, enum page_kind kind, int64_t by)
-{
-	int64_t n = atomic_load_explicit(&cache->kind[kind], memory_order_relaxed);
-
-	atomic_store_explicit(&cache->kind[kind], n + by, memory_order_relaxed);
+	frame_cache_set_nr(cache, cache->nr + 1);
 }
 
 /* The largest block up to a batch, so that neighbours stay together. Cache empty, its lock held. */
-static __attribute__((noinline)) void refill(struct mmk_system *sys, struct frame_cache *cache)
+void frame_cache_refill(struct mmk_system *sys, struct frame_cache *cache)
 {
 	struct page *page = NULL, *next = NULL;
 	unsigned order = BATCH_ORDER + 1;
@@ -75,7 +44,7 @@ static __attribute__((noinline)) void refill(struct mmk_system *sys, struct fram
 			page[i].next = next;
 		}
 		cache->head = page;
-		set_nr(cache, 1u << order);
+		frame_cache_set_nr(cache, 1u << order);
 	}
 	spin_unlock(&sys->buddy_lock);
 }
@@ -87,36 +56,17 @@ static __attribute__((noinline)) void give_back(struct mmk_system *sys, struct f
 	spin_lock(sys, &sys->buddy_lock);
 	__atomic_store_n(&sys->nr_free, sys->nr_free + n, __ATOMIC_RELAXED);
 	while (n--)
-		buddy_give_block(sys, pop(cache), 0);
+		buddy_give_block(sys, frame_cache_pop(cache), 0);
 	spin_unlock(&sys->buddy_lock);
-}
-
-struct page *frame_cache_take(struct mmk_system *sys, enum page_kind kind)
-{
-	struct frame_cache *cache = cache_here(sys);
-	struct page *page = NULL;
-
-	count_event(sys, frames_allocated);
-	spin_lock(sys, &cache->lock);
-	if (unlikely(!cache->head))
-		refill(sys, cache);
-	if (likely(cache->head)) {
-		page = pop(cache);
-		count(cache, kind, 1);
-	}
-	spin_unlock(&cache->lock);
-	if (likely(page))
-		frame_init(page, kind << PG_KIND_SHIFT);
-	return page;
 }
 
 void frame_cache_give(struct mmk_system *sys, struct page *page, enum page_kind kind)
 {
-	struct frame_cache *cache = cache_here(sys);
+	struct frame_cache *cache = frame_cache_here(sys);
 
 	spin_lock(sys, &cache->lock);
 	push(cache, page);
-	count(cache, kind, -1);
+	frame_cache_count(cache, kind, -1);
 	if (unlikely(cache->nr > MOST))
 		give_back(sys, cache, BATCH);
 	spin_unlock(&cache->lock);
@@ -125,7 +75,7 @@ void frame_cache_give(struct mmk_system *sys, struct page *page, enum page_kind 
 void frame_cache_give_run(struct mmk_system *sys, struct page *first, unsigned long n,
                           enum page_kind kind)
 {
-	struct frame_cache *cache = cache_here(sys);
+	struct frame_cache *cache = frame_cache_here(sys);
 
 	frame_tell_machine(sys, first, 0, n);
 	if (n < BATCH / 4) {
@@ -134,7 +84,7 @@ void frame_cache_give_run(struct mmk_system *sys, struct page *first, unsigned l
 		return;
 	}
 	spin_lock(sys, &cache->lock);
-	count(cache, kind, -(int64_t)n);
+	frame_cache_count(cache, kind, -(int64_t)n);
 	spin_lock(sys, &sys->buddy_lock);
 	buddy_give_run(sys, (uint64_t)(first - sys->mem_map), n);
 	__atomic_store_n(&sys->nr_free, sys->nr_free + n, __ATOMIC_RELAXED);

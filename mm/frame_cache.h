@@ -10,11 +10,6 @@
 /* The word of a frame that lies in a cache: free, and of no order, so that no buddy merges it. */
 #define FRAME_CACHED (PG_ORDER_MASK | PAGE_FREE << PG_KIND_SHIFT)
 
-/*
- * One frame of the kind with refcount 1, or NULL: none is ready, and so few are free that the
- * caller should look at the watermarks.
- */
-struct page *frame_cache_take(struct mmk_system *sys, enum page_kind kind);
 /* A frame of the kind, without references, comes back. */
 void frame_cache_give(struct mmk_system *sys, struct page *page, enum page_kind kind);
 /* n neighbours of the kind, without references: in blocks as large as their place allows. */
@@ -56,6 +51,63 @@ static inline void frame_init(struct page *page, uint32_t flags)
 	page->index = 0;
 	/* A scan of the frame table (reclaim.c) may take it for real from here on. */
 	atomic_store_explicit(&page->refcount, 1, memory_order_release);
+}
+
+static inline struct frame_cache *frame_cache_here(struct mmk_system *sys)
+{
+	struct frame_cache *cache = sys->frame_caches;
+
+	if (sys->nr_cpus > 1 && sys->port->cpu_id)
+		cache += sys->port->cpu_id(sys->ctx);
+	return cache;
+}
+
+static inline void frame_cache_set_nr(struct frame_cache *cache, uint32_t nr)
+{
+	__atomic_store_n(&cache->nr, nr, __ATOMIC_RELAXED); /* the sums read it without the lock */
+}
+
+static inline struct page *frame_cache_pop(struct frame_cache *cache)
+{
+	struct page *page = cache->head;
+
+	cache->head = page->next;
+	frame_cache_set_nr(cache, cache->nr - 1);
+	return page;
+}
+
+/* Counted under the cache's lock; the sums read it without. */
+static inline void frame_cache_count(struct frame_cache *cache, enum page_kind kind, int64_t by)
+{
+	int64_t n = atomic_load_explicit(&cache->kind[kind], memory_order_relaxed);
+
+	atomic_store_explicit(&cache->kind[kind], n + by, memory_order_relaxed);
+}
+
+/* An empty cache gets frames, unless they are short. Its lock held. */
+void frame_cache_refill(struct mmk_system *sys, struct frame_cache *cache);
+
+/*
+ * One frame of the kind with refcount 1, or NULL: none is ready, and so few are free that the
+ * caller should look at the watermarks.
+ */
+static inline struct page *frame_cache_take(struct mmk_system *sys, enum page_kind kind)
+{
+	struct frame_cache *cache = frame_cache_here(sys);
+	struct page *page = NULL;
+
+	count_event(sys, frames_allocated);
+	spin_lock(sys, &cache->lock);
+	if (unlikely(!cache->head))
+		frame_cache_refill(sys, cache);
+	if (likely(cache->head)) {
+		page = frame_cache_pop(cache);
+		frame_cache_count(cache, kind, 1);
+	}
+	spin_unlock(&cache->lock);
+	if (likely(page))
+		frame_init(page, kind << PG_KIND_SHIFT);
+	return page;
 }
 
 /* ---- figures; exact when nobody allocates meanwhile ---- */
