@@ -163,6 +163,29 @@ BEHAVIOUR(lines_are_sorted_and_do_not_overlap, "/proc/PID/maps order")
 	abi_say("more than 200 lines: %d, wrong: %d", lines > 200, wrong);
 }
 
+BEHAVIOUR(a_thousand_small_mappings, "/proc/PID/maps many")
+{
+	char *p = abi_window(2000);
+	int i, wrong = 0, lines = 0;
+	char *at;
+
+	for (i = 0; i < 2000; i += 2) {
+		if (mmap(p + i * page, page, RW, ANON | MAP_FIXED, -1, 0) != p + i * page)
+			abi_fail("mmap");
+		*(int *)(p + i * page) = i;
+	}
+	for (i = 0; i < 2000; i += 4)
+		munmap(p + i * page, page);
+	for (i = 2; i < 2000; i += 4)
+		wrong += *(int *)(p + i * page) != i;
+	abi_read_text("/proc/self/maps", text, sizeof(text));
+	for (at = text; (at = strstr(at, "\n20001")) != NULL; at++)
+		lines++;
+	abi_say("wrong: %d", wrong);
+	abi_say("lines at 0x20001.....: %d", lines);
+	abi_maps(p + 996 * page, 12);
+}
+
 BEHAVIOUR(maps_seek_and_write, "/proc/PID/maps read")
 {
 	int fd = open("/proc/self/maps", O_RDONLY);

@@ -136,6 +136,7 @@ BEHAVIOUR(length_beyond_the_address_space, "mmap ENOMEM length")
 
 	try_map("all of user space and more", NULL, 1UL << 52, PROT_NONE, none, -1, 0);
 	try_map("all that 48 bits address", NULL, 1UL << 48, PROT_NONE, none, -1, 0);
+	try_map("all but a page of it", NULL, (1UL << 48) - page, PROT_NONE, none, -1, 0);
 	try_map("shared", NULL, 1UL << 48, PROT_NONE, SHM | MAP_NORESERVE, -1, 0);
 	try_map("with a hint", abi_window(1), 1UL << 48, PROT_NONE, none, -1, 0);
 }

@@ -125,11 +125,6 @@ int main(int argc, char **argv)
 
 /* ---- mappings ---- */
 
-void *raw_mmap(unsigned long addr, size_t len, int prot, int flags, int fd, unsigned long offset)
-{
-	return (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, offset);
-}
-
 char *map(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
 	void *at = mmap(addr, len, prot, flags, fd, offset);
@@ -379,18 +374,6 @@ struct vma vma_of(const void *addr)
 	if (!vma_at(addr, &v))
 		test_fail("/proc/self/maps has no line for %p", addr);
 	return v;
-}
-
-unsigned int vmas_between(const void *from, const void *to)
-{
-	unsigned int n = 0;
-	struct vma v;
-	FILE *f = open_maps();
-
-	while (next_vma(f, &v))
-		n += v.start < (unsigned long)to && v.end > (unsigned long)from;
-	fclose(f);
-	return n;
 }
 
 static void draw_part(char *out, size_t size, const char *what, unsigned long bytes)

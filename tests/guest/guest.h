@@ -79,9 +79,6 @@ void test_fail(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 
 /* Bytes in a page, and the n-th page of a mapping. */
 extern size_t page;
 
-/* mmap as the kernel sees it: glibc refuses some arguments by itself. */
-void *raw_mmap(unsigned long addr, size_t len, int prot, int flags, int fd, unsigned long offset);
-
 /* Mappings that must succeed. */
 char *map(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 char *map_anon(size_t pages); /* private, read and write */
@@ -140,7 +137,6 @@ struct vma {
 };
 bool vma_at(const void *addr, struct vma *v); /* the one that contains addr */
 struct vma vma_of(const void *addr);          /* which must exist */
-unsigned int vmas_between(const void *from, const void *to);
 /* The mappings of [from, to) drawn: "rw-p:2 .:1 r--p:1", counts in pages, '.' a hole. */
 const char *draw(const void *from, const void *to);
 #define CHECK_MAP(from, pages, want)                                                               \

@@ -13,9 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char *const all[] = {"/tests/kinds", "/tests/refuse",  "/tests/vma",   "/tests/calls",
-                            "/tests/fault", "/tests/process", "/tests/stack", "/tests/code",
-                            "/tests/smp"};
+static char *const all[] = {"/tests/kinds",   "/tests/calls", "/tests/fault",
+                            "/tests/process", "/tests/code",  "/tests/smp"};
 
 static void run_program(char *path)
 {
