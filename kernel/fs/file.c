@@ -77,6 +77,8 @@ void fput(struct file *f)
 {
 	if (!f || !ref_put(&f->refs))
 		return;
+	if (READ_ONCE(f->nr_epoll))
+		epoll_forget(f);
 	if (!(f->flags & O_PATH)) {
 		locks_release(f);
 		if (f->fop && f->fop->release)

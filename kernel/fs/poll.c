@@ -24,6 +24,11 @@ void poll_notify(void)
 		wake_up_all(&poll_wq);
 }
 
+u32 poll_generation(void)
+{
+	return __atomic_load_n(&poll_gen, __ATOMIC_SEQ_CST);
+}
+
 static u32 file_events(struct file *f)
 {
 	if (!f->fop->poll)
@@ -68,7 +73,7 @@ static void write_left(u64 uts, u64 deadline)
 }
 
 /* Scan until something is ready. scan returns how many are. */
-static long poll_until(long (*scan)(void *arg), void *arg, u64 deadline)
+long poll_until(long (*scan)(void *arg), void *arg, u64 deadline)
 {
 	for (;;) {
 		u32 gen = __atomic_load_n(&poll_gen, __ATOMIC_SEQ_CST);

@@ -100,6 +100,14 @@ long sys_getsockopt(u64 fd, u64 level, u64 name, u64 val, u64 len);
 long sys_shutdown(u64 fd, u64 how);
 long sys_sendmsg(u64 fd, u64 msg, u64 flags);
 long sys_recvmsg(u64 fd, u64 msg, u64 flags);
+long sys_epoll_create1(u64 flags);
+long sys_epoll_ctl(u64 epfd, u64 op, u64 fd, u64 event);
+long sys_epoll_pwait(u64 epfd, u64 events, u64 max, u64 timeout, u64 mask, u64 size);
+long sys_epoll_pwait2(u64 epfd, u64 events, u64 max, u64 timeout, u64 mask, u64 size);
+long sys_timerfd_create(u64 clock, u64 flags);
+long sys_timerfd_settime(u64 fd, u64 flags, u64 value, u64 old);
+long sys_timerfd_gettime(u64 fd, u64 value);
+long sys_signalfd4(u64 fd, u64 mask, u64 size, u64 flags);
 long sys_ppoll(u64 fds, u64 n, u64 timeout, u64 mask, u64 size);
 long sys_pselect6(u64 n, u64 in, u64 out, u64 ex, u64 timeout, u64 mask);
 

@@ -271,6 +271,7 @@ struct file {
 	bool write_held; /* counted in mapping.i_writecount */
 	s32 owner;       /* F_SETOWN */
 	u32 sb_err;      /* [A] what syncfs has told of super.wb_err */
+	u32 nr_epoll;    /* how often it stands in an epoll instance: epoll.c's mutex */
 	void *priv;      /* the driver's */
 };
 
@@ -467,6 +468,16 @@ bool inode_owner_or_capable(const struct inode *inode);
 int mnt_want_write(const struct path *p); /* 0 or -EROFS */
 
 /* ------------------------------------------------------------------ file.c, open.c */
+
+/* A number that every poll_notify() moves. */
+u32 poll_generation(void);
+/*
+ * Calls scan(arg) until it returns something else than 0, again after each poll_notify(). That, 0 at
+ * the deadline, or -ERESTARTNOHAND.
+ */
+long poll_until(long (*scan)(void *arg), void *arg, u64 deadline);
+/* The file is about to go: off all epoll instances (f->nr_epoll). */
+void epoll_forget(struct file *f);
 
 /* An open file on path (references taken), flags as open(2); fop->open has not been called. */
 struct file *file_alloc(const struct path *path, u32 flags);

@@ -404,7 +404,7 @@ long sys_pidfd_send_signal(u64 fd, u64 usig, u64 uinfo, u64 uflags)
 
 /* ------------------------------------------------------------------ waiting for one */
 
-static int try_dequeue(sigset_t set, struct siginfo *si)
+int signal_take(sigset_t set, struct siginfo *si)
 {
 	int sig;
 
@@ -432,7 +432,7 @@ static int wait_for_signal(sigset_t set, u64 deadline, struct siginfo *si)
 			break;
 	}
 	set_current_state(TASK_RUNNING);
-	sig = try_dequeue(set, si);
+	sig = signal_take(set, si);
 	set_current_blocked(blocked);
 	t->real_blocked = 0;
 	if (sig)
@@ -458,7 +458,7 @@ long sys_rt_sigtimedwait(u64 uset, u64 uinfo, u64 utime, u64 size)
 			return err;
 	}
 	set &= ~SIG_UNBLOCKABLE;
-	sig = try_dequeue(set, &si);
+	sig = signal_take(set, &si);
 	if (!sig && !ns)
 		return -EAGAIN;
 	if (!sig)

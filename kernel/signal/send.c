@@ -7,6 +7,7 @@
  */
 #include "kernel/signal/internal.h"
 
+#include "kernel/fs/fs.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/mm.h"
@@ -256,6 +257,24 @@ static void act_at_once(struct process *p, int sig)
 	}
 }
 
+/* ------------------------------------------------------------------ signalfd */
+
+static u32 nr_pollers; /* [A] */
+
+void signals_are_polled(int by)
+{
+	__atomic_fetch_add(&nr_pollers, by, __ATOMIC_SEQ_CST);
+}
+
+sigset_t signals_pending(struct task *t)
+{
+	unsigned long irq = spin_lock_irqsave(&proc_lock);
+	sigset_t set = t->pending.set | t->proc->pending.set;
+
+	spin_unlock_irqrestore(&proc_lock, irq);
+	return set;
+}
+
 /* ------------------------------------------------------------------ sending */
 
 /* To the thread t, or to process p when t is NULL. proc_lock. */
@@ -276,6 +295,8 @@ int send_locked(struct task *t, struct process *p, int sig, const struct siginfo
 	if (err)
 		return err;
 	pend->set |= sigmask(sig);
+	if (unlikely(READ_ONCE(nr_pollers)))
+		poll_notify();
 	if (t)
 		target = wants(t, sig) ? t : NULL;
 	else

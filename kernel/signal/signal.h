@@ -171,6 +171,13 @@ int send_process_info(struct process *p, const struct siginfo *si);
 /* To every process of the group, as the terminal and the kernel do: SI_KERNEL. */
 int kill_pgrp(s32 pgid, int sig);
 
+/* Takes the next pending signal of the set away from the calling thread; its number, or 0. */
+int signal_take(sigset_t set, struct siginfo *si);
+/* Those that are pending for the thread or its process. */
+sigset_t signals_pending(struct task *t);
+/* One more (1) or fewer (-1) who polls for signals: with any, each one sent is a poll_notify(). */
+void signals_are_polled(int by);
+
 /*
  * The running thread did something that it cannot go on from: delivered even when blocked or
  * ignored (then it kills).

@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char *const all[] = {"/tests/kinds",   "/tests/calls", "/tests/fault",
-                            "/tests/process", "/tests/code",  "/tests/smp"};
+static char *const all[] = {"/tests/kinds", "/tests/calls", "/tests/fault", "/tests/process",
+                            "/tests/code",  "/tests/smp",   "/tests/events"};
 
 static void run_program(char *path)
 {
