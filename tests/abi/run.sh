@@ -51,42 +51,42 @@ mv both out.smp
 
 # ---- verdicts --------------------------------------------------------------------------------
 
-is_explained() {
-	grep -qx -e "$1 $2" explained
-}
-
-# judge FAMILY WHERE BEHAVIOUR VERDICT...: both witnesses in one line.
-judge() {
-	key=$1$2
-	name="abi: $1${2:+ on ${2#/}}: $3"
-	listed=no
-	if is_explained "$key" "$3"; then listed=yes; fi
-	# what tmpfs explains, 9p need not repeat
-	if [ $listed = no ] && [ "$4" = differs ] && is_explained "$1" "$3"; then listed=yes; fi
-	shift 3
-	case $1:$listed in
-	same:no) printf 'ok %-70s mmkit: same      %s\n' "$name" "$linux" ;;
-	differs:yes) printf 'ok %-70s mmkit: differs, as docs/LINUX-COMPAT.md explains   %s\n' "$name" "$linux" ;;
-	same:yes) echo "not ok $name: tests/abi/differences.md lists it, but mmkit does as Linux" ;;
-	new:*) echo "not ok $name: not recorded on Linux: ./mmkit oracle --record $family" ;;
-	gone:*) echo "not ok $name: recorded on Linux, but not run" ;;
-	*) echo "not ok $name: $*" ;;
-	esac
+# verdicts FAMILY WHERE LINUX: one line for each of compare's, with both witnesses.
+verdicts() {
+	awk -v family="$1" -v where="$2" -v linux="$3" '
+		function good(name, what) {
+			printf "ok %-70s mmkit: %-9s Linux %s: recorded\n", name, what, linux
+		}
+		BEGIN {
+			while ((getline line <"explained") > 0)
+				explained[line] = 1
+		}
+		{
+			name = "abi: " family (where == "" ? "" : " on " where) ": " $1
+			verdict = $2
+			here = (family (where == "" ? "" : "/" where) " " $1) in explained
+			# what is explained for all places need not be repeated for one
+			any = here || (family " " $1) in explained
+		}
+		verdict == "same" && !here { good(name, "same"); next }
+		verdict == "differs" && any { good(name, "differs, as docs/LINUX-COMPAT.md explains;"); next }
+		verdict == "same" { why = "tests/abi/differences.md lists it, but mmkit does as Linux" }
+		verdict == "new" { why = "not recorded on Linux: ./mmkit oracle --record " family }
+		verdict == "gone" { why = "recorded on Linux, but not run" }
+		verdict == "differs" { why = $0; sub(/^[^ ]* /, "", why) }
+		{ print "not ok " name ": " why }'
 }
 
 # judge_family FAMILY OUTPUT [WHERE]
 judge_family() {
 	if ! grep -qx "## end $1" "$2"; then
-		bad "$1${3:+ on ${3#/}}: ran to its end" "$(grep "^## $1 failed" "$2") $(tail -n 3 err | tr '\n' '|')"
+		bad "$1${3:+ on $3}: ran to its end" "$(grep "^## $1 failed" "$2") $(tail -n 3 err | tr '\n' '|')"
 	fi
 	record=$ABI/$1.linux
 	[ -e "$record" ] || record=empty
-	linux="Linux $(kernel_of "$record" | cut -d ' ' -f 2 | cut -d + -f 1): recorded"
 	part "$1" "$2" >got
-	compare "$record" got >verdicts
-	while read -r behaviour verdict; do
-		judge "$1" "${3-}" "$behaviour" $verdict
-	done <verdicts
+	compare "$record" got |
+		verdicts "$1" "${3-}" "$(kernel_of "$record" | cut -d ' ' -f 2 | cut -d + -f 1)"
 }
 
 explained >explained
@@ -95,10 +95,10 @@ for family in $(abi_families); do
 	judge_family "$family" out
 done
 for family in $ON_9P; do
-	judge_family "$family" out.9p /9p
+	judge_family "$family" out.9p 9p
 done
 for family in $EVERYWHERE; do
-	judge_family "$family" out.smp "/four CPUs"
+	judge_family "$family" out.smp "four CPUs"
 done
 
 # ---- the document ----------------------------------------------------------------------------
