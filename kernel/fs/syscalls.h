@@ -111,6 +111,20 @@ long sys_signalfd4(u64 fd, u64 mask, u64 size, u64 flags);
 long sys_ppoll(u64 fds, u64 n, u64 timeout, u64 mask, u64 size);
 long sys_pselect6(u64 n, u64 in, u64 out, u64 ex, u64 timeout, u64 mask);
 
+/* xattr.c */
+long sys_setxattr(u64 path, u64 name, u64 value, u64 size, u64 flags);
+long sys_lsetxattr(u64 path, u64 name, u64 value, u64 size, u64 flags);
+long sys_fsetxattr(u64 fd, u64 name, u64 value, u64 size, u64 flags);
+long sys_getxattr(u64 path, u64 name, u64 value, u64 size);
+long sys_lgetxattr(u64 path, u64 name, u64 value, u64 size);
+long sys_fgetxattr(u64 fd, u64 name, u64 value, u64 size);
+long sys_listxattr(u64 path, u64 list, u64 size);
+long sys_llistxattr(u64 path, u64 list, u64 size);
+long sys_flistxattr(u64 fd, u64 list, u64 size);
+long sys_removexattr(u64 path, u64 name);
+long sys_lremovexattr(u64 path, u64 name);
+long sys_fremovexattr(u64 fd, u64 name);
+
 /* random.c */
 long sys_getrandom(u64 buf, u64 n, u64 flags);
 

@@ -36,6 +36,7 @@ long sys_process_mrelease(u64 fd, u64 flags);
 /* kernel/sched */
 long sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid);
 long sys_clone3(u64 args, u64 size);
+long sys_unshare(u64 flags);
 long sys_set_tid_address(u64 addr);
 long sys_exit(u64 code) __noreturn;
 long sys_exit_group(u64 code) __noreturn;

@@ -17,6 +17,9 @@
 
 static const syscall_fn calls[NR_SYSCALLS] = {
 	/* Files: kernel/fs. */
+	CALL(setxattr), CALL(lsetxattr), CALL(fsetxattr), CALL(getxattr), CALL(lgetxattr),
+	CALL(fgetxattr), CALL(listxattr), CALL(llistxattr), CALL(flistxattr), CALL(removexattr),
+	CALL(lremovexattr), CALL(fremovexattr), CALL(unshare),
 	CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_pwait), CALL(epoll_pwait2), CALL(signalfd4),
 	CALL(timerfd_create), CALL(timerfd_settime), CALL(timerfd_gettime),
 	CALL(getcwd), CALL(eventfd2), CALL(dup), CALL(dup3), CALL(fcntl), CALL(ioctl),

@@ -2,7 +2,9 @@
 /* fork and copy-on-write, execve, exit, wait, pipes and descriptors. */
 #include "guest.h"
 
+#include <sched.h>
 #include <sys/time.h>
+#include <sys/xattr.h>
 
 #define RW   (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
@@ -558,4 +560,43 @@ TEST(handler_with_SA_RESTART_lets_the_read_go_on)
 	}
 	CHECK_EQ(read(fds[0], &c, 1), 1);
 	CHECK_EQ(c, 'z');
+}
+
+/* ------------------------------------------------------------------ unshare, clone's tables */
+
+static int run_with_files(void *arg)
+{
+	int *fd = arg;
+
+	if (unshare(CLONE_FILES))
+		_exit(1);
+	close(*fd);
+	_exit(0);
+}
+
+TEST(unshare_gives_a_table_of_descriptors_of_its_own)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	int fd = dup(1), status;
+	pid_t pid = clone(run_with_files, stack + sizeof(stack), CLONE_FILES | SIGCHLD, &fd);
+
+	CHECK(pid > 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+	CHECK_FAILS(unshare(1), EINVAL);
+	CHECK(!unshare(CLONE_FS | CLONE_SYSVSEM));
+}
+
+TEST(extended_attributes_refusals)
+{
+	int fd = test_file(1);
+	char value[4];
+
+	CHECK_FAILS(fgetxattr(99, "user.a", value, 4), EBADF);
+	CHECK_FAILS(getxattr("/nothing", "user.a", value, 4), ENOENT);
+	CHECK_FAILS(fgetxattr(fd, "", value, 4), ERANGE);
+	CHECK_FAILS(fsetxattr(fd, "user.a", value, 4, 9), EINVAL);
+	CHECK_FAILS(getxattr("/proc/self/maps", "user.a", value, 4), EOPNOTSUPP);
+	CHECK_EQ(listxattr("/proc/self/maps", value, 4), 0);
 }
