@@ -76,7 +76,7 @@ static void gather_page(struct mmu_gather *tlb, struct page *page)
 
 	tlb->rss[kind]--;
 	page_map_sub(page);
-	if (!tlb_may_hold(tlb->mm)) {
+	if (mm_has_ended(tlb->mm)) {
 		put_page(tlb->mm->sys, page);
 		return;
 	}
@@ -155,8 +155,8 @@ static unsigned long zap_own_pages(struct mmu_gather *tlb, pte_t *ptep, unsigned
 }
 
 /*
- * The same for anonymous pages that others hold too (after fork), where no TLB knows the entries:
- * the reference goes at once.
+ * The same for anonymous pages that others hold too (after fork), of an mm that has ended: no CPU
+ * will walk its tables again, so the reference goes at once.
  */
 static unsigned long zap_others_pages(struct mmu_gather *tlb, pte_t *ptep, unsigned long n)
 {
@@ -187,7 +187,7 @@ static unsigned long zap_alike(struct mmu_gather *tlb, pte_t *ptep, unsigned lon
 {
 	unsigned long done = zap_own_pages(tlb, ptep, n, addr);
 
-	if (!done && !tlb_may_hold(tlb->mm))
+	if (!done && mm_has_ended(tlb->mm))
 		done = zap_others_pages(tlb, ptep, n);
 	return done;
 }

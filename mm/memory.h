@@ -59,6 +59,15 @@ static inline void update_hiwater_rss(struct mm_struct *mm)
 		atomic_store_explicit(&mm->hiwater_rss, rss, memory_order_relaxed);
 }
 
+/*
+ * Nobody has it any more: no CPU runs with it, nor will one. (That no TLB may hold entries of it now
+ * is less: it may be activated the next moment.)
+ */
+static inline bool mm_has_ended(const struct mm_struct *mm)
+{
+	return !atomic_load_explicit(&mm->users, memory_order_relaxed);
+}
+
 static inline void page_map_add(struct page *page)
 {
 	atomic_fetch_add_explicit(&page->mapcount, 1, memory_order_relaxed);
