@@ -212,9 +212,12 @@ same "--cpu neoverse-n1" "$? $(cat out)" "0 hello"
 run --report -- sh -c 'echo hello' >out 2>err </dev/null
 same "--report" "$? $(cat out) $(grep -ciE 'fault' err | sed 's/^[1-9][0-9]*$/some/')" "0 hello some"
 run --icount "$TOP/build/arm64/bench/bench" munmap >out 2>err </dev/null
-same "--icount" "$? $(grep -c '^row mmap.*[1-9][0-9]*$' out) $(tail -n 1 out)" "0 9 bench ended"
+same "--icount" "$? $(grep -c '^row mmap.*[1-9][0-9]*$' out) $(tail -n 1 out)" "0 8 bench ended"
 run --icount "$TOP/build/arm64/bench/bench" munmap >out2 2>err </dev/null
-same "--icount repeats itself" "$(cmp out out2 && echo same)" same
+# To a thousandth: the counter ticks once in 16 instructions, and where it stands then depends on when the
+# host sent what.
+paste out out2 | awk -F'\t' '/^row/ && ($4 > $2 * 1.001 || $2 > $4 * 1.001)' >differ
+same "--icount repeats itself" "$(cat differ)" ""
 
 cat >newer-qemu <<'END'
 #!/bin/sh
