@@ -92,6 +92,7 @@ static const struct mmk_port port = {
     .fput = port_fput,
     .file_id = port_file_id,
     .file_path = port_file_path,
+    .may_see_cache = port_may_see_cache,
     .copy_to_user = port_copy_to_user,
     .copy_from_user = port_copy_from_user,
     .capable = port_capable,

@@ -8,6 +8,22 @@
 
 #define MINCORE_PAGES 256
 
+/*
+ * What of a file is cached tells who else reads it, so only its owner and who may write it hear of
+ * that; to all others everything is in memory.
+ */
+static bool may_see(const struct vm_area_struct *vma)
+{
+	const struct mmk_system *sys = vma->vm_mm->sys;
+
+	if (vma_is_anonymous(vma))
+		return true;
+	if (!vma->vm_file)
+		return false;
+	return vma->vm_file->f_op == &shmem_file_ops || !sys->port->may_see_cache ||
+	       sys->port->may_see_cache(sys->ctx, vma->vm_file);
+}
+
 /* Fill vec for up to MINCORE_PAGES pages from addr, within one VMA: how many, or -ENOMEM. */
 static long mincore_piece(struct mmk_task *task, unsigned long addr, unsigned long end,
                           unsigned char *vec)
@@ -23,8 +39,11 @@ static long mincore_piece(struct mmk_task *task, unsigned long addr, unsigned lo
 			end = vma->vm_end;
 		if (end - addr > MINCORE_PAGES * PAGE_SIZE)
 			end = addr + MINCORE_PAGES * PAGE_SIZE;
-		mincore_range(vma, addr, end, vec);
 		pages = (end - addr) >> PAGE_SHIFT;
+		if (may_see(vma))
+			mincore_range(vma, addr, end, vec);
+		else
+			__builtin_memset(vec, 1, (size_t)pages);
 	}
 	mmap_read_unlock(mm);
 	if (pages < 0)

@@ -238,6 +238,12 @@ struct mmk_port {
 	 */
 	int (*file_path)(void *ctx, struct mmk_file *file, char *buf, size_t size);
 
+	/*
+	 * May the running task know which of the file's pages are cached (mincore)? On Linux its
+	 * owner and who may write to it. NULL: everybody. mmap_lock is held; does not sleep.
+	 */
+	bool (*may_see_cache)(void *ctx, struct mmk_file *file);
+
 	/* --- the calling program --- */
 	/*
 	 * Copy between the core and user memory of the running task. 0 or -EFAULT. May fault,

@@ -109,6 +109,7 @@ struct mmk_file *port_fget(void *ctx, struct mmk_task *task, int fd);
 void port_get_file(void *ctx, struct mmk_file *file);
 void port_fput(void *ctx, struct mmk_file *file);
 void port_file_id(void *ctx, struct mmk_file *file, u32 *major, u32 *minor, u64 *ino);
+bool port_may_see_cache(void *ctx, struct mmk_file *file);
 int port_file_path(void *ctx, struct mmk_file *file, char *buf, size_t size);
 /* locks_verify_locked: a mandatory lock of another forbids a shared mapping. */
 int port_locks_verify(void *ctx, struct mmk_task *task, struct mmk_file *file);

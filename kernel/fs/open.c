@@ -373,6 +373,13 @@ void port_file_id(void *ctx, struct mmk_file *mf, u32 *major, u32 *minor, u64 *i
 	*ino = inode->ino;
 }
 
+bool port_may_see_cache(void *ctx, struct mmk_file *mf)
+{
+	const struct inode *inode = mmk_to_file(mf)->inode;
+
+	return inode_owner_or_capable(inode) || !inode_permission(inode, MAY_WRITE);
+}
+
 int port_file_path(void *ctx, struct mmk_file *mf, char *buf, size_t size)
 {
 	return file_path(mmk_to_file(mf), buf, size);
