@@ -55,6 +55,7 @@ static bool port_capable(void *ctx, struct mmk_task *task, enum mmk_cap cap)
 	    [MMK_CAP_IPC_LOCK] = CAP_IPC_LOCK,
 	    [MMK_CAP_SYS_RAWIO] = CAP_SYS_RAWIO,
 	    [MMK_CAP_SYS_ADMIN] = CAP_SYS_ADMIN,
+	    [MMK_CAP_SYS_NICE] = CAP_SYS_NICE,
 	    [MMK_CAP_SYS_RESOURCE] = CAP_SYS_RESOURCE,
 	};
 

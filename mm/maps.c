@@ -142,7 +142,7 @@ static bool has_name(const struct vm_area_struct *vma)
 	return vma->vm_file || vma_name(vma) || vma_anon_name(vma);
 }
 
-void maps_line(struct text *t, struct vm_area_struct *vma, char *path)
+void maps_line(struct text *t, struct vm_area_struct *vma, char *path, const struct mmk_task *task)
 {
 	maps_range(t, vma->vm_start, vma->vm_end, vma->vm_flags);
 	maps_file_id(t, vma);
@@ -153,7 +153,8 @@ void maps_line(struct text *t, struct vm_area_struct *vma, char *path)
 	text_char(t, '\n');
 }
 
-long stream_vmas(struct mm_struct *mm, uint64_t *pos, char *buf, size_t size, vma_text_fn *show)
+long stream_vmas(const struct mmk_task *task, struct mm_struct *mm, uint64_t *pos, char *buf,
+                 size_t size, vma_text_fn *show)
 {
 	struct page *scratch = alloc_pages(mm->sys, 0, PAGE_KERNEL);
 	struct vm_area_struct *vma;
@@ -166,7 +167,7 @@ long stream_vmas(struct mm_struct *mm, uint64_t *pos, char *buf, size_t size, vm
 		struct text t;
 
 		text_begin(&t, buf + done, size - done);
-		show(&t, vma, page_address(mm->sys, scratch));
+		show(&t, vma, page_address(mm->sys, scratch), task);
 		if (t.len >= t.size) /* the NUL must fit as well */
 			break;
 		done += t.len;
@@ -180,5 +181,5 @@ long stream_vmas(struct mm_struct *mm, uint64_t *pos, char *buf, size_t size, vm
 
 long mmk_proc_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size)
 {
-	return stream_vmas(mm, pos, buf, size, maps_line);
+	return stream_vmas(task, mm, pos, buf, size, maps_line);
 }

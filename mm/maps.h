@@ -7,16 +7,18 @@
 #include "mm/text.h"
 
 /* One VMA as text; path is a page to build names in. mmap_lock is held for reading. */
-typedef void vma_text_fn(struct text *t, struct vm_area_struct *vma, char *path);
+typedef void vma_text_fn(struct text *t, struct vm_area_struct *vma, char *path,
+                         const struct mmk_task *task);
 
 /*
  * Whole pieces of text, one for each VMA that ends above *pos, which moves on to the first one not
  * shown. Bytes; 0 at the end; -ENOMEM; -EOVERFLOW where not even one piece fits.
  */
-long stream_vmas(struct mm_struct *mm, uint64_t *pos, char *buf, size_t size, vma_text_fn *show);
+long stream_vmas(const struct mmk_task *task, struct mm_struct *mm, uint64_t *pos, char *buf,
+                 size_t size, vma_text_fn *show);
 
 /* The line of maps. */
-void maps_line(struct text *t, struct vm_area_struct *vma, char *path);
+void maps_line(struct text *t, struct vm_area_struct *vma, char *path, const struct mmk_task *task);
 /* Its beginning, up to the inode number. */
 void maps_range(struct text *t, unsigned long start, unsigned long end, uint64_t vm_flags);
 /* The column where names begin. */

@@ -138,6 +138,7 @@ struct vm_area_struct {
 	void *vm_private_data; /* [I]; of memory without a file's ops its name [W]: anon_name.c */
 	bool anon_chained; /* [W] came by fork from a VMA with anon_vma: never merges with one
 	                      without */
+	uint32_t policy;   /* [W] of memory, 0: none; see mempolicy.h */
 	union {
 		struct itv_node i_mmap; /* [M] in vm_file's mapping, first index = vm_pgoff */
 		struct mmk_deferred deferred; /* once it is nobody's any more */

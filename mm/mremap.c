@@ -145,6 +145,7 @@ static long grow_in_place(struct remap *r)
 	    .file = vma->vm_file,
 	    .anon_vma = vma->anon_vma,
 	    .name = vma_anon_name(vma),
+	    .policy = vma->policy,
 	};
 	unsigned how = vma_can_merge(&m);
 	int err;
@@ -185,6 +186,7 @@ static struct vma_merge new_place(const struct remap *r)
 	    .file = vma->vm_file,
 	    .anon_vma = vma->anon_vma,
 	    .name = vma_anon_name(vma),
+	    .policy = vma->policy,
 	};
 }
 

@@ -3,6 +3,7 @@
 #include "mm/internal.h"
 #include "mm/maps.h"
 #include "mm/memory.h"
+#include "mm/mempolicy.h"
 #include "mm/vma.h"
 
 struct numa_sizes {
@@ -76,13 +77,15 @@ static void numa_counts(struct text *t, const struct numa_sizes *n)
 	numa_value(t, "kernelpagesize_kB", PAGE_SIZE >> 10);
 }
 
-static void numa_line(struct text *t, struct vm_area_struct *vma, char *path)
+static void numa_line(struct text *t, struct vm_area_struct *vma, char *path,
+                      const struct mmk_task *task)
 {
 	struct numa_sizes n = {0};
 
 	numa_gather(&n, vma);
 	text_hex(t, vma->vm_start, 8);
-	text_str(t, " default");
+	text_char(t, ' ');
+	policy_text(t, vma->policy ? vma->policy : task->mempolicy);
 	if (vma->vm_file) {
 		text_str(t, " file=");
 		maps_path(t, vma, path, "\n\t= ");
@@ -99,5 +102,5 @@ static void numa_line(struct text *t, struct vm_area_struct *vma, char *path)
 long mmk_proc_numa_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf,
                         size_t size)
 {
-	return stream_vmas(mm, pos, buf, size, numa_line);
+	return stream_vmas(task, mm, pos, buf, size, numa_line);
 }

@@ -157,12 +157,13 @@ static void smaps_vm_flags(struct text *t, uint64_t flags)
 	text_char(t, '\n');
 }
 
-static void smaps_vma(struct text *t, struct vm_area_struct *vma, char *path)
+static void smaps_vma(struct text *t, struct vm_area_struct *vma, char *path,
+                      const struct mmk_task *task)
 {
 	struct mem_sizes m = {0};
 
 	smaps_gather(&m, vma);
-	maps_line(t, vma, path);
+	maps_line(t, vma, path, task);
 	smaps_kb(t, "Size", vma->vm_end - vma->vm_start);
 	smaps_kb(t, "KernelPageSize", PAGE_SIZE);
 	smaps_kb(t, "MMUPageSize", PAGE_SIZE);
@@ -173,7 +174,7 @@ static void smaps_vma(struct text *t, struct vm_area_struct *vma, char *path)
 
 long mmk_proc_smaps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size)
 {
-	return stream_vmas(mm, pos, buf, size, smaps_vma);
+	return stream_vmas(task, mm, pos, buf, size, smaps_vma);
 }
 
 long mmk_proc_smaps_rollup(struct mmk_task *task, struct mmk_mm *mm, char *buf, size_t size)

@@ -225,6 +225,7 @@ void vma_copy(struct vm_area_struct *copy, const struct vm_area_struct *vma)
 	copy->vm_private_data = vma->vm_private_data;
 	copy->anon_vma = anon_vma_get(vma->anon_vma);
 	copy->anon_chained = vma->anon_chained;
+	copy->policy = vma->policy;
 	if (copy->vm_file)
 		get_vma_file(copy->vm_mm->sys, copy->vm_file);
 	if (unlikely(vma_anon_name(copy)))
@@ -261,7 +262,7 @@ static bool anon_vmas_agree(const struct anon_vma *a, const struct anon_vma *b,
 static bool can_merge_with(const struct vma_merge *m, const struct vm_area_struct *vma)
 {
 	return !((m->vm_flags ^ vma->vm_flags) & ~MMK_VM_SOFTDIRTY) && vma->vm_file == m->file &&
-	       !anon_names_differ(m->name, vma_anon_name(vma)) &&
+	       vma->policy == m->policy && !anon_names_differ(m->name, vma_anon_name(vma)) &&
 	       anon_vmas_agree(m->anon_vma, vma->anon_vma, vma);
 }
 
@@ -406,6 +407,7 @@ static int split_part(struct mmk_task *task, struct vm_area_struct *vma, unsigne
 
 static int modify_part(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
                        unsigned long end, uint64_t vm_flags, const struct anon_name *name,
+                       uint32_t policy,
                        struct vm_area_struct **out)
 {
 	struct vma_merge m = {
@@ -418,6 +420,7 @@ static int modify_part(struct mmk_task *task, struct vm_area_struct *vma, unsign
 	    .file = vma->vm_file,
 	    .anon_vma = vma->anon_vma,
 	    .name = name,
+	    .policy = policy,
 	};
 	unsigned how = can_merge_part(vma, &m);
 
@@ -430,13 +433,20 @@ static int modify_part(struct mmk_task *task, struct vm_area_struct *vma, unsign
 int vma_modify(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
                unsigned long end, uint64_t vm_flags, struct vm_area_struct **out)
 {
-	return modify_part(task, vma, start, end, vm_flags, vma_anon_name(vma), out);
+	return modify_part(task, vma, start, end, vm_flags, vma_anon_name(vma), vma->policy,
+	                   out);
 }
 
 int vma_modify_name(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
                     unsigned long end, const struct anon_name *name, struct vm_area_struct **out)
 {
-	return modify_part(task, vma, start, end, vma->vm_flags, name, out);
+	return modify_part(task, vma, start, end, vma->vm_flags, name, vma->policy, out);
+}
+
+int vma_modify_policy(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+                      unsigned long end, uint32_t policy, struct vm_area_struct **out)
+{
+	return modify_part(task, vma, start, end, vma->vm_flags, vma_anon_name(vma), policy, out);
 }
 
 /* ---- the anon_vma ---- */
@@ -444,7 +454,7 @@ int vma_modify_name(struct mmk_task *task, struct vm_area_struct *vma, unsigned 
 /* Could b follow a as one VMA one day, so that sharing an anon_vma keeps that possible? */
 static bool anon_neighbours(const struct vm_area_struct *a, const struct vm_area_struct *b)
 {
-	return a->vm_end == b->vm_start && a->vm_file == b->vm_file &&
+	return a->vm_end == b->vm_start && a->vm_file == b->vm_file && a->policy == b->policy &&
 	       !((a->vm_flags ^ b->vm_flags) & ~(VM_ACCESS_FLAGS | MMK_VM_SOFTDIRTY)) &&
 	       linear_page_index(a, b->vm_start) == b->vm_pgoff;
 }

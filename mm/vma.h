@@ -105,6 +105,7 @@ struct vma_merge {
 	struct file *file;
 	struct anon_vma *anon_vma;
 	const struct anon_name *name;
+	uint32_t policy;
 };
 #define MERGE_LEFT  1u
 #define MERGE_RIGHT 2u
@@ -125,6 +126,10 @@ int vma_modify(struct mmk_task *task, struct vm_area_struct *vma, unsigned long 
 /* The same, and another name in place of other flags; the caller puts it in. */
 int vma_modify_name(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
                     unsigned long end, const struct anon_name *name, struct vm_area_struct **out);
+
+/* The same, and another memory policy; the caller puts it in. */
+int vma_modify_policy(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
+                      unsigned long end, uint32_t policy, struct vm_area_struct **out);
 
 /* ---- anon_name.c ---- */
 struct anon_name *vma_name_slow(const struct vm_area_struct *vma);

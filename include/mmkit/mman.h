@@ -32,6 +32,25 @@
 #define MMK_MAP_SYNC		0x80000ul
 #define MMK_MAP_FIXED_NOREPLACE 0x100000ul
 
+/* Memory policies: modes, flags within the mode, flags of get_mempolicy, of mbind. */
+#define MMK_MPOL_DEFAULT             0u
+#define MMK_MPOL_PREFERRED           1u
+#define MMK_MPOL_BIND                2u
+#define MMK_MPOL_INTERLEAVE          3u
+#define MMK_MPOL_LOCAL               4u
+#define MMK_MPOL_PREFERRED_MANY      5u
+#define MMK_MPOL_WEIGHTED_INTERLEAVE 6u
+#define MMK_MPOL_F_NUMA_BALANCING    0x2000u
+#define MMK_MPOL_F_RELATIVE_NODES    0x4000u
+#define MMK_MPOL_F_STATIC_NODES	     0x8000u
+#define MMK_MPOL_MODE_FLAGS	     0xe000u
+#define MMK_MPOL_F_NODE		     1ul
+#define MMK_MPOL_F_ADDR		     2ul
+#define MMK_MPOL_F_MEMS_ALLOWED	     4ul
+#define MMK_MPOL_MF_STRICT	     1u
+#define MMK_MPOL_MF_MOVE	     2u
+#define MMK_MPOL_MF_MOVE_ALL	     4u
+
 /* Rights that a protection key may lack: access, write, execute, read. */
 #define MMK_PKEY_ACCESS_MASK 0xful
 

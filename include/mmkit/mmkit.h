@@ -90,6 +90,7 @@ struct mmk_task {
 	const struct mmk_rlimit *rlim; /* MMK_RLIM_NLIMITS entries; NULL: all unlimited */
 	uint32_t personality;	       /* PER_* and flags as personality(2) */
 	int32_t pid;
+	uint32_t mempolicy; /* the core's: 0 is none; a child of fork gets its parent's */
 	struct mmk_reason reason; /* written by the core */
 };
 
@@ -328,6 +329,34 @@ long mmk_sys_mseal(struct mmk_task *task, unsigned long addr, size_t len, unsign
  * waiting for mmap_lock.
  */
 long mmk_sys_prctl(struct mmk_task *task, int option, const unsigned long arg[4]);
+
+/*
+ * mbind(2), set_mempolicy(2), get_mempolicy(2), set_mempolicy_home_node(2) as on a machine whose only
+ * node is 0. mask, mode: user addresses, maxnode: bits of the mask and one more. 0, or
+ *   -EINVAL    modes, flags or nodes that are unknown or do not go together; an address not
+ *              page-aligned, a range that wraps
+ *   -EFAULT    a hole in mbind's range (nothing has changed); user memory that cannot be reached
+ *   -EPERM     MMK_MPOL_MF_MOVE_ALL without MMK_CAP_SYS_NICE
+ *   -ENOENT    home node: nothing in the range has a policy; -EOPNOTSUPP: nor one that takes it
+ *   -ENOMEM    split over max_map_count; memory
+ *   -EINTR     killed while waiting for mmap_lock
+ */
+long mmk_sys_mbind(struct mmk_task *task, unsigned long start, unsigned long len,
+		   unsigned long mode, unsigned long mask, unsigned long maxnode, unsigned flags);
+long mmk_sys_set_mempolicy(struct mmk_task *task, int mode, unsigned long mask,
+			   unsigned long maxnode);
+long mmk_sys_get_mempolicy(struct mmk_task *task, unsigned long mode, unsigned long mask,
+			   unsigned long maxnode, unsigned long addr, unsigned long flags);
+long mmk_sys_set_mempolicy_home_node(struct mmk_task *task, unsigned long start, unsigned long len,
+				     unsigned long node, unsigned long flags);
+/*
+ * What move_pages(2) tells of a page: its node, 0; -ENOENT nothing is there, -EFAULT not mapped, or
+ * the zero page. May sleep.
+ */
+int mmk_page_node(struct mmk_mm *mm, unsigned long addr);
+/* migrate_pages(2)'s masks: 0 with the nodes to go to, or -EINVAL, -EFAULT. */
+long mmk_migrate_nodes(struct mmk_task *task, unsigned long maxnode, unsigned long from,
+		       unsigned long to, uint32_t *new_nodes);
 
 /*
  * The same for a kernel's own use (an ELF loader): a file pointer (NULL: anonymous; the caller
@@ -594,7 +623,10 @@ struct mmk_map_query {
  * killed. May sleep.
  */
 int mmk_proc_map_query(struct mmk_mm *mm, struct mmk_map_query *q, char *name, size_t size);
-/* smaps, numa_maps: as maps; man 5 proc_pid_smaps, proc_pid_numa_maps. */
+/*
+ * smaps, numa_maps: as maps; man 5 proc_pid_smaps, proc_pid_numa_maps. numa_maps: task is the one whose
+ * memory it is, as its policy shows where a mapping has none.
+ */
 long mmk_proc_smaps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf, size_t size);
 long mmk_proc_numa_maps(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, char *buf,
 			size_t size);

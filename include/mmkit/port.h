@@ -37,6 +37,7 @@ enum mmk_cap {
 	MMK_CAP_IPC_LOCK,     /* mlock beyond RLIMIT_MEMLOCK */
 	MMK_CAP_SYS_RAWIO,    /* map below mmap_min_addr */
 	MMK_CAP_SYS_ADMIN,    /* the overcommit reserve of root; frame numbers in pagemap */
+	MMK_CAP_SYS_NICE,     /* move other processes' pages */
 	MMK_CAP_SYS_RESOURCE, /* beyond resource limits where Linux says so */
 };
 

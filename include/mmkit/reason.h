@@ -100,6 +100,14 @@ enum mmk_reason_code {
 	/* mseal, and what a seal forbids */
 	MMK_REASON_MSEAL_FLAGS, /* a: flags */
 	MMK_REASON_VMA_SEALED,  /* a: address of the mapping */
+	/* memory policies */
+	MMK_REASON_NODES,        /* a: the count of nodes, or a word of the mask */
+	MMK_REASON_POLICY_MODE,  /* a: mode */
+	MMK_REASON_POLICY_NODES, /* a: mode, b: nodes */
+	MMK_REASON_POLICY_FLAGS, /* a: flags */
+	MMK_REASON_POLICY_NO_NEXT, /* a: mode */
+	MMK_REASON_POLICY_NONE,  /* a: address */
+	MMK_REASON_MOVE_ALL,
 	MMK_REASON_NOT_ATTACHED, /* a: address */
 	/* brk, the stack */
 	MMK_REASON_BRK_LOW,        /* a: asked for, b: start of the heap */

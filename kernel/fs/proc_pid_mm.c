@@ -34,7 +34,18 @@ long proc_stream_smaps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_
 
 long proc_stream_numa_maps(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size)
 {
-	return stream_mm(c, cursor, buf, size, mmk_proc_numa_maps);
+	struct mmk_mm *mm = proc_mm(c);
+	struct task *t = mm ? proc_task(c) : NULL;
+	long n = 0;
+
+	/* Where a mapping has no policy of its own, its task's shows. */
+	if (t) {
+		n = mmk_proc_numa_maps(&t->mmk, mm, cursor, buf, size);
+		task_put(t);
+	}
+	if (mm)
+		mmk_mm_put(mm);
+	return n;
 }
 
 long proc_stream_ptdump(const struct pseudo_ctx *c, u64 *cursor, char *buf, size_t size)

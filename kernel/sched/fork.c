@@ -102,6 +102,7 @@ static void copy_thread_state(struct task *t, const struct clone_args *args)
 	struct pt_regs *regs = task_regs(t);
 
 	t->mmk.personality = me->mmk.personality;
+	t->mmk.mempolicy = me->mmk.mempolicy;
 	t->blocked = me->blocked;
 	t->cred = me->cred;
 	if (t->cred.groups)

@@ -25,6 +25,14 @@ long sys_mseal(u64 addr, u64 len, u64 flags);
 long sys_mlockall(u64 flags);
 long sys_munlockall(void);
 
+/* numa.c */
+long sys_mbind(u64 start, u64 len, u64 mode, u64 mask, u64 maxnode, u64 flags);
+long sys_set_mempolicy(u64 mode, u64 mask, u64 maxnode);
+long sys_get_mempolicy(u64 mode, u64 mask, u64 maxnode, u64 addr, u64 flags);
+long sys_set_mempolicy_home_node(u64 start, u64 len, u64 node, u64 flags);
+long sys_move_pages(u64 pid, u64 n, u64 pages, u64 nodes, u64 status, u64 flags);
+long sys_migrate_pages(u64 pid, u64 maxnode, u64 from, u64 to);
+
 /* process_vm.c */
 long sys_process_vm_readv(u64 pid, u64 liov, u64 nl, u64 riov, u64 nr, u64 flags);
 long sys_process_vm_writev(u64 pid, u64 liov, u64 nl, u64 riov, u64 nr, u64 flags);
