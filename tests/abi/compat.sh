@@ -61,6 +61,39 @@ table() {
 		END { finish() }'
 }
 
+# A row for each constant of the ABI that behaviours use, with a few of those that do.
+constants() {
+	for family in $(abi_families); do
+		awk -v family="$family" '
+			/^BEHAVIOUR\(/ {
+				name = $0
+				sub(/^BEHAVIOUR\(/, "", name)
+				sub(/,.*/, "", name)
+				inside = 1
+			}
+			/^}/ { inside = 0 }
+			inside {
+				line = $0
+				while (match(line, /(MAP|PROT|MADV|MREMAP|MS|MCL|MLOCK|MFD|F_SEAL|PR|SHM|IPC|RLIMIT|MEMBARRIER_CMD|FALLOC_FL)_[A-Z0-9_]+/)) {
+					word = substr(line, RSTART, RLENGTH)
+					before = substr(line, RSTART - 1, 1)
+					line = substr(line, RSTART + RLENGTH)
+					if (before ~ /[A-Za-z0-9_]/ || word ~ /_(FAILED|SHIFT|FLAGS)$/ || (word, name) in seen)
+						continue
+					seen[word, name] = 1
+					print word "\t" family "\t" name
+				}
+			}' "$ABI/$family.c"
+	done | LC_ALL=C sort -s -t '	' -k 1,1 | awk -F '\t' '
+		function finish() {
+			if (word != "")
+				printf "| `%s` | %s%s |\n", word, links, (n > 4 ? " and " (n - 4) " more" : "")
+		}
+		$1 != word { finish(); word = $1; links = ""; n = 0 }
+		++n <= 4 { links = links (n > 1 ? ", " : "") "[" $3 "](../tests/abi/" $2 ".c)" }
+		END { finish() }'
+}
+
 document() {
 	cat <<-END
 		# mmkit and Linux
@@ -76,6 +109,8 @@ document() {
 		|---|---|---|---|
 	END
 	table
+	printf '\n## Flags by name\n\n| constant | used by |\n|---|---|\n'
+	constants
 	printf '\n## Where mmkit differs\n\n'
 	if [ -s "$ABI/differences.md" ]; then cat "$ABI/differences.md"; else echo "Nowhere, in what is compared."; fi
 }
