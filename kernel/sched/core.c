@@ -2,6 +2,8 @@
 /*
  * The scheduler: one queue of runnable tasks for all CPUs, each gets a slice in turn on the next
  * CPU that is free and that it may use.
+ * Who has slept comes before those whose slice was over, and ends the turn of one that has had a
+ * good part of it; but not without end.
  *
  * The kernel itself is not preempted: a task gives up the CPU where it sleeps, and on the way back
  * to user mode when WORK_RESCHED says that its slice is over. The timer ticks for slices only while
@@ -25,6 +27,9 @@
 #include "kernel/percpu.h"
 #include "kernel/smp.h"
 
+#define PREEMPT_NS   2000000ull /* a turn is not cut short before */
+#define WOKEN_STREAK 16
+
 /* sched_lock, but for what only the CPU itself looks at. */
 struct rq {
 	struct task *curr;
@@ -39,8 +44,10 @@ struct rq {
 
 static struct spinlock sched_lock = SPINLOCK_INIT;
 static LIST_HEAD(run_queue);
-static u32 nr_queued; /* tasks on run_queue */
-static u64 idle_mask; /* CPUs that sleep, and have not been told to wake up */
+static LIST_HEAD(woken_queue); /* those that have slept: before those that have had their slice */
+static u32 nr_queued;          /* tasks on both */
+static u32 woken_streak;       /* how many have come from woken_queue one after the other */
+static u64 idle_mask;          /* CPUs that sleep, and have not been told to wake up */
 static struct rq rqs[NR_CPUS];
 static u64 nr_switches;
 static u64 load_avg[3];
@@ -176,9 +183,9 @@ static bool may_run(const struct task *t, u32 cpu)
 
 /*
  * Somebody must come for @t, which is on the queue: an idle CPU if there is one, the one that had
- * it last by preference; else the busy ones let it have a turn. sched_lock.
+ * it last by preference; else the busy ones let it have a turn (false). sched_lock.
  */
-static void find_cpu(const struct task *t)
+static bool find_cpu(const struct task *t)
 {
 	u64 idle = idle_mask & t->cpus_allowed;
 	u32 me = cpu_id(), cpu;
@@ -186,19 +193,47 @@ static void find_cpu(const struct task *t)
 	if (!idle) {
 		if (nr_cpus > 1)
 			kick_tickless(t->cpus_allowed & ~(1ull << me));
-		return;
+		return false;
 	}
 	cpu = idle >> t->cpu & 1 ? t->cpu : (u32)__builtin_ctzll(idle);
 	idle_mask &= ~(1ull << cpu);
 	if (cpu != me) /* else the idle task looks at the queue after this interrupt */
 		smp_send_reschedule(cpu);
+	return true;
 }
 
 /* sched_lock. */
-static void enqueue(struct task *t)
+static void kick_running(const struct task *t)
 {
-	list_add_tail(&t->run_node, &run_queue);
+	if (t->on_cpu && t->cpu != cpu_id())
+		smp_send_reschedule(t->cpu);
+}
+
+/* sched_lock. */
+static void enqueue(struct task *t, bool woken)
+{
+	t->woken = woken;
+	list_add_tail(&t->run_node, woken ? &woken_queue : &run_queue);
 	nr_queued++;
+}
+
+/* No CPU is idle for a task that was woken: the one whose task has run longest, if that is long. */
+static void preempt_for(const struct task *t, u64 now)
+{
+	struct task *longest = NULL;
+	u32 cpu;
+
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
+		struct task *curr = rqs[cpu].curr;
+
+		if (may_run(t, cpu) && curr && curr != rqs[cpu].idle &&
+		    (!longest || curr->sched_in < longest->sched_in))
+			longest = curr;
+	}
+	if (!longest || now - longest->sched_in < PREEMPT_NS)
+		return;
+	task_set_work(longest, WORK_RESCHED);
+	kick_running(longest);
 }
 
 /*
@@ -217,9 +252,12 @@ bool wake_up_state(struct task *t, u32 state_mask)
 	if (slept) {
 		WRITE_ONCE(t->state, TASK_RUNNING);
 		if (!t->on_cpu) {
-			enqueue(t);
-			find_cpu(t);
-			update_tick(rq, clock_ns());
+			u64 now = clock_ns();
+
+			enqueue(t, true);
+			if (!find_cpu(t))
+				preempt_for(t, now);
+			update_tick(rq, now);
 		}
 	}
 	spin_unlock(&sched_lock);
@@ -227,13 +265,6 @@ bool wake_up_state(struct task *t, u32 state_mask)
 		clock_rearm();
 	local_irq_restore(flags);
 	return slept;
-}
-
-/* sched_lock. */
-static void kick_running(const struct task *t)
-{
-	if (t->on_cpu && t->cpu != cpu_id())
-		smp_send_reschedule(t->cpu);
 }
 
 void sched_kick(struct task *t)
@@ -259,23 +290,31 @@ void sched_enqueue_new(struct task *t)
 
 	task_get(t);
 	t->state = TASK_RUNNING;
-	enqueue(t);
-	find_cpu(t);
+	enqueue(t, true);
+	(void)find_cpu(t);
 	update_tick(this_rq(), clock_ns());
 	spin_unlock(&sched_lock);
 	clock_rearm();
 	local_irq_restore(flags);
 }
 
-/* The first on the queue that may run here, or NULL. sched_lock. */
-static struct task *first_for(u32 cpu)
+static struct task *first_of(struct list_head *queue, u32 cpu)
 {
 	struct task *t;
 
-	list_for_each_entry (t, &run_queue, run_node)
+	list_for_each_entry (t, queue, run_node)
 		if (may_run(t, cpu))
 			return t;
 	return NULL;
+}
+
+/* The first in line that may run here, or NULL. sched_lock. */
+static struct task *first_for(u32 cpu)
+{
+	bool others_turn = woken_streak >= WOKEN_STREAK;
+	struct task *t = first_of(others_turn ? &run_queue : &woken_queue, cpu);
+
+	return t ? t : first_of(others_turn ? &woken_queue : &run_queue, cpu);
 }
 
 static struct task *pick_next(struct rq *rq, u32 cpu)
@@ -289,6 +328,7 @@ static struct task *pick_next(struct rq *rq, u32 cpu)
 	idle_mask &= ~(1ull << cpu);
 	list_del_init(&t->run_node);
 	nr_queued--;
+	woken_streak = t->woken ? woken_streak + 1 : 0;
 	return t;
 }
 
@@ -308,7 +348,7 @@ int sched_set_affinity(struct task *t, u64 mask)
 	flags = spin_lock_irqsave(&sched_lock);
 	WRITE_ONCE(t->cpus_allowed, mask);
 	if (!list_empty(&t->run_node)) {
-		find_cpu(t);
+		(void)find_cpu(t);
 	} else if (t->on_cpu && !may_run(t, t->cpu)) {
 		/* It moves on its way to user mode. */
 		task_set_work(t, WORK_RESCHED);
@@ -397,14 +437,14 @@ void schedule(void)
 	__atomic_store_n(&rq->passes, rq->passes + 1, __ATOMIC_RELEASE);
 	task_clear_work(prev, WORK_RESCHED);
 	if (prev->state == TASK_RUNNING && prev != rq->idle) {
-		enqueue(prev);
+		enqueue(prev, false);
 		prev->usage.nivcsw++;
 	} else {
 		prev->usage.nvcsw++;
 	}
 	next = pick_next(rq, cpu_id());
 	if (next != prev && !list_empty(&prev->run_node))
-		find_cpu(prev);
+		(void)find_cpu(prev);
 	charge(rq, prev, now);
 	next->sched_in = now;
 	was = rq->tick_at;

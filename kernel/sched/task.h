@@ -175,6 +175,7 @@ struct task {
 	u64 cpus_allowed;             /* a bit for each CPU that it may run on */
 	u32 cpu;                      /* where it runs, or ran last */
 	bool on_cpu;
+	bool woken; /* on the queue of those that have slept */
 
 	/* [P] */
 	struct list_head thread_node; /* proc->threads */
