@@ -207,6 +207,11 @@ same "16 MiB: diff" "$(cat guest.diff)" "$(cat host.diff)"
 
 run --mem 64M -- sh -c 'grep MemTotal /proc/meminfo' >out 2>err </dev/null
 same "--mem 64M" "$? $(awk '$2 > 40000 && $2 < 65537 { print "fits" }' out)" "0 fits"
+for cpus in 1 4; do
+	run --mem 64M --smp $cpus --report -- "$GUEST/lazyfree" >out 2>err </dev/null
+	same "--mem 64M --smp $cpus: memory that was given up makes room" \
+		"$? $(grep -c '^ok' out) $(sed -n 's/.*invariants violated *//p' err)" "0 1 0"
+done
 run --cpu neoverse-n1 -- echo hello >out 2>err </dev/null
 same "--cpu neoverse-n1" "$? $(cat out)" "0 hello"
 run --report -- sh -c 'echo hello' >out 2>err </dev/null

@@ -7,6 +7,7 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include "mm/lazyfree.h"
 #include "tests/unit/harness.h"
 
 #define CPUS   4
@@ -103,6 +104,51 @@ static void *take_away(void *arg)
 	return NULL;
 }
 
+/* What is stored after MADV_FREE stays, whoever takes frames back; what was there before, or zeros. */
+static void *free_and_store(void *arg)
+{
+	struct worker *me = arg;
+	struct hosted *h = me->w->h;
+	unsigned long va = me->shared + 2 * me->cpu * PAGE;
+
+	hosted_set_cpu(me->cpu);
+	for (unsigned i = 0; i < ROUNDS * 4 && !me->wrong; i++) {
+		uint8_t old = (uint8_t)(i | 1), fresh = (uint8_t)(i | 2), got;
+
+		if (hosted_store(h, &me->task, va, &old, 1, NULL) ||
+		    hosted_store(h, &me->task, va + PAGE, &old, 1, NULL))
+			me->wrong = "a store got a signal";
+		if (mmk_sys_madvise(&me->task, va, 2 * PAGE, MMK_MADV_FREE))
+			me->wrong = "madvise was refused";
+		if (hosted_store(h, &me->task, va + 8, &fresh, 1, NULL))
+			me->wrong = "a store got a signal";
+		sched_yield();
+		if (hosted_load(h, &me->task, va + 8, &got, 1, NULL) || got != fresh)
+			me->wrong = "a store after MADV_FREE is lost";
+		if (hosted_load(h, &me->task, va + PAGE, &got, 1, NULL) || (got && got != old))
+			me->wrong = "another byte than the old one, or zero";
+	}
+	mmk_mm_deactivate(me->w->sys, me->cpu);
+	return NULL;
+}
+
+static void *take_frames(void *arg)
+{
+	struct worker *me = arg;
+	struct mmk_task child;
+
+	hosted_set_cpu(me->cpu);
+	for (unsigned i = 0; i < ROUNDS * 4 && !me->wrong; i++) {
+		lazyfree_reclaim(me->w->sys, 3);
+		if (mmk_sys_madvise(&me->task, me->shared, 8 * PAGE, MMK_MADV_PAGEOUT))
+			me->wrong = "PAGEOUT was refused";
+		if (i % 20 == 0 && !hosted_fork(me->w->h, &me->task, &child))
+			hosted_exit(me->w->h, &child);
+	}
+	mmk_mm_deactivate(me->w->sys, me->cpu);
+	return NULL;
+}
+
 static void *truncate_file(void *arg)
 {
 	struct worker *me = arg;
@@ -169,6 +215,17 @@ static void faults_against_everything(void **state)
 
 	run_all(w, a, -1,
 	        (void *(*const[])(void *)){take_away, touch_shared, touch_shared, own_memory});
+	world_end(w);
+}
+
+static void stores_against_the_taking_of_freed_frames(void **state)
+{
+	struct world *w = world_of_cpus();
+	unsigned long a = must_mmap(w, 0, 8 * PAGE, RW, ANON_PRIVATE, -1, 0);
+
+	run_all(w, a, -1,
+	        (void *(*const[])(void *)){free_and_store, free_and_store, take_frames,
+	                                   take_frames});
 	world_end(w);
 }
 
@@ -242,6 +299,7 @@ int main(void)
 	    cmocka_unit_test(each_in_its_own_memory),
 	    cmocka_unit_test(all_in_the_same_memory),
 	    cmocka_unit_test(faults_against_everything),
+	    cmocka_unit_test(stores_against_the_taking_of_freed_frames),
 	    cmocka_unit_test(faults_against_truncation),
 	    cmocka_unit_test(a_killed_waiter_goes_with_eintr),
 	};
