@@ -14,7 +14,7 @@ static void count_page(const struct page *page, struct mmk_cachestat *s)
 }
 
 void mmk_mapping_cachestat(struct mmk_mapping *m, uint64_t first, uint64_t last,
-			   struct mmk_cachestat *s)
+                           struct mmk_cachestat *s)
 {
 	bool more = first <= last;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * madvise(MADV_GUARD_INSTALL, MADV_GUARD_REMOVE): pages that fault as if nothing were mapped, without
- * a mapping of their own. A guard is a marker in place of the entry. It outlives the pages of its
- * mapping (DONTNEED, truncation), goes with the entries (mremap, fork) and ends with the mapping.
+ * madvise(MADV_GUARD_INSTALL, MADV_GUARD_REMOVE): pages that fault as if nothing were mapped,
+ * without a mapping of their own. A guard is a marker in place of the entry. It outlives the pages
+ * of its mapping (DONTNEED, truncation), goes with the entries (mremap, fork) and ends with the
+ * mapping.
  *
  * As Linux 6.18 has it: in memory of any kind but a device's; not where memory is locked.
  */
@@ -20,7 +21,7 @@ static bool make_tables(struct mm_struct *mm, unsigned long start, unsigned long
 }
 
 static void install_table(struct mmu_gather *tlb, struct page *table, unsigned long addr,
-			  unsigned long end)
+                          unsigned long end)
 {
 	struct mmk_system *sys = tlb->mm->sys;
 	pte_t *ptep = table_pte(sys, table, addr), guard = pte_make_marker(PTE_MARKER_GUARD, 0);
@@ -38,14 +39,14 @@ static void install_table(struct mmu_gather *tlb, struct page *table, unsigned l
 }
 
 int guard_install(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-		  unsigned long end)
+                  unsigned long end)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	struct mmu_gather tlb;
 
 	if (vma->vm_flags & VM_SPECIAL)
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_SPECIAL, vma->vm_start,
-			      MMK_MADV_GUARD_INSTALL);
+		              MMK_MADV_GUARD_INSTALL);
 	if (vma->vm_flags & MMK_VM_LOCKED)
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_LOCKED, vma->vm_start, 0);
 	/* fork copies the entries of VMAs with an anon_vma. */
@@ -65,7 +66,7 @@ int guard_install(struct mmk_task *task, struct vm_area_struct *vma, unsigned lo
 }
 
 static void remove_table(struct mmk_system *sys, struct page *table, unsigned long addr,
-			 unsigned long end)
+                         unsigned long end)
 {
 	pte_t *ptep = table_pte(sys, table, addr);
 
@@ -78,7 +79,7 @@ static void remove_table(struct mmk_system *sys, struct page *table, unsigned lo
 }
 
 int guard_remove(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-		 unsigned long end)
+                 unsigned long end)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned long addr = start;
@@ -86,7 +87,7 @@ int guard_remove(struct mmk_task *task, struct vm_area_struct *vma, unsigned lon
 
 	if (vma->vm_flags & VM_SPECIAL)
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_SPECIAL, vma->vm_start,
-			      MMK_MADV_GUARD_REMOVE);
+		              MMK_MADV_GUARD_REMOVE);
 	while ((table = pte_table_next(mm, &addr, end))) {
 		unsigned long stop = table_end(addr, end);
 

@@ -4,13 +4,13 @@
  *
  * A lazily freed page has PG_LAZYFREE and a clean entry. The next store makes the entry dirty, as
  * any first store through a clean entry does, and from then on the page is kept: the fault path
- * knows nothing of all this. Until then the frame may be taken at any moment; the program then reads
- * zeros. A droppable page may be taken whether dirty or not.
+ * knows nothing of all this. Until then the frame may be taken at any moment; the program then
+ * reads zeros. A droppable page may be taken whether dirty or not.
  *
  * There is no way from an anonymous page to its entries. Instead each last-level table, each mm and
- * the system remember that there may be something to find below them. Marking pages sets these hints
- * under the table's lock, table first; a search clears them before it looks and sets them again
- * where it leaves something behind.
+ * the system remember that there may be something to find below them. Marking pages sets these
+ * hints under the table's lock, table first; a search clears them before it looks and sets them
+ * again where it leaves something behind.
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
@@ -40,7 +40,7 @@ static struct page *anon_page_of(const struct mmk_system *sys, pte_t pte)
 /* ---- giving up: mmap_lock held ---- */
 
 static uint64_t mark_table(struct mmu_gather *tlb, struct page *table, unsigned long addr,
-			   unsigned long end)
+                           unsigned long end)
 {
 	struct mmk_system *sys = tlb->mm->sys;
 	pte_t *ptep = table_pte(sys, table, addr);
@@ -131,7 +131,7 @@ static bool nobody_else_has(struct page *page)
  * freed pages stay behind.
  */
 static uint64_t take_table(struct mmu_gather *tlb, struct page *table, unsigned long addr,
-			   unsigned long end, uint64_t want, bool *left)
+                           unsigned long end, uint64_t want, bool *left)
 {
 	struct mmk_system *sys = tlb->mm->sys;
 	pte_t *ptep = table_pte(sys, table, addr);
@@ -181,7 +181,8 @@ uint64_t lazyfree_take_range(struct vm_area_struct *vma, unsigned long start, un
 	return taken;
 }
 
-/* The next table of the mm in which there may be something, locked. As zap_page_range() finds it. */
+/* The next table of the mm in which there may be something, locked. As zap_page_range() finds it.
+ */
 static struct page *lock_lazy_table(struct mm_struct *mm, unsigned long *addr, bool all)
 {
 	struct page *table;
@@ -209,8 +210,7 @@ static uint64_t take_from_mm(struct mm_struct *mm, uint64_t want)
 	bool left = false;
 
 	tlb_gather(&tlb, mm);
-	while (taken < want &&
-	       (table = lock_lazy_table(mm, &addr, hints & MM_LAZY_DROPPABLE))) {
+	while (taken < want && (table = lock_lazy_table(mm, &addr, hints & MM_LAZY_DROPPABLE))) {
 		unsigned long stop = table_end(addr, mm->task_size);
 		bool here = false;
 

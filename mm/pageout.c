@@ -27,7 +27,7 @@ static struct page *sole_file_page(const struct address_space *m, pte_t pte)
  * moves behind it. NULL at the end.
  */
 static struct page *next_file_page(struct mm_struct *mm, const struct address_space *m,
-				   unsigned long *addr, unsigned long end)
+                                   unsigned long *addr, unsigned long end)
 {
 	struct page *table, *page = NULL;
 
@@ -63,7 +63,7 @@ static struct address_space *home_cache(const struct vm_area_struct *vma)
 }
 
 int madvise_cold(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-		 unsigned long end)
+                 unsigned long end)
 {
 	struct address_space *m = home_cache(vma);
 	int err = check_lru(task, vma, MMK_MADV_COLD);
@@ -87,7 +87,7 @@ static bool may_page_out(struct mmk_task *task, const struct vm_area_struct *vma
 }
 
 int madvise_pageout(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-		    unsigned long end)
+                    unsigned long end)
 {
 	struct address_space *m = home_cache(vma);
 	int err = check_lru(task, vma, MMK_MADV_PAGEOUT);
@@ -108,7 +108,7 @@ int madvise_pageout(struct mmk_task *task, struct vm_area_struct *vma, unsigned 
  * that is dropped meanwhile: whoever goes on looks the next VMA up by its address.
  */
 int madvise_remove(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-		   unsigned long end)
+                   unsigned long end)
 {
 	const uint64_t both = MMK_VM_SHARED | MMK_VM_MAYWRITE;
 	struct mm_struct *mm = vma->vm_mm;
@@ -125,9 +125,8 @@ int madvise_remove(struct mmk_task *task, struct vm_area_struct *vma, unsigned l
 	get_vma_file(mm->sys, file);
 	mmap_read_unlock(mm);
 	if (file->f_op->fallocate)
-		err = file->f_op->fallocate(file,
-					    MMK_FALLOC_FL_PUNCH_HOLE | MMK_FALLOC_FL_KEEP_SIZE,
-					    off, end - start);
+		err = file->f_op->fallocate(
+		    file, MMK_FALLOC_FL_PUNCH_HOLE | MMK_FALLOC_FL_KEEP_SIZE, off, end - start);
 	put_vma_file(mm->sys, file);
 	mmap_read_lock(mm);
 	return err ? refuse(task, err, MMK_REASON_REMOVE_FAILED, -err, 0) : 0;

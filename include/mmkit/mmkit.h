@@ -266,11 +266,20 @@ long mmk_sys_msync(struct mmk_task *task, unsigned long addr, size_t len, int fl
 long mmk_sys_mincore(struct mmk_task *task, unsigned long addr, size_t len, unsigned long vec);
 /*
  * madvise(2): advice MMK_MADV_*. 0, or
- *   -EINVAL    addr not page-aligned; len wraps; an advice unknown or that this build does not
- *              carry out; DONTNEED of locked memory; WIPEONFORK of file or shared memory
- *   -ENOMEM    a part of the range is not mapped (the rest has been done all the same); memory for
- *              a split
- *   -EFAULT, -EHWPOISON POPULATE_*: a page could not be had
+ *   -EINVAL    addr not page-aligned; len wraps; an advice unknown, or for what is not here (huge
+ *              pages, KSM, poisoning); DONTNEED, FREE, REMOVE, COLD, PAGEOUT, GUARD_INSTALL of
+ *              locked memory; FREE, WIPEONFORK of what is not private anonymous memory; REMOVE of
+ *              what has no file; KEEPONFORK, DODUMP of droppable memory; DODUMP, DOFORK, guards of
+ *              a device's; POPULATE_* against the protection
+ *   -ENOMEM    a part of the range is not mapped (the rest has been done all the same, but for
+ *              POPULATE_*, which stop there); memory for the tables of guards
+ *   -EAGAIN    no memory, or too many mappings, for a split
+ *   -EACCES    REMOVE of a private mapping, or of one that can never be written
+ *   -EPERM     advice that discards, on a sealed mapping that cannot be written
+ *   -EFAULT    POPULATE_*: a page could not be had, or is a guard
+ *   -EINTR     killed while waiting for mmap_lock
+ * or what f_op->fallocate answered to REMOVE. Without swap COLD and PAGEOUT leave anonymous and
+ * shared memory where it is, but what has been freed lazily goes at once. GUARD_* as Linux 6.18.
  */
 long mmk_sys_madvise(struct mmk_task *task, unsigned long addr, size_t len, int advice);
 /*

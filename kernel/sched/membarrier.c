@@ -11,19 +11,19 @@
 #include "kernel/smp.h"
 #include "kernel/sys/calls.h"
 
-#define CMD_QUERY                     0u
-#define CMD_GLOBAL                    0x001u
-#define CMD_GLOBAL_EXPEDITED          0x002u
-#define CMD_REGISTER_GLOBAL           0x004u
-#define CMD_PRIVATE_EXPEDITED         0x008u
-#define CMD_REGISTER_PRIVATE          0x010u
-#define CMD_PRIVATE_SYNC_CORE         0x020u
-#define CMD_REGISTER_SYNC_CORE        0x040u
-#define CMD_PRIVATE_RSEQ              0x080u
-#define CMD_REGISTER_RSEQ             0x100u
-#define CMD_GET_REGISTRATIONS         0x200u
-#define CMD_ALL                       0x3ffu
-#define CMD_FLAG_CPU                  1u
+#define CMD_QUERY              0u
+#define CMD_GLOBAL             0x001u
+#define CMD_GLOBAL_EXPEDITED   0x002u
+#define CMD_REGISTER_GLOBAL    0x004u
+#define CMD_PRIVATE_EXPEDITED  0x008u
+#define CMD_REGISTER_PRIVATE   0x010u
+#define CMD_PRIVATE_SYNC_CORE  0x020u
+#define CMD_REGISTER_SYNC_CORE 0x040u
+#define CMD_PRIVATE_RSEQ       0x080u
+#define CMD_REGISTER_RSEQ      0x100u
+#define CMD_GET_REGISTRATIONS  0x200u
+#define CMD_ALL                0x3ffu
+#define CMD_FLAG_CPU           1u
 
 static void full_barrier(void *arg)
 {

@@ -32,8 +32,7 @@ static struct task *thread_with_memory(struct process *p)
 /* What helps the system and takes nothing from the process. */
 static bool for_others(s32 advice)
 {
-	return advice == MMK_MADV_COLD || advice == MMK_MADV_PAGEOUT ||
-	       advice == MMK_MADV_WILLNEED;
+	return advice == MMK_MADV_COLD || advice == MMK_MADV_PAGEOUT || advice == MMK_MADV_WILLNEED;
 }
 
 /* Bytes that the advice was carried out for, or the errno if it failed at once. */

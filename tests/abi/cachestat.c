@@ -19,8 +19,8 @@ static long stat_of(int fd, uint64_t off, uint64_t len)
 	rc = syscall(SYS_cachestat, fd, &r, &s, 0);
 	if (!rc)
 		abi_say("cache %ld dirty %ld writeback %ld evicted %ld recently %ld", (long)s.cache,
-			(long)s.dirty, (long)s.writeback, (long)s.evicted,
-			(long)s.recently_evicted);
+		        (long)s.dirty, (long)s.writeback, (long)s.evicted,
+		        (long)s.recently_evicted);
 	return rc;
 }
 

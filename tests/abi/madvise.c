@@ -364,6 +364,9 @@ BEHAVIOUR(vdso_and_fork, "madvise special mapping")
 
 	TRY(madvise(v, size, MADV_DOFORK));
 	TRY(madvise(v, size, MADV_KEEPONFORK));
+	TRY(madvise(v, size, MADV_WIPEONFORK));
+	abi_vmflags("vdso", v);
+	TRY(madvise(v, size, MADV_KEEPONFORK));
 	TRY(madvise(v, size, MADV_DONTFORK));
 	pid = abi_fork();
 	if (!pid) {
@@ -576,7 +579,8 @@ BEHAVIOUR(pageout_of_shared_memory_keeps_it, "madvise MADV_PAGEOUT")
 {
 	char *s = abi_map_with(2, RW, SHM, -1, 0);
 	int fd = abi_file(2 * page);
-	char *f = abi_map_with(2, RW, MAP_SHARED, fd, 0), *q = abi_map_with(2, RW, MAP_PRIVATE, fd, 0);
+	char *f = abi_map_with(2, RW, MAP_SHARED, fd, 0),
+	     *q = abi_map_with(2, RW, MAP_PRIVATE, fd, 0);
 
 	abi_fill(s, 2, 1);
 	abi_fill(f, 2, 3);

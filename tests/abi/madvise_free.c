@@ -232,7 +232,8 @@ BEHAVIOUR(free_of_the_stack_and_heap, "madvise MADV_FREE")
 
 BEHAVIOUR(free_under_pressure_of_the_program_itself, "madvise MADV_FREE pressure")
 {
-	/* More than half of any machine this runs on is not asked for; the frames come back at once. */
+	/* More than half of any machine this runs on is not asked for; the frames come back at
+	 * once. */
 	char *p = abi_map(256, RW);
 	int zero = 0, kept = 0;
 

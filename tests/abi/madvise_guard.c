@@ -273,7 +273,7 @@ BEHAVIOUR(guard_in_pagemap, "madvise MADV_GUARD_INSTALL pagemap")
 	abi_must("pread", pread(fd, e, sizeof(e), (unsigned long)p / page * 8));
 	for (int i = 0; i < 3; i++)
 		abi_say("page %d: present %d guard %d", i, (int)(e[i] >> 63 & 1),
-			(int)(e[i] >> 58 & 1));
+		        (int)(e[i] >> 58 & 1));
 	abi_mincore(p, 3);
 }
 

@@ -55,7 +55,8 @@ BEHAVIOUR(remove_of_shared_anonymous_memory, "madvise MADV_REMOVE")
 BEHAVIOUR(remove_leaves_private_copies, "madvise MADV_REMOVE")
 {
 	int fd = abi_file(2 * page);
-	char *p = abi_map_with(2, RW, MAP_SHARED, fd, 0), *q = abi_map_with(2, RW, MAP_PRIVATE, fd, 0);
+	char *p = abi_map_with(2, RW, MAP_SHARED, fd, 0),
+	     *q = abi_map_with(2, RW, MAP_PRIVATE, fd, 0);
 
 	abi_store("copy", q, 0x55);
 	abi_load("not copied", q + page);

@@ -173,7 +173,8 @@ BEHAVIOUR(waitid_by_pidfd_refusals, "waitid P_PIDFD")
 	TRY(waitid((idtype_t)P_PIDFD, (id_t)abi_file(page), &si, WEXITED));
 	TRY(waitid((idtype_t)P_PIDFD, (id_t)pidfd_of(getpid()), &si, WEXITED));
 	TRY(waitid((idtype_t)P_PIDFD, (id_t)pidfd_of(pid), &si, WEXITED | WNOHANG));
-	TRY(waitid((idtype_t)P_PIDFD, (id_t)syscall(SYS_pidfd_open, pid, O_NONBLOCK), &si, WEXITED));
+	TRY(waitid((idtype_t)P_PIDFD, (id_t)syscall(SYS_pidfd_open, pid, O_NONBLOCK), &si,
+	           WEXITED));
 }
 
 BEHAVIOUR(clone_with_pidfd, "clone CLONE_PIDFD")

@@ -77,10 +77,18 @@ BEHAVIOUR(process_madvise_takes_what_a_child_has_freed, "process_madvise MADV_PA
 
 BEHAVIOUR(process_madvise_of_advice_that_is_not_for_others, "process_madvise EINVAL")
 {
-	static const int advice[] = {MADV_NORMAL,   MADV_RANDOM,	MADV_DONTNEED,
-				     MADV_FREE,	    MADV_REMOVE,	MADV_DONTFORK,
-				     MADV_WIPEONFORK, MADV_POPULATE_READ, MADV_DONTDUMP,
-				     MADV_DONTNEED_LOCKED, -1, 99};
+	static const int advice[] = {MADV_NORMAL,
+	                             MADV_RANDOM,
+	                             MADV_DONTNEED,
+	                             MADV_FREE,
+	                             MADV_REMOVE,
+	                             MADV_DONTFORK,
+	                             MADV_WIPEONFORK,
+	                             MADV_POPULATE_READ,
+	                             MADV_DONTDUMP,
+	                             MADV_DONTNEED_LOCKED,
+	                             -1,
+	                             99};
 	char *p = abi_map(2, RW);
 	pid_t pid;
 	int fd;
@@ -139,8 +147,7 @@ BEHAVIOUR(process_madvise_vectors, "process_madvise vectors")
 	int fd = pidfd_of(getpid());
 
 	abi_fill(p, 4, 1);
-	abi_say("%ld pages",
-		syscall(SYS_process_madvise, fd, v, 4ul, MADV_COLD, 0u) / (long)page);
+	abi_say("%ld pages", syscall(SYS_process_madvise, fd, v, 4ul, MADV_COLD, 0u) / (long)page);
 	TRY(syscall(SYS_process_madvise, fd, v, 0ul, MADV_COLD, 0u));
 	TRY(syscall(SYS_process_madvise, fd, NULL, 0ul, MADV_COLD, 0u));
 	TRY(syscall(SYS_process_madvise, fd, v, 1025ul, MADV_COLD, 0u));
@@ -162,7 +169,8 @@ BEHAVIOUR(process_madvise_part_of_the_vector_fails, "process_madvise vectors")
 	abi_say("%ld pages", syscall(SYS_process_madvise, fd, v, 3ul, MADV_COLD, 0u) / (long)page);
 	TRY(syscall(SYS_process_madvise, fd, v + 1, 2ul, MADV_COLD, 0u));
 	v[1] = (struct iovec){p + page, 5};
-	abi_say("%ld bytes", syscall(SYS_process_madvise, fd, v + 1, 1ul, MADV_COLD, 0u) % (long)page);
+	abi_say("%ld bytes",
+	        syscall(SYS_process_madvise, fd, v + 1, 1ul, MADV_COLD, 0u) % (long)page);
 	v[1] = (struct iovec){p, 5 * page};
 	TRY(syscall(SYS_process_madvise, fd, v + 1, 1ul, MADV_COLD, 0u));
 }

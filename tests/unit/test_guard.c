@@ -82,9 +82,9 @@ static void guards_go_with_fork_and_mremap(void **state)
 	assert_int_equal(w_fork(w, &child), 0);
 	assert_fault(task_load(w, &child, at(1), NULL), UNIT_SIGSEGV, MMK_SEGV_MAPERR);
 	hosted_exit(w->h, &child);
-	assert_int_equal(w_mremap(w, at(0), 3 * PAGE, 5 * PAGE,
-	                          MMK_MREMAP_MAYMOVE | MMK_MREMAP_FIXED, at(3000)),
-	                 at(3000));
+	assert_int_equal(
+	    w_mremap(w, at(0), 3 * PAGE, 5 * PAGE, MMK_MREMAP_MAYMOVE | MMK_MREMAP_FIXED, at(3000)),
+	    at(3000));
 	guarded(w, 3001);
 	assert_works(w_load(w, at(3002)));
 }
@@ -111,8 +111,8 @@ static void nobody_comes_past_a_guard(void **state)
 	put(w, 0, 3, RW);
 	fill(w, 0, 3);
 	install(w, 1, 1);
-	assert_int_equal(CHECKED(w, mmk_access_vm(&w->task, w->task.mm, at(0), buf, sizeof(buf), 0)),
-	                 PAGE);
+	assert_int_equal(
+	    CHECKED(w, mmk_access_vm(&w->task, w->task.mm, at(0), buf, sizeof(buf), 0)), PAGE);
 	assert_int_equal(CHECKED(w, mmk_access_vm(&w->task, w->task.mm, at(1), buf, 1,
 	                                          MMK_ACCESS_WRITE | MMK_ACCESS_FORCE)),
 	                 0);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages that may be taken from their program: MADV_FREE, MAP_DROPPABLE, MADV_PAGEOUT; and holes made
- * with MADV_REMOVE.
+ * Pages that may be taken from their program: MADV_FREE, MAP_DROPPABLE, MADV_PAGEOUT; and holes
+ * made with MADV_REMOVE.
  */
 #include "tests/unit/canvas.h"
 #include "mm/lazyfree.h"
 
-#define DROPPABLE (MMK_MAP_DROPPABLE | MMK_MAP_ANONYMOUS)
-#define free_lazily(w, page, n)                                                                    \
-	assert_int_equal(w_madvise(w, at(page), (n)*PAGE, MMK_MADV_FREE), 0)
+#define DROPPABLE               (MMK_MAP_DROPPABLE | MMK_MAP_ANONYMOUS)
+#define free_lazily(w, page, n) assert_int_equal(w_madvise(w, at(page), (n)*PAGE, MMK_MADV_FREE), 0)
 
 static void fill(struct world *w, unsigned page, unsigned n)
 {
@@ -123,9 +122,9 @@ static void moved_protected_and_inaccessible_pages_are_taken_too(void **state)
 	free_lazily(w, 0, 3);
 	assert_int_equal(w_mprotect(w, at(1), PAGE, R), 0);
 	assert_int_equal(w_mprotect(w, at(2), PAGE, NONE), 0);
-	assert_int_equal(w_mremap(w, at(0), PAGE, PAGE, MMK_MREMAP_MAYMOVE | MMK_MREMAP_FIXED,
-	                          at(5000)),
-	                 at(5000));
+	assert_int_equal(
+	    w_mremap(w, at(0), PAGE, PAGE, MMK_MREMAP_MAYMOVE | MMK_MREMAP_FIXED, at(5000)),
+	    at(5000));
 	assert_int_equal(take(w, 100), 3);
 	assert_int_equal(load(w, at(5000)), 0);
 }
@@ -140,9 +139,9 @@ static void a_moved_page_is_not_lost_to_who_looks(void **state)
 	store(w, at(1), 3);
 	assert_int_equal(take(w, 1), 1);
 	free_lazily(w, 1, 1);
-	assert_int_equal(w_mremap(w, at(0), 2 * PAGE, 2 * PAGE,
-	                          MMK_MREMAP_MAYMOVE | MMK_MREMAP_FIXED, at(9000)),
-	                 at(9000));
+	assert_int_equal(
+	    w_mremap(w, at(0), 2 * PAGE, 2 * PAGE, MMK_MREMAP_MAYMOVE | MMK_MREMAP_FIXED, at(9000)),
+	    at(9000));
 	assert_int_equal(take(w, 100), 1);
 }
 
@@ -170,9 +169,9 @@ static void a_debuggers_write_keeps_the_page(void **state)
 	put(w, 0, 2, RW);
 	fill(w, 0, 2);
 	free_lazily(w, 0, 2);
-	assert_int_equal(CHECKED(w, mmk_access_vm(&w->task, w->task.mm, at(0) + 9, &byte, 1,
-	                                          MMK_ACCESS_WRITE)),
-	                 1);
+	assert_int_equal(
+	    CHECKED(w, mmk_access_vm(&w->task, w->task.mm, at(0) + 9, &byte, 1, MMK_ACCESS_WRITE)),
+	    1);
 	assert_int_equal(take(w, 100), 1);
 	assert_int_equal(load(w, at(0)), 1);
 	assert_int_equal(load(w, at(0) + 9), 0x42);
@@ -184,9 +183,11 @@ static void only_private_anonymous_memory_is_freed(void **state)
 	int fd = host_file(w, "f", PAGE, O_RDWR), zero = hosted_open_zero(w->h);
 
 	must_mmap(w, at(0), PAGE, RW, ANON_SHARED | FIXED, -1, 0);
-	refusal(w, w_madvise(w, at(0), PAGE, MMK_MADV_FREE), MMK_EINVAL, MMK_REASON_ADVICE_NOT_ANON);
+	refusal(w, w_madvise(w, at(0), PAGE, MMK_MADV_FREE), MMK_EINVAL,
+	        MMK_REASON_ADVICE_NOT_ANON);
 	must_mmap(w, at(1), PAGE, RW, MMK_MAP_PRIVATE | FIXED, fd, 0);
-	refusal(w, w_madvise(w, at(1), PAGE, MMK_MADV_FREE), MMK_EINVAL, MMK_REASON_ADVICE_NOT_ANON);
+	refusal(w, w_madvise(w, at(1), PAGE, MMK_MADV_FREE), MMK_EINVAL,
+	        MMK_REASON_ADVICE_NOT_ANON);
 	must_mmap(w, at(2), PAGE, RW, MMK_MAP_PRIVATE | FIXED, zero, 0);
 	assert_int_equal(w_madvise(w, at(2), PAGE, MMK_MADV_FREE), 0);
 }
@@ -206,9 +207,9 @@ static void freed_pages_are_taken_before_a_program_is_killed(void **state)
 	assert_int_equal(mmk_sys_madvise(&w->task, at(0), pages * PAGE, MMK_MADV_FREE), 0);
 	for (unsigned i = 0; i < pages; i += 16)
 		store(w, at(i) + 1, 0x55);
-	assert_int_equal(mmk_sys_mmap(&w->task, at(20000), pages * PAGE, RW, ANON_PRIVATE | FIXED,
-	                              -1, 0),
-	                 at(20000));
+	assert_int_equal(
+	    mmk_sys_mmap(&w->task, at(20000), pages * PAGE, RW, ANON_PRIVATE | FIXED, -1, 0),
+	    at(20000));
 	for (unsigned i = 0; i < pages; i++)
 		store(w, at(20000 + i), 1);
 	w->unchecked = false;
@@ -406,9 +407,8 @@ static void advice_for_another_process(void **state)
 	store_of(w, &child, at(0), 1);
 	store_of(w, &child, at(1), 2);
 	assert_int_equal(CHECKED(w, mmk_sys_madvise(&child, at(0), PAGE, MMK_MADV_FREE)), 0);
-	assert_int_equal(CHECKED(w, mmk_madvise_of(&w->task, child.mm, at(0), 2 * PAGE,
-	                                           MMK_MADV_PAGEOUT)),
-	                 0);
+	assert_int_equal(
+	    CHECKED(w, mmk_madvise_of(&w->task, child.mm, at(0), 2 * PAGE, MMK_MADV_PAGEOUT)), 0);
 	assert_int_equal(load_of(w, &child, at(0)), 0);
 	assert_int_equal(load_of(w, &child, at(1)), 2);
 	refusal(w, CHECKED(w, mmk_madvise_of(&w->task, child.mm, at(5), PAGE, MMK_MADV_COLD)),
