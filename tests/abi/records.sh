@@ -83,3 +83,11 @@ compare() {
 explained() {
 	sed -n 's/^### \([^ :]*\): \([^ ]*\)$/\1 \2/p' "$ABI/differences.md"
 }
+
+# pick NAMES FILE: the blocks of FILE that the lines of NAMES name, without comments.
+pick() {
+	awk 'FILENAME == ARGV[1] { wanted[$1] = 1; next }
+		/^#/ { next }
+		/^== / { inside = $2 in wanted }
+		inside' "$1" "$2"
+}

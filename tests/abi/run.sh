@@ -3,9 +3,12 @@
 # Suite "abi": every behaviour on the reference kernel, in one boot, against what Linux printed. Those
 # that are about files run once more with their files in a directory of the host, on 9p, and all that
 # is there on every CPU once more on four of the newest.
-#	run.sh TOP	prints "ok NAME" and "not ok NAME: WHY"
+# What differs from Linux on purpose has to be what FAMILY.mmkit says.
+#	run.sh TOP		prints "ok NAME" and "not ok NAME: WHY"
+#	run.sh TOP --record	writes FAMILY.mmkit
 set -uf # no names of files out of what was printed
 TOP=$1
+RECORD=${2-}
 SUITE=abi
 . "$TOP/tests/lib.sh"
 . "$TOP/tests/abi/records.sh"
@@ -77,6 +80,23 @@ verdicts() {
 		{ print "not ok " name ": " why }'
 }
 
+# hold FAMILY KEY FILE NAME: the behaviours of the family in "got" that are explained under KEY print what FILE has.
+hold() {
+	awk -v key="$2" '$1 == key { print $2 }' explained >names
+	pick names got >here
+	if [ -n "$RECORD" ]; then
+		rm -f "$ABI/$3"
+		[ ! -s here ] || cp here "$ABI/$3"
+	fi
+	if [ ! -s names ]; then
+		[ ! -e "$ABI/$3" ] || bad "$4: what differs is as recorded" "tests/abi/$3, but nothing differs"
+	elif diff -u "$ABI/$3" here >change 2>&1; then
+		good "$4: what differs is as recorded"
+	else
+		bad "$4: what differs is as recorded" "$(sed -n '3,$s/^[-+]/&/p' change | head -n 4 | tr '\n' '|')"
+	fi
+}
+
 # judge_family FAMILY OUTPUT [WHERE]
 judge_family() {
 	if ! grep -qx "## end $1" "$2"; then
@@ -87,6 +107,11 @@ judge_family() {
 	part "$1" "$2" >got
 	compare "$record" got |
 		verdicts "$1" "${3-}" "$(kernel_of "$record" | cut -d ' ' -f 2 | cut -d + -f 1)"
+	if [ "${3-}" = 9p ]; then
+		hold "$1" "$1/9p" "$1.9p.mmkit" "$1 on 9p"
+	elif [ -z "$RECORD" ] || [ -z "${3-}" ]; then
+		hold "$1" "$1" "$1.mmkit" "$1${3:+ on $3}"
+	fi
 }
 
 explained >explained
