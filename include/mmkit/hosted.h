@@ -93,8 +93,11 @@ int hosted_fsync(struct hosted *h, int fd);
 void hosted_fail_alloc(struct hosted *h, int site, uint64_t nth, bool on);
 /* Each allocation fails with probability 1/one_in, decided by the seed. one_in 0: none does. */
 void hosted_fail_alloc_random(struct hosted *h, int site, uint64_t seed, uint64_t one_in);
-enum hosted_io_failure { HOSTED_IO_EIO, HOSTED_IO_SHORT };
-/* The nth read, write or sync of a file's home from now fails with EIO, or moves half its bytes. */
+enum hosted_io_failure { HOSTED_IO_EIO, HOSTED_IO_SHORT, HOSTED_IO_ENOSPC };
+/*
+ * The nth read, write or sync of a file's home from now fails with EIO or ENOSPC, or moves half its
+ * bytes.
+ */
 void hosted_fail_io(struct hosted *h, uint64_t nth, enum hosted_io_failure how);
 /* Allocations asked for, I/Os done since the machine was made: how far a countdown has to go. */
 uint64_t hosted_nr_allocs(struct hosted *h);
@@ -103,6 +106,19 @@ uint64_t hosted_nr_ios(struct hosted *h);
 void hosted_kill(struct hosted *h, unsigned cpu, bool killed);
 /* Privileges of all tasks: a set of 1u << enum mmk_cap. At first none. */
 void hosted_set_caps(struct hosted *h, uint32_t caps);
+
+/* ---- memory that runs out, and the clock that dirty pages age by ---- */
+
+/*
+ * Who is asked when no frame is left (mmk_port.out_of_memory). NULL, as at first: nobody, and the
+ * reserve is used up before an allocation fails.
+ */
+typedef enum mmk_oom hosted_oom_fn(void *arg);
+void hosted_on_oom(struct hosted *h, hosted_oom_fn *fn, void *arg);
+/* What mmk_port.now answers, nanoseconds; at first 0. */
+void hosted_set_clock(struct hosted *h, uint64_t ns);
+/* Times that mmk_background_work was called for. The machine has no thread for it: call it. */
+uint64_t hosted_nr_wakes(struct hosted *h);
 
 /* ---- the strict MMU ---- */
 

@@ -39,9 +39,8 @@ int proc_show_oom_adj(const struct pseudo_ctx *c, struct seq *s)
 
 	if (!t)
 		return -ESRCH;
-	adj = t->proc->oom_score_adj;
-	adj = adj == OOM_SCORE_ADJ_MAX ? OOM_ADJ_MAX : adj * OOM_ADJ_NEVER / OOM_SCORE_ADJ_MAX;
-	seq_printf(s, "%d\n", adj);
+	adj = t->proc->oom_score_adj * OOM_ADJ_NEVER / OOM_SCORE_ADJ_MAX;
+	seq_printf(s, "%d\n", min(adj, OOM_ADJ_MAX));
 	task_put(t);
 	return 0;
 }
@@ -60,7 +59,10 @@ static int set_adj(const struct pseudo_ctx *c, s32 adj, bool legacy)
 
 ssize_t proc_write_oom_score_adj(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
 {
-	int adj, err = parse_int_any(buf, min_t(size_t, n, TEXT_MAX), &adj);
+	int adj, err;
+
+	n = min_t(size_t, n, TEXT_MAX);
+	err = parse_int_any(buf, n, &adj);
 
 	if (!err && (adj < OOM_SCORE_ADJ_MIN || adj > OOM_SCORE_ADJ_MAX))
 		err = -EINVAL;
@@ -71,7 +73,10 @@ ssize_t proc_write_oom_score_adj(const struct pseudo_ctx *c, const void *buf, si
 
 ssize_t proc_write_oom_adj(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
 {
-	int adj, err = parse_int_any(buf, min_t(size_t, n, TEXT_MAX), &adj);
+	int adj, err;
+
+	n = min_t(size_t, n, TEXT_MAX);
+	err = parse_int_any(buf, n, &adj);
 
 	if (!err && (adj < -OOM_ADJ_NEVER || adj > OOM_ADJ_MAX))
 		err = -EINVAL;

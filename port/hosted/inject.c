@@ -79,5 +79,7 @@ int64_t hosted_io_allowed(struct hosted *h, int64_t bytes)
 	pthread_mutex_unlock(&h->inject_lock);
 	if (!hit)
 		return bytes;
+	if (h->io_how == HOSTED_IO_ENOSPC)
+		return -MMK_ENOSPC;
 	return h->io_how == HOSTED_IO_SHORT && bytes > 1 ? bytes / 2 : -MMK_EIO;
 }

@@ -147,6 +147,10 @@ struct hosted {
 	void *violation_arg;
 	_Atomic uint64_t nr_violations;
 
+	hosted_oom_fn *on_oom;
+	void *oom_arg;
+	_Atomic uint64_t clock, nr_wakes;
+
 	struct wait_bucket wait[WAIT_BUCKETS];
 
 	pthread_mutex_t files_lock; /* the table, the list of inodes and their counts */

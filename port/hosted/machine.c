@@ -72,6 +72,44 @@ void hosted_set_caps(struct hosted *h, uint32_t caps)
 	h->caps = caps;
 }
 
+static enum mmk_oom out_of_memory(void *ctx)
+{
+	struct hosted *h = ctx;
+
+	return h->on_oom(h->oom_arg);
+}
+
+void hosted_on_oom(struct hosted *h, hosted_oom_fn *fn, void *arg)
+{
+	h->on_oom = fn;
+	h->oom_arg = arg;
+	h->port.out_of_memory = fn ? out_of_memory : NULL;
+}
+
+static uint64_t now(void *ctx)
+{
+	struct hosted *h = ctx;
+
+	return h->clock;
+}
+
+void hosted_set_clock(struct hosted *h, uint64_t ns)
+{
+	h->clock = ns;
+}
+
+static void wake_worker(void *ctx)
+{
+	struct hosted *h = ctx;
+
+	h->nr_wakes++;
+}
+
+uint64_t hosted_nr_wakes(struct hosted *h)
+{
+	return h->nr_wakes;
+}
+
 static void bug(void *ctx, const char *file, int line, const char *what)
 {
 	fprintf(stderr, "mmkit: %s:%d: this must not be: %s\n", file, line, what);
@@ -244,6 +282,8 @@ const struct mmk_port hosted_port_ops = {
     .copy_from_user = hosted_copy_from_user,
     .capable = capable,
     .random = random_bits,
+    .now = now,
+    .wake_worker = wake_worker,
     .machine = &hosted_machine_ops,
     .should_fail = hosted_should_fail,
     .bug = bug,
