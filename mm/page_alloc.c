@@ -326,7 +326,7 @@ static uint32_t default_min_free(const struct mmk_system *sys)
 
 void page_alloc_watermarks(struct mmk_system *sys)
 {
-	uint64_t min = sys->min_free_kbytes >> (PAGE_SHIFT - 10), most = sys->nr_frames / 8 * 7;
+	uint64_t min = sys->min_free_kbytes >> (PAGE_SHIFT - 10), most = sys->nr_frames / 4;
 
 	if (min > most)
 		min = most;

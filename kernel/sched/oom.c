@@ -27,7 +27,6 @@
 static struct mutex oom_lock = MUTEX_INIT(oom_lock);
 static struct wait_queue reaper_wq = WAIT_QUEUE_INIT(reaper_wq);
 static struct mmk_mm *victim_mm;       /* [A] with a reference: the reaper is to take it back */
-static struct process *victim_process; /* with a reference; the reaper's, while victim_mm is set */
 static struct task *reaper_task;
 
 static void pause_a_while(void)
@@ -165,7 +164,7 @@ static bool kill_somebody(void)
 	if (!p)
 		return false;
 	tell(p, mm, p->oom_score_adj);
-	victim_process = p;
+	process_put(p);
 	__atomic_store_n(&victim_mm, mm, __ATOMIC_RELEASE);
 	wake_up(&reaper_wq);
 	return true;
@@ -221,14 +220,27 @@ enum mmk_oom port_out_of_memory(void *ctx)
 
 /* ------------------------------------------------------------------ the reaper */
 
-static void reap(struct mmk_mm *mm, struct process *p)
+/* Has anybody got it still? */
+static bool in_use(struct mmk_mm *mm)
+{
+	unsigned long irq = spin_lock_irqsave(&proc_lock);
+	struct process *p;
+	bool found = false;
+
+	for_each_process (p)
+		found |= !p->kernel && process_mm(p) == mm;
+	spin_unlock_irqrestore(&proc_lock, irq);
+	return found;
+}
+
+static void reap(struct mmk_mm *mm)
 {
 	unsigned i;
 
-	for (i = 0; i < REAP_TRY && !READ_ONCE(p->zombie) && !mmk_mm_reap(mm); i++)
+	for (i = 0; i < REAP_TRY && in_use(mm) && !mmk_mm_reap(mm); i++)
 		pause_a_while();
-	/* What the others shared with it comes back with its end alone. */
-	for (i = 0; i < END_TRY && !READ_ONCE(p->zombie); i++)
+	/* What others share with it comes back with its end alone. */
+	for (i = 0; i < END_TRY && in_use(mm); i++)
 		pause_a_while();
 }
 
@@ -240,9 +252,7 @@ static s32 reaper(void *arg)
 
 		wait_event_interruptible(&reaper_wq, __atomic_load_n(&victim_mm, __ATOMIC_ACQUIRE));
 		mm = victim_mm;
-		reap(mm, victim_process);
-		process_put(victim_process);
-		victim_process = NULL;
+		reap(mm);
 		__atomic_store_n(&victim_mm, NULL, __ATOMIC_RELEASE);
 		mmk_mm_put(mm);
 	}

@@ -232,6 +232,55 @@ chmod +x newer-qemu
 MMKIT_QEMU=$work/newer-qemu run -- sha256sum big >out 2>err </dev/null
 same "virtio-mmio version 2" "$? $(cat out)" "0 $(sha256sum big)"
 
+# ---- little memory ---------------------------------------------------------------------------
+
+cp "$GUEST/frames" .
+run --mem 64M -- ./frames map large 256 >out 2>err </dev/null
+same "64M: a shared mapping of 256 MiB is in the host's file" \
+	"$? $("$TOP/build/hosted/tests/cli/frames" check large 256 && echo right)" "0 right"
+rm -f large
+run --mem 64M -- sh -c './frames touch 96; echo $?; echo the shell goes on; ./frames touch 20; echo $?; cat /proc/mmkit/check' \
+	>out 2>err </dev/null
+same "64M: who touches 96 MiB is killed, alone" "$? $(tr '\n' ' ' <out)" \
+	"0 137 the shell goes on 0 text ok data ok memory ok "
+run --mem 64M -- sh -c './frames forks 10 20; ./frames tables 20000; echo $?
+	./frames fill /dev/shm; ./frames both mapped 40 20; echo $?
+	free() { sync; echo 3 >/proc/sys/vm/drop_caches; awk "/MemFree/ { print \$2 }" /proc/meminfo; }
+	free >/dev/null; a=$(free)
+	./frames forks 10 20; ./frames tables 20000; ./frames fill /dev/shm; ./frames both mapped 40 20
+	b=$(free); [ $((a - b)) -lt 300 ] && echo all is back; cat /proc/mmkit/check' >out 2>err </dev/null
+same "64M: children, page tables, a full tmpfs, a dirty mapping beside private memory" \
+	"$? $(tr '\n' ' ' <out)" \
+	"0 killed some 137 ENOSPC after much SIGBUS 0 killed some ENOSPC after much SIGBUS all is back text ok data ok memory ok "
+run --mem 64M --smp 4 -- sh -c './frames forks 10 20; ./frames both mapped 40 20; echo $?; cat /proc/mmkit/check' \
+	>out 2>err </dev/null
+same "64M, 4 CPUs: the same" "$? $(tr '\n' ' ' <out)" "0 killed some 0 text ok data ok memory ok "
+rm -f mapped
+
+# ---- an attacker -----------------------------------------------------------------------------
+
+# attack SEED COUNT CPUS: random calls in a directory of their own; then the next program runs.
+attack() {
+	mkdir -p attack
+	cp "$GUEST/attack" attack/
+	(cd attack && MMKIT_CONSOLE=$work/attack.console run --smp "$3" -- sh -c \
+		"./attack $1 $2; echo status \$?; cat /proc/mmkit/check; echo alive") >attack.out 2>attack.err </dev/null
+	status=$?
+	chmod -R u+rwx attack
+	rm -rf attack
+	same "attack, seed $1, $2 calls, $3 CPUs" \
+		"$status $(tail -n 5 attack.out | tr '\n' ' ')$(grep -a 'panic\|running: pid' attack.console | head -n 2)" \
+		"0 status 0 text ok data ok memory ok alive "
+}
+if [ "${MMKIT_LONG:-0}" = 1 ]; then
+	for seed in 101 102 103 104 105 106 107 108 109 110; do
+		attack $seed 1000000 $((seed % 2 + 1))
+	done
+else
+	attack 1 50000 1
+	attack 2 50000 2
+fi
+
 # ---- a terminal ------------------------------------------------------------------------------
 
 # wait_for TEXT: until the terminal shows it.
