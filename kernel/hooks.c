@@ -12,14 +12,19 @@
 #include "kernel/lib/string.h"
 #include "kernel/sched/task.h"
 
-struct mm_hook_counts mm_hook_counts;
+struct mm_hook_counts mm_hook_counts; /* [A] */
+
+static void count(u64 *counter)
+{
+	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
 
 static bool audit_on;  /* audit=1 */
 static bool wx_denied; /* mmap.wx=deny */
 
 static void audit_mmap_fd(void *ctx, struct mmk_task *task, int fd, unsigned long flags)
 {
-	mm_hook_counts.audited++;
+	count(&mm_hook_counts.audited);
 	if (audit_on)
 		pr_warn("audit: type=MMAP pid=%d comm=\"%s\" fd=%d flags=0x%lx\n", task->pid,
 		        current->comm, fd, flags);
@@ -33,7 +38,7 @@ static int security_mmap_file(void *ctx, struct mmk_task *task, struct mmk_file 
 
 	if (!wx_denied || (prot & wx) != wx)
 		return 0;
-	mm_hook_counts.denied++;
+	count(&mm_hook_counts.denied);
 	return -EACCES;
 }
 
@@ -41,11 +46,15 @@ static int security_mmap_file(void *ctx, struct mmk_task *task, struct mmk_file 
 static int security_vm_enough_memory(void *ctx, struct mmk_task *task, struct mmk_mm *mm,
                                      long pages)
 {
-	if (pages > 0 && (u64)pages > mm_hook_counts.commit_peak)
-		mm_hook_counts.commit_peak = pages;
+	u64 peak = __atomic_load_n(&mm_hook_counts.commit_peak, __ATOMIC_RELAXED);
+
+	while (pages > 0 && (u64)pages > peak)
+		if (__atomic_compare_exchange_n(&mm_hook_counts.commit_peak, &peak, (u64)pages,
+		                                true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			break;
 	if (!fatal_signal_pending(current))
 		return 0;
-	mm_hook_counts.commit_denied++;
+	count(&mm_hook_counts.commit_denied);
 	return -ENOMEM;
 }
 
@@ -53,15 +62,15 @@ static void perf_event_mmap(void *ctx, struct mmk_task *task, unsigned long star
                             unsigned long end, uint64_t pgoff, uint64_t vm_flags,
                             struct mmk_file *file)
 {
-	mm_hook_counts.mappings++;
+	count(&mm_hook_counts.mappings);
 	if (vm_flags & MMK_VM_EXEC)
-		mm_hook_counts.executable++;
+		count(&mm_hook_counts.executable);
 }
 
 static void uprobe_mmap(void *ctx, struct mmk_task *task, unsigned long start, unsigned long end,
                         uint64_t pgoff, struct mmk_file *file)
 {
-	mm_hook_counts.code_files++;
+	count(&mm_hook_counts.code_files);
 }
 
 const struct mmk_hooks mm_hooks = {

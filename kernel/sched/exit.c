@@ -31,11 +31,14 @@ void usage_add(struct usage *to, const struct usage *from)
 static void note_maxrss(struct process *p, struct mmk_mm *mm)
 {
 	struct mmk_mm_stats s;
+	unsigned long irq;
 
 	mmk_mm_stats(mm, &s);
+	irq = spin_lock_irqsave(&proc_lock);
 	p->dead_threads.maxrss = max(p->dead_threads.maxrss, s.hiwater_rss);
 	p->dead_threads.min_flt = max(p->dead_threads.min_flt, s.min_flt);
 	p->dead_threads.maj_flt = max(p->dead_threads.maj_flt, s.maj_flt);
+	spin_unlock_irqrestore(&proc_lock, irq);
 }
 
 /* pthread_join and robust mutexes: only somebody who shares the memory could tell. */
