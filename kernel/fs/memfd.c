@@ -102,14 +102,12 @@ static const struct inode_ops secret_inode_ops = {.setattr = secret_setattr};
 static const struct file_ops secret_file_ops = {.mm = {.mmap = mmk_secret_mmap},
                                                 .flags = FOP_NOSEEK};
 
+/* As on Linux they can be switched off at boot: secretmem.enable=0. */
 static bool secrets_allowed(void)
 {
-	const char *enable = cmdline_get("secretmem.enable"), *rodata = cmdline_get("rodata");
+	const char *enable = cmdline_get("secretmem.enable");
 
-	if (enable && (!strcmp(enable, "0") || !strcmp(enable, "n") || !strcmp(enable, "N")))
-		return false;
-	/* Linux could not take the pages out of its own map. */
-	return !rodata || (strcmp(rodata, "on") && strcmp(rodata, "off"));
+	return !enable || (strcmp(enable, "0") && strcmp(enable, "n") && strcmp(enable, "N"));
 }
 
 long sys_memfd_secret(u64 uflags)

@@ -180,3 +180,10 @@ BEHAVIOUR(memfd_private_mapping_and_reopen, "memfd_create reopen")
 	TRY(link(path, "here"));
 	TRY(linkat(AT_FDCWD, path, AT_FDCWD, "here", AT_SYMLINK_FOLLOW));
 }
+
+BEHAVIOUR(memfd_of_huge_pages, "memfd_create MFD_HUGETLB")
+{
+	TRY(memfd("n", MFD_HUGETLB) < 0 ? -1 : 0);
+	TRY(memfd("n", MFD_HUGETLB | MFD_ALLOW_SEALING) < 0 ? -1 : 0);
+	TRY(memfd("n", MFD_HUGETLB | 0x20));
+}

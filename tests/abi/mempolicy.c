@@ -450,3 +450,15 @@ BEHAVIOUR(policies_of_shared_files, "mbind shared")
 	TRY(mbind_(p, page, MPOL_BIND, 1, 64, 0));
 	say_policy("private file", p, MPOL_F_ADDR);
 }
+
+BEHAVIOUR(policy_of_an_object_shows_elsewhere, "mbind shared memory")
+{
+	int fd = abi_memfd(2 * page, 0);
+	char *p = abi_map_with(2, RW, MAP_SHARED, fd, 0),
+	     *q = abi_map_with(2, RW, MAP_SHARED, fd, 0);
+
+	TRY(mbind_(p, page, MPOL_BIND, 1, 64, 0));
+	say_policy("bound", p, MPOL_F_ADDR);
+	say_policy("another mapping of the page", q, MPOL_F_ADDR);
+	say_policy("the page behind", q + page, MPOL_F_ADDR);
+}
