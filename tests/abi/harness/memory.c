@@ -186,11 +186,10 @@ void abi_needs_own_machine(void)
 	_exit(0);
 }
 
-void abi_knob(const char *path, const char *value)
+static void remember(const char *path)
 {
 	struct knob *k = knobs;
 
-	abi_needs_own_machine();
 	while (k->path[0])
 		k++;
 	if (k == knobs + MAX_KNOBS)
@@ -198,6 +197,26 @@ void abi_knob(const char *path, const char *value)
 	if (!abi_read_text(path, k->value, sizeof(k->value)))
 		abi_fail("%s: %s", path, error_name(errno));
 	snprintf(k->path, sizeof(k->path), "%s", path);
+}
+
+/* What is set in bytes or kbytes takes away what was set as a ratio: this has to come back last. */
+static void remember_ratio(const char *path)
+{
+	const char *unit = strrchr(path, '_');
+	char ratio[128];
+
+	if (!unit || (strcmp(unit, "_bytes") && strcmp(unit, "_kbytes")))
+		return;
+	snprintf(ratio, sizeof(ratio), "%.*s_ratio", (int)(unit - path), path);
+	if (!access(ratio, W_OK))
+		remember(ratio);
+}
+
+void abi_knob(const char *path, const char *value)
+{
+	abi_needs_own_machine();
+	remember_ratio(path);
+	remember(path);
 	if (write_text(path, value))
 		abi_fail("%s: %s", path, error_name(errno));
 }
