@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ioctl(PROCMAP_QUERY) on maps: one VMA by address and kind, without the text. */
+/* Questions about one VMA, without the text of maps: ioctl(PROCMAP_QUERY), map_files. */
 #include "mm/internal.h"
 #include "mm/maps.h"
 #include "mm/vma.h"
@@ -75,4 +75,23 @@ int mmk_proc_map_query(struct mmk_mm *mm, struct mmk_map_query *q, char *name, s
 		fill(q, vma);
 	mmap_read_unlock(mm);
 	return err;
+}
+
+struct mmk_file *mmk_vma_file(struct mmk_mm *mm, unsigned long *start, unsigned long *end)
+{
+	struct vm_area_struct *vma;
+	struct file *file = NULL;
+
+	mmap_read_lock(mm);
+	vma = find_vma(mm, *start);
+	while (vma && (!vma->vm_file || vma_is_shmem_zero(vma)))
+		vma = vma_next(vma);
+	if (vma) {
+		file = vma->vm_file;
+		get_vma_file(mm->sys, file);
+		*start = vma->vm_start;
+		*end = vma->vm_end;
+	}
+	mmap_read_unlock(mm);
+	return file;
 }

@@ -633,6 +633,11 @@ struct mmk_map_query {
  */
 int mmk_proc_map_query(struct mmk_mm *mm, struct mmk_map_query *q, char *name, size_t size);
 /*
+ * The file of the first mapping that has one of the embedder's and ends above *start, with a
+ * reference (port->fput); the mapping's bounds go to *start and *end. NULL: none. May sleep.
+ */
+struct mmk_file *mmk_vma_file(struct mmk_mm *mm, unsigned long *start, unsigned long *end);
+/*
  * smaps, numa_maps: as maps; man 5 proc_pid_smaps, proc_pid_numa_maps. numa_maps: task is the one whose
  * memory it is, as its policy shows where a mapping has none.
  */

@@ -405,6 +405,11 @@ static bool next_task(const struct pseudo_ctx *c, u32 *n, char *name, size_t siz
 
 static const struct pseudo_entry tid_rows[] = {COMMON_ROWS};
 static const struct pseudo_entry pid_rows[] = {
+    {.name = "map_files",
+     .mode = S_IFDIR | 0500,
+     .lookup = proc_lookup_map_files,
+     .next = proc_next_map_files,
+     .permission = proc_may_ptrace},
     {.name = "task", .mode = S_IFDIR | 0555, .lookup = lookup_task, .next = next_task},
     {.name = "coredump_filter",
      .mode = S_IFREG | 0644,

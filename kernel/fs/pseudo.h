@@ -25,6 +25,7 @@ struct pseudo_ctx {
 	s32 pid, tid; /* 0: none */
 	u64 start;    /* task's start_time, so that a number used again is told apart */
 	u32 fd;
+	u64 from, to; /* in map_files: addresses of a mapping */
 };
 
 struct pseudo_entry {
@@ -111,6 +112,10 @@ int proc_show_oom_score_adj(const struct pseudo_ctx *c, struct seq *s);
 int proc_show_oom_adj(const struct pseudo_ctx *c, struct seq *s);
 ssize_t proc_write_oom_score_adj(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos);
 ssize_t proc_write_oom_adj(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos);
+/* proc_map_files.c */
+int proc_lookup_map_files(const struct pseudo_ctx *c, const char *name, size_t len,
+                          struct pseudo_ctx *out);
+bool proc_next_map_files(const struct pseudo_ctx *c, u32 *n, char *name, size_t size, u8 *type);
 /* proc_pid_stat.c */
 int proc_show_stat(const struct pseudo_ctx *c, struct seq *s);
 int proc_show_status(const struct pseudo_ctx *c, struct seq *s);
