@@ -84,7 +84,7 @@ void range_insert_before(struct range_tree *t, struct range_node *n, struct rang
 	}
 	link_neighbours(t, n, prev, next);
 	rb_link(&n->rb, parent, link, range_augment);
-	if (next)
+	if (next && parent != &next->rb)
 		rb_propagate(&next->rb, range_augment);
 	rb_balance(&t->root, &n->rb, range_augment);
 }
