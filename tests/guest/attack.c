@@ -28,6 +28,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -580,8 +581,11 @@ static bool leaked(uint64_t v)
 {
 	if (v == SECRET)
 		return true;
-	/* An address of the kernel's image or linear map, that we did not give it ourselves. */
-	return ((v >> 28 | 1) == 0xffff00005 || v >> 24 == 0xffff800000) && (v & 0xfff) != TAIL &&
+	/*
+	 * An address of the kernel's image or linear map, that we did not give it ourselves, nor
+	 * what is left of ours when it was a set of signals.
+	 */
+	return ((v >> 28 | 1) == 0xffff00005 || v >> 24 == 0xffff800000) && (v & 0xfff & ~TAIL) &&
 	       !(v & 7);
 }
 
@@ -623,6 +627,8 @@ static void season(void)
 /* A page to read only, one that nobody may touch, one of a file; then nothing. */
 static void make_arena(int fd)
 {
+	struct stat st;
+
 	arena = mmap(NULL, ARENA + 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 	             -1, 0);
 	if (arena == MAP_FAILED)
@@ -630,7 +636,9 @@ static void make_arena(int fd)
 	munmap(arena + ARENA, 16 * PAGE);
 	mprotect(arena + ARENA - 3 * PAGE, 2 * PAGE, PROT_READ);
 	mprotect(arena + ARENA - 4 * PAGE, PAGE, PROT_NONE);
-	mmap(arena + 8 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	if (!fstat(fd, &st) && st.st_size >= (off_t)(4 * PAGE))
+		mmap(arena + 8 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+		     0);
 	mmap(arena + 16 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE,
 	     MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
@@ -649,7 +657,9 @@ static int open_things(bool verbose)
 	dup2(null, 1);
 	if (!verbose)
 		dup2(null, 2);
-	open("attack.tmp", O_RDWR | O_CREAT, 0600);
+	/* Long enough for the arena's part of it, whatever others have made of it. */
+	if (ftruncate(open("attack.tmp", O_RDWR | O_CREAT, 0600), 4 * PAGE))
+		unlink("attack.tmp");
 	open("/tmp/attack.tmp", O_RDWR | O_CREAT, 0600);
 	open("/proc/self/maps", O_RDONLY);
 	open("/proc/self/mem", O_RDWR);

@@ -252,7 +252,7 @@ run --mem 64M -- sh -c './frames forks 10 20; ./frames tables 20000; echo $?
 same "64M: children, page tables, a full tmpfs, a dirty mapping beside private memory" \
 	"$? $(tr '\n' ' ' <out)" \
 	"0 killed some 137 ENOSPC after much SIGBUS 0 killed some ENOSPC after much SIGBUS all is back text ok data ok memory ok "
-run --mem 64M --smp 4 -- sh -c './frames forks 10 20; ./frames both mapped 40 20; echo $?; cat /proc/mmkit/check' \
+run --mem 64M --smp 4 -- sh -c './frames forks 10 20; ./frames both mapped 40 20; echo $?; sleep 1; cat /proc/mmkit/check' \
 	>out 2>err </dev/null
 same "64M, 4 CPUs: the same" "$? $(tr '\n' ' ' <out)" "0 killed some 0 text ok data ok memory ok "
 rm -f mapped
@@ -264,7 +264,7 @@ attack() {
 	mkdir -p attack
 	cp "$GUEST/attack" attack/
 	(cd attack && MMKIT_CONSOLE=$work/attack.console run --smp "$3" -- sh -c \
-		"./attack $1 $2; echo status \$?; cat /proc/mmkit/check; echo alive") >attack.out 2>attack.err </dev/null
+		"./attack $1 $2; echo status \$?; sleep 1; cat /proc/mmkit/check; echo alive") >attack.out 2>attack.err </dev/null
 	status=$?
 	chmod -R u+rwx attack
 	rm -rf attack
