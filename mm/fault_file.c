@@ -125,17 +125,14 @@ static unsigned around_install(struct vm_fault *f, struct address_space *m, stru
 	pgprot_t prot = vma_entry_prot(f->vma);
 	uint64_t index = a->first, file_pages = mapping_pages(m);
 	bool exec = pte_user_exec(pte_make(0, prot));
-	unsigned done = 0, n = a->n, left = a->held;
+	unsigned done = 0, n = a->n;
 
 	if (index + n > file_pages)
 		n = index < file_pages ? (unsigned)(file_pages - index) : 0;
-	for (unsigned i = 0; left && i < n; i++, index++) {
+	for (unsigned i = 0; i < n; i++, index++) {
 		struct page *page = a->pages[i];
 
-		if (!page)
-			continue;
-		left--;
-		if (!pte_none(ptep_get_locked(ptep + i)) || !page_of(m, page, index))
+		if (!page || !pte_none(ptep_get_locked(ptep + i)) || !page_of(m, page, index))
 			continue;
 		if (unlikely(exec))
 			sync_icache_page(sys, page);
