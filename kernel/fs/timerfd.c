@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* timerfd_create(2): a timer to read from. Its ticks are counted by the clock's interrupt. */
+/* timerfd_create(2): a timer to read from. */
 #include "kernel/clock.h"
 #include "kernel/fs/syscalls.h"
 #include "kernel/fs/vfs.h"
@@ -24,39 +24,48 @@ struct timerfd {
 	struct wait_queue wq;
 	struct timer timer;
 	u32 clock;
-	u64 deadline; /* lock; in clock_ns(); NO_DEADLINE: not armed */
+	u64 deadline; /* lock; in clock_ns(), of the first that has not been read; NO_DEADLINE: off */
 	u64 interval; /* lock; 0: once */
-	u64 ticks;    /* lock; since the last read */
+	bool expired; /* lock; the deadline has come */
 };
 
 struct abi_itimerspec {
 	struct abi_timespec interval, value;
 };
 
+/*
+ * Not started anew before it has been read, however short its interval: how often it would have
+ * fired is a division.
+ */
 static void timerfd_fired(struct timer *timer)
 {
 	struct timerfd *t = container_of(timer, struct timerfd, timer);
 	unsigned long irq = spin_lock_irqsave(&t->lock);
-	u64 now = clock_ns();
 
-	if (now >= t->deadline) {
-		u64 n = t->interval ? (now - t->deadline) / t->interval + 1 : 1;
-
-		t->ticks += n;
-		t->deadline = t->interval ? t->deadline + n * t->interval : NO_DEADLINE;
-		timer_start(timer, t->deadline);
-	}
+	t->expired = t->deadline <= clock_ns();
 	spin_unlock_irqrestore(&t->lock, irq);
 	wake_up_all(&t->wq);
 	poll_notify();
 }
 
+/* How often it has come since it was last read. t->lock. */
+static u64 ticks_until(const struct timerfd *t, u64 now)
+{
+	if (!t->expired)
+		return 0;
+	return t->interval ? (now - t->deadline) / t->interval + 1 : 1;
+}
+
 static u64 take_ticks(struct timerfd *t)
 {
 	unsigned long irq = spin_lock_irqsave(&t->lock);
-	u64 n = t->ticks;
+	u64 n = ticks_until(t, clock_ns());
 
-	t->ticks = 0;
+	if (n) {
+		t->expired = false;
+		t->deadline = t->interval ? t->deadline + n * t->interval : NO_DEADLINE;
+		timer_start(&t->timer, t->deadline);
+	}
 	spin_unlock_irqrestore(&t->lock, irq);
 	return n;
 }
@@ -72,7 +81,7 @@ static ssize_t timerfd_read(struct file *f, void *buf, size_t n, u64 *pos)
 	while (!(v = take_ticks(t))) {
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = wait_event_interruptible(&t->wq, READ_ONCE(t->ticks));
+		err = wait_event_interruptible(&t->wq, READ_ONCE(t->expired));
 		if (err)
 			return err;
 	}
@@ -84,7 +93,7 @@ static u32 timerfd_poll(struct file *f)
 {
 	struct timerfd *t = f->priv;
 
-	return READ_ONCE(t->ticks) ? POLLIN | POLLRDNORM : 0;
+	return READ_ONCE(t->expired) ? POLLIN | POLLRDNORM : 0;
 }
 
 static void timerfd_release(struct file *f)
@@ -98,9 +107,12 @@ static void timerfd_release(struct file *f)
 static int timerfd_info(struct file *f, char *buf, size_t size)
 {
 	struct timerfd *t = f->priv;
+	unsigned long irq = spin_lock_irqsave(&t->lock);
+	u64 ticks = ticks_until(t, clock_ns());
 
+	spin_unlock_irqrestore(&t->lock, irq);
 	return scnprintf(buf, size, "clockid: %u\nticks: %llu\n", t->clock,
-	                 (unsigned long long)t->ticks);
+	                 (unsigned long long)ticks);
 }
 
 static const struct file_ops timerfd_ops = {
@@ -151,10 +163,12 @@ static struct abi_timespec to_timespec(u64 ns)
 /* t->lock. */
 static void read_setting(const struct timerfd *t, struct abi_itimerspec *v)
 {
-	u64 now = clock_ns(), left = 0;
+	u64 now = clock_ns(), next = t->deadline, left = 0;
 
-	if (t->deadline != NO_DEADLINE)
-		left = t->deadline > now ? t->deadline - now : 1;
+	if (t->expired)
+		next = t->interval ? next + ticks_until(t, now) * t->interval : NO_DEADLINE;
+	if (next != NO_DEADLINE)
+		left = next > now ? next - now : 1;
 	v->interval = to_timespec(t->interval);
 	v->value = to_timespec(left);
 }
@@ -213,7 +227,7 @@ long sys_timerfd_settime(u64 fd, u64 flags, u64 unew, u64 uold)
 		return err;
 	irq = spin_lock_irqsave(&t->lock);
 	read_setting(t, &old);
-	t->ticks = 0;
+	t->expired = false;
 	t->interval = to_ns(&v.interval);
 	t->deadline = first_deadline(t, to_ns(&v.value), (u32)flags & TFD_TIMER_ABSTIME);
 	timer_start(&t->timer, t->deadline);

@@ -177,6 +177,24 @@ TEST(timerfd_ticks)
 	CHECK(now.it_value.tv_nsec > 0 && now.it_value.tv_nsec <= 2 * MS);
 }
 
+/* So often that no machine could take an interrupt for each. */
+TEST(timerfd_of_a_nanosecond_lets_others_run)
+{
+	struct itimerspec its = every(1, 1);
+	uint64_t n;
+	int fd[20], i;
+
+	for (i = 0; i < 20; i++) {
+		fd[i] = timerfd_create(CLOCK_MONOTONIC, 0);
+		CHECK(!timerfd_settime(fd[i], 0, &its, NULL));
+	}
+	usleep(2000);
+	for (i = 0; i < 20; i++) {
+		CHECK_EQ(read(fd[i], &n, 8), 8);
+		CHECK(n > 1000);
+	}
+}
+
 TEST(timerfd_once_and_off)
 {
 	struct itimerspec its = every(MS, 0), off = every(0, 0), old;
