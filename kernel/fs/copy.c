@@ -107,7 +107,9 @@ static int range_check(struct file *in, struct file *out)
 {
 	if (is_dir(in->inode) || is_dir(out->inode))
 		return -EISDIR;
-	if (!in->inode->has_mapping || !out->inode->has_mapping)
+	/* Secret memory has pages, but no read and write. */
+	if (!in->inode->has_mapping || !out->inode->has_mapping || !in->fop->read ||
+	    !out->fop->write)
 		return -EINVAL;
 	if (!FILE_CAN_READ(in) || !FILE_CAN_WRITE(out) || (out->flags & O_APPEND))
 		return -EBADF;

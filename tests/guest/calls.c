@@ -2,6 +2,8 @@
 /* brk, msync, mincore, madvise(DONTNEED), populate and locking. */
 #include "guest.h"
 
+#include <sys/sendfile.h>
+
 #define RW   (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
@@ -238,4 +240,22 @@ TEST(locked_mapping_has_the_pages_there)
 	CHECK(!mincore(p, 3 * page, vec));
 	CHECK_EQ(vec[0] & vec[1] & vec[2] & 1, 1);
 	CHECK_FAILS(madvise(p, page, MADV_DONTNEED), EINVAL);
+}
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
+#endif
+
+/* Its file has pages, but neither read nor write. */
+TEST(secret_memory_cannot_be_copied_by_the_kernel)
+{
+	int fd = test_file(page), secret = (int)syscall(SYS_memfd_secret, 0);
+
+	if (secret < 0)
+		return; /* not built in, or not switched on */
+	CHECK(!ftruncate(secret, page));
+	CHECK_EQ(copy_file_range(secret, NULL, fd, NULL, page, 0), -1);
+	CHECK_EQ(copy_file_range(fd, NULL, secret, NULL, page, 0), -1);
+	CHECK_FAILS(sendfile(fd, secret, NULL, page), EINVAL);
+	CHECK_FAILS(sendfile(secret, fd, NULL, page), EINVAL);
 }
