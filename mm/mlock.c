@@ -113,8 +113,7 @@ static int apply_lock_flags(struct mmk_task *task, unsigned long start, unsigned
 	return 0;
 }
 
-/* Pages of the range that are locked already. */
-static uint64_t count_locked(const struct mm_struct *mm, unsigned long start, unsigned long end)
+uint64_t count_locked(const struct mm_struct *mm, unsigned long start, unsigned long end)
 {
 	const struct vm_area_struct *vma;
 	uint64_t pages = 0;

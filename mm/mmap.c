@@ -500,7 +500,11 @@ static uint64_t calc_vm_flag_bits(unsigned long flags)
 	/* These three have the same numbers on both sides. */
 	uint64_t bits = flags & (MMK_MAP_GROWSDOWN | MMK_MAP_LOCKED | MMK_MAP_DENYWRITE);
 
-	return flags & MMK_MAP_STACK ? bits | MMK_VM_NOHUGEPAGE : bits;
+	if (likely(!(flags & (MMK_MAP_STACK | MMK_MAP_SYNC))))
+		return bits;
+	/* Both do nothing but keep such memory apart from other. */
+	return bits | (flags & MMK_MAP_STACK ? MMK_VM_NOHUGEPAGE : 0) |
+	       (flags & MMK_MAP_SYNC ? MMK_VM_SYNC : 0);
 }
 
 /* Step 8. */

@@ -73,9 +73,23 @@ static int check_new_place(struct remap *r)
 	if ((r->flags & MMK_MREMAP_FIXED) && !r->old_len && r->addr - r->new_addr < r->new_len)
 		return refuse(r->task, -MMK_EFAULT, MMK_REASON_MREMAP_OVERLAP, r->addr,
 		              r->new_addr);
-	if (r->old_len > r->new_len && r->old_len > TASK_SIZE - r->addr)
+	return 0;
+}
+
+/* The rest of a longer source will be unmapped, whatever lies there: it has to allow that. */
+static int check_rest(struct remap *r)
+{
+	const struct vm_area_struct *vma;
+
+	if (r->old_len <= r->new_len)
+		return 0;
+	if (r->old_len > TASK_SIZE - r->addr)
 		return refuse(r->task, -MMK_EINVAL, MMK_REASON_BEYOND_TASK_SIZE, r->addr,
 		              r->old_len);
+	vma = find_vma(r->mm, r->addr + r->new_len);
+	for (; vma && vma->vm_start < r->addr + r->old_len; vma = vma_next(vma))
+		if (unlikely(vma_is_sealed(vma)))
+			return refuse(r->task, -MMK_EPERM, MMK_REASON_VMA_SEALED, vma->vm_start, 0);
 	return 0;
 }
 
@@ -86,6 +100,12 @@ static int check_map_count(struct remap *r, unsigned headroom)
 		return refuse(r->task, -MMK_ENOMEM, MMK_REASON_MAP_COUNT, r->mm->map_count,
 		              r->mm->sys->max_map_count);
 	return 0;
+}
+
+/* Locked pages that go at the new place; the growth may have their share of RLIMIT_MEMLOCK. */
+static uint64_t unlocked_by_target(const struct remap *r)
+{
+	return r->target.first ? count_locked(r->mm, r->target.start, r->target.end) : 0;
 }
 
 /* May the VMA at addr be moved or grown like this? `freed`: pages that go at the new place. */
@@ -113,7 +133,8 @@ static int check_resize(struct remap *r, uint64_t freed)
 		              r->new_len >> PAGE_SHIFT);
 	if (vma->vm_flags & (MMK_VM_DONTEXPAND | MMK_VM_PFNMAP))
 		return refuse(r->task, -MMK_EFAULT, MMK_REASON_MREMAP_DONTEXPAND, 0, 0);
-	err = mlock_future_check(r->task, r->mm, vma->vm_flags, grow >> PAGE_SHIFT, -MMK_EAGAIN);
+	err = mlock_future_check(r->task, r->mm, vma->vm_flags,
+	                         (grow >> PAGE_SHIFT) - unlocked_by_target(r), -MMK_EAGAIN);
 	if (err)
 		return err;
 	return may_expand_vm(r->task, r->mm, vma->vm_flags,
@@ -380,7 +401,9 @@ static long remap_to(struct remap *r)
 	err = unmap_prepare(r->task, r->mm, r->new_addr, r->new_addr + r->new_len, &r->target);
 	if (err)
 		return err;
-	err = check_resize(r, r->target.nr_pages);
+	err = check_rest(r);
+	if (!err)
+		err = check_resize(r, r->target.nr_pages);
 	if (err) {
 		unmap_abort(&r->target);
 		return err;

@@ -224,6 +224,8 @@ unsigned long get_unmapped_area(struct mmk_task *task, struct mm_struct *mm, str
                                 unsigned long flags, struct hole *hole);
 
 /* ---- mlock.c ---- */
+/* Pages of the range that are locked. */
+uint64_t count_locked(const struct mm_struct *mm, unsigned long start, unsigned long end);
 /* Fault in [start, start+len) as mlock wants it; mmap_lock not held. 0, or the first -errno. */
 int mm_populate_strict(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
                        unsigned long len);

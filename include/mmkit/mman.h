@@ -130,6 +130,7 @@
 #define MMK_VM_ACCOUNT	  0x00100000ull
 #define MMK_VM_NORESERVE  0x00200000ull
 #define MMK_VM_ARM64_BTI  0x01000000ull /* guarded pages: indirect branches need a landing pad */
+#define MMK_VM_SYNC	  0x00800000ull
 #define MMK_VM_WIPEONFORK 0x02000000ull
 #define MMK_VM_DONTDUMP	  0x04000000ull
 #define MMK_VM_SOFTDIRTY  0x08000000ull

@@ -256,6 +256,19 @@ BEHAVIOUR(mremap_dontunmap_places, "mremap MREMAP_DONTUNMAP place")
 	abi_ptr("two mappings", mremap(p, 2 * page, 2 * page, DONTUNMAP, 0));
 }
 
+BEHAVIOUR(mremap_dontunmap_of_locked_memory, "mremap MREMAP_DONTUNMAP locked")
+{
+	char *p = abi_map(4, RW), *q = abi_window(4);
+
+	TRY(mlock(p, 4 * page));
+	abi_status("VmLck");
+	abi_ptr("a part", mremap(p + page, 2 * page, 2 * page, DONTUNMAP | TO, q));
+	abi_status("VmLck");
+	munmap(q, 2 * page);
+	munmap(p, 4 * page);
+	abi_status("VmLck");
+}
+
 BEHAVIOUR(mremap_file_keeps_its_offset, "mremap file")
 {
 	int fd = abi_file(6 * page);

@@ -268,7 +268,11 @@ static long memory_call(const struct call *c)
 	case CALL_MSYNC:
 		return mmk_sys_msync(t, a[0], a[1], (int)a[2]);
 	case CALL_MINCORE:
-		return mmk_sys_mincore(t, a[0], a[1], ELSEWHERE);
+		return mmk_sys_mincore(t, a[0], a[1], a[2] ? a[2] : ELSEWHERE);
+	case CALL_MSEAL:
+		return mmk_sys_mseal(t, a[0], a[1], a[2]);
+	case CALL_REMAP_FILE_PAGES:
+		return mmk_sys_remap_file_pages(t, a[0], a[1], a[2], a[3], 0);
 	default:
 		return (long)mmk_sys_brk(t, a[0]);
 	}

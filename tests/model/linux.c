@@ -37,6 +37,7 @@ struct procmap_query {
 
 #define PRCTL_SET_MM     35
 #define PRCTL_SET_MM_MAP 14
+#define NR_MSEAL         462 /* on every architecture */
 #define CAP_NR_IPC_LOCK  14
 
 static int fds[NR_FDS];
@@ -302,16 +303,16 @@ static int fd_of(long fd)
  */
 static void tidy_tail(int fd, off_t new_size)
 {
+	static const uint8_t zeros[PAGE_BYTES];
+	size_t tail;
 	struct stat st;
-	uint8_t last;
-	off_t end;
 
-	if (fstat(fd, &st) || new_size <= st.st_size || st.st_size % (off_t)PAGE_BYTES == 0)
+	if (fstat(fd, &st) || new_size <= st.st_size)
 		return;
-	end = st.st_size - 1;
-	if (lseek(fd, end, SEEK_DATA) != end || pread(fd, &last, 1, end) != 1)
-		return; /* a hole */
-	if (!ftruncate(fd, end) && pwrite(fd, &last, 1, end) != 1)
+	tail = (size_t)(-st.st_size & (off_t)(PAGE_BYTES - 1));
+	if (!tail || lseek(fd, st.st_size - 1, SEEK_DATA) != st.st_size - 1)
+		return; /* none, or a hole */
+	if (pwrite(fd, zeros, tail, st.st_size) == (ssize_t)tail && ftruncate(fd, st.st_size))
 		_exit(11);
 }
 
@@ -369,7 +370,11 @@ static long raw_call(const struct call *c)
 	case CALL_MSYNC:
 		return syscall(SYS_msync, a[0], a[1], a[2]);
 	case CALL_MINCORE:
-		return syscall(SYS_mincore, a[0], a[1], vector);
+		return syscall(SYS_mincore, a[0], a[1], a[2] ? (uint8_t *)a[2] : vector);
+	case CALL_MSEAL:
+		return syscall(NR_MSEAL, a[0], a[1], a[2]);
+	case CALL_REMAP_FILE_PAGES:
+		return syscall(SYS_remap_file_pages, a[0], a[1], a[2], a[3], 0);
 	case CALL_BRK:
 		return syscall(SYS_brk, a[0]);
 	case CALL_PWRITE:

@@ -42,11 +42,19 @@ struct step {
 /* What surrounds a sequence. */
 #define MODE_LOOK  1u /* all contents are read after each step, not only at the end */
 #define MODE_LIMIT 2u /* RLIMIT_MEMLOCK is 8 pages, without CAP_IPC_LOCK */
-#define NR_MODES   4u
+#define MODE_SEAL  4u /* mseal may come */
+#define NR_MODES   8u
+
+/* An argument of a call on memory made another one. */
+struct tweak {
+	unsigned arg;
+	uint64_t bits; /* to be turned */
+};
 
 struct sequence {
 	unsigned mode;
 	unsigned nr;
+	const struct tweak *tweaks; /* one for each step, or NULL */
 	struct step step[MAX_STEPS];
 };
 
@@ -64,7 +72,9 @@ enum call_nr {
 	CALL_MLOCKALL,
 	CALL_MUNLOCKALL,
 	CALL_MSYNC,
-	CALL_MINCORE, /* the vector is the back end's */
+	CALL_MINCORE, /* vector 0: the back end's */
+	CALL_MSEAL,
+	CALL_REMAP_FILE_PAGES,
 	CALL_BRK,
 	CALL_PWRITE,    /* fd, position, byte, length */
 	CALL_PREAD,     /* fd, position: the byte, or -1 at the end */

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <mmkit/errno.h>
 #include "tests/model/model.h"
 
 #define MAX_VMAS 64
@@ -169,7 +170,25 @@ static long bring_back(const struct call *c, long addr)
 }
 
 /*
- * Where mmkit differs on purpose. Linux's mremap takes away what lies at the place of MREMAP_FIXED,
+ * Where mmkit differs on purpose. Where a sealed mapping refuses a call, Linux has split its
+ * neighbours already. Advice that comes and goes makes one again of what is alike.
+ */
+static void settle_sealed(const struct call *c)
+{
+	struct call advise = {
+	    .nr = CALL_MADVISE,
+	    .arg = {(long)page_at(-(int)LOOK_BELOW), LOOK_PAGES * PAGE_BYTES, MMK_MADV_RANDOM}};
+
+	if (c->nr != CALL_MMAP && c->nr != CALL_MUNMAP && c->nr != CALL_MREMAP &&
+	    c->nr != CALL_REMAP_FILE_PAGES && c->nr != CALL_BRK)
+		return;
+	be_call(&advise, NULL);
+	advise.arg[2] = MMK_MADV_NORMAL;
+	be_call(&advise, NULL);
+}
+
+/*
+ * Another difference. Linux's mremap takes away what lies at the place of MREMAP_FIXED,
  * and the end of what shrinks, before it looks whether it can move: refused then, they are gone.
  * With mmkit a refused call has changed nothing. So both are made to agree: they go by munmap.
  */
@@ -182,9 +201,12 @@ static void settle_mremap(const struct call *c)
 
 	if (!(c->arg[3] & MMK_MREMAP_FIXED))
 		return;
-	be_call(&target, NULL);
-	if (old > new)
-		be_call(&rest, NULL);
+	if (be_call(&target, NULL) == -MMK_EPERM)
+		settle_sealed(c);
+	if (old <= new)
+		return;
+	if (be_call(&rest, NULL) == -MMK_EPERM)
+		settle_sealed(c);
 }
 
 static void tell_result(struct run *run, const struct call *c, long result, uint8_t byte)
@@ -203,7 +225,7 @@ static void tell_result(struct run *run, const struct call *c, long result, uint
 }
 
 /*
- * Another difference on purpose: what MREMAP_DONTUNMAP leaves behind is no longer locked, but Linux
+ * The third: what MREMAP_DONTUNMAP leaves behind is no longer locked, but Linux
  * still counts it, and does not count what has come to be. Where there is a limit it is unlocked
  * before.
  */
@@ -227,6 +249,9 @@ static void do_call(struct run *run, const struct call *c, unsigned mode)
 		mix(run, byte);
 	if (c->nr == CALL_MREMAP && result < 0)
 		settle_mremap(c);
+	if (result == -MMK_EPERM ||
+	    (mode & MODE_SEAL && c->nr == CALL_BRK && result != c->arg[0]))
+		settle_sealed(c);
 	if (result >= 0 && (c->nr == CALL_MMAP || c->nr == CALL_MREMAP || c->nr == CALL_BRK)) {
 		bool inside = in_window(result);
 
@@ -268,6 +293,8 @@ static void run_steps(struct run *run, const struct sequence *q)
 			tell(run, "> exit (at the end)\n");
 		} else {
 			step_to_call(s, &c);
+			if (q->tweaks && c.nr < CALL_PWRITE)
+				c.arg[q->tweaks[run->next].arg] ^= (long)q->tweaks[run->next].bits;
 			step_text(s, text, sizeof(text));
 			tell(run, "> %s\n", text);
 			run->next++;

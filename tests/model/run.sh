@@ -15,6 +15,11 @@ RECORDS=$HERE/linux-6.12.records
 STEPS=100000 # of the records
 
 linux="exec sh '$TOP/tests/model/linux.sh' '$TOP'"
+# Where other Linuxes are known to do otherwise than 6.12 on arm64: heap and mmap's memory merge where the
+# heap is not marked for tags (x86-64); from 6.16 on whom a mapping's pages were forked from counts
+# less when it merges; and mremap goes over several mappings (6.17).
+[ -z "${MMKIT_HOST-}" ] ||
+	echo "mmkit: Linux $(uname -r) $(uname -m): what differs here need not be wrong, see tests/model/run.sh" >&2
 [ -z "${MMKIT_HOST-}" ] || linux="exec '$HOSTED/model-linux'"
 
 compare() {
@@ -34,6 +39,7 @@ oracle() {
 	trap 'exit 130' INT TERM HUP
 	cp -r "$HERE/named" "$work/named"
 	record "$work/records" "$work"/named/* >"$work/said" || cat "$work/said"
+	held=0
 	for file in records named; do
 		name=$file
 		[ $file = named ] || name=${RECORDS##*/}
@@ -42,8 +48,10 @@ oracle() {
 		else
 			echo "not ok model: $name: Linux does otherwise"
 			head -n 40 "$work/diff"
+			held=1
 		fi
 	done
+	return $held
 }
 
 case ${2-} in

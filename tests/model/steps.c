@@ -79,6 +79,8 @@ static const struct choice sources[] = {
     {"zero", WITH_FD(MMK_MAP_SHARED, FD_ZERO), 1},
     {"cowzero", WITH_FD(MMK_MAP_PRIVATE, FD_ZERO), 1},
     {"badfd", WITH_FD(MMK_MAP_PRIVATE, 90), 0},
+    {"droppable", WITH_FD(MMK_MAP_DROPPABLE | MMK_MAP_ANONYMOUS, FD_NONE), 1},
+    {"vmemfd", WITH_FD(MMK_MAP_SHARED_VALIDATE, FD_MEMFD), 1},
     {"notype", WITH_FD(MMK_MAP_ANONYMOUS, FD_NONE), 0},
     {0}};
 static const struct choice places[] = {
@@ -92,6 +94,7 @@ static const struct choice extras[] = {{"-", 0, 30},
                                        {"populate", MMK_MAP_POPULATE, 2},
                                        {"nonblock", MMK_MAP_POPULATE | MMK_MAP_NONBLOCK, 1},
                                        {"stack", MMK_MAP_STACK, 1},
+                                       {"sync", MMK_MAP_SYNC, 1},
                                        {0}};
 static const struct choice file_pages[] = {
     P(0), P(1), P(2), P(3), P(4), P(5), P(6), P(7), P(8), {"2+", 8200, 1}, {0}};
@@ -107,6 +110,7 @@ static const struct choice moves[] = {
 static const struct choice old_lengths[] = {{"0", 0, 3},     {"1", 4096, 12},    {"2", 8192, 10},
                                             {"3", 12288, 8}, {"4", 16384, 6},    {"6", 24576, 3},
                                             {"2-", 8000, 1}, {"wrap", -8192, 1}, {0}};
+/* Never by chance: pageout, after which pages are there or not as the LRU lists have it. */
 static const struct choice advices[] = {{"normal", MMK_MADV_NORMAL, 2},
                                         {"random", MMK_MADV_RANDOM, 2},
                                         {"sequential", MMK_MADV_SEQUENTIAL, 1},
@@ -121,6 +125,10 @@ static const struct choice advices[] = {{"normal", MMK_MADV_NORMAL, 2},
                                         {"keeponfork", MMK_MADV_KEEPONFORK, 2},
                                         {"populate_read", MMK_MADV_POPULATE_READ, 3},
                                         {"populate_write", MMK_MADV_POPULATE_WRITE, 3},
+                                        {"free", MMK_MADV_FREE, 3},
+                                        {"remove", MMK_MADV_REMOVE, 3},
+                                        {"cold", MMK_MADV_COLD, 1},
+                                        {"pageout", MMK_MADV_PAGEOUT, 0},
                                         {"bad", 77, 1},
                                         {0}};
 static const struct choice lock_flags[] = {
@@ -142,6 +150,10 @@ static const struct choice sync_flags[] = {{"sync", MMK_MS_SYNC, 4},
                                            {"0", 0, 1},
                                            {"bad", 8, 1},
                                            {0}};
+static const struct choice seal_flags[] = {{"0", 0, 6}, {"bad", 1, 1}, {0}};
+static const struct choice remap_prots[] = {{"0", 0, 6}, {"r", MMK_PROT_READ, 1}, {0}};
+static const struct choice file_indexes[] = {N(0, 2), N(1, 2), N(2, 2), N(5, 2),
+                                             N(7, 1), N(9, 1), {0}};
 static const struct choice offsets[] = {N(0, 4), N(50, 2), N(200, 2), N(4095, 2), {0}};
 static const struct choice values[] = {N(1, 1), N(2, 1),  N(3, 1),   N(7, 1),
                                        N(0, 1), N(99, 1), N(255, 1), {0}};
@@ -187,6 +199,9 @@ enum kind_nr {
 	K_FILE,
 	K_SIZE,
 	K_BYTES,
+	K_SEAL,
+	K_REMAP_PROT,
+	K_INDEX,
 };
 
 static const struct choice *const kinds[] = {
@@ -196,7 +211,8 @@ static const struct choice *const kinds[] = {
     [K_OLDLEN] = old_lengths,  [K_ADVICE] = advices,   [K_LOCK] = lock_flags,
     [K_ALL] = all_flags,       [K_SYNC] = sync_flags,  [K_OFFSET] = offsets,
     [K_VALUE] = values,        [K_FILE] = files,       [K_SIZE] = sizes,
-    [K_BYTES] = bytes_written,
+    [K_BYTES] = bytes_written, [K_SEAL] = seal_flags,  [K_REMAP_PROT] = remap_prots,
+    [K_INDEX] = file_indexes,
 };
 
 static unsigned nr_choices(enum kind_nr kind)
@@ -229,6 +245,18 @@ static void as_range(const long *v, struct call *c)
 	c->arg[0] = (long)BASE + v[0];
 	c->arg[1] = v[1];
 	c->arg[2] = v[2];
+}
+
+static void as_mincore_to(const long *v, struct call *c)
+{
+	as_range(v, c);
+	c->arg[2] += (long)BASE;
+}
+
+static void as_remap(const long *v, struct call *c)
+{
+	as_range(v, c);
+	c->arg[3] = v[3];
 }
 
 static void as_mremap(const long *v, struct call *c)
@@ -295,6 +323,13 @@ static const struct op ops[] = {
     {"munlockall", 1, CALL_MUNLOCKALL, as_given, {K_NONE}},
     {"msync", 3, CALL_MSYNC, as_range, {K_PAGE, K_LEN, K_SYNC}},
     {"mincore", 1, CALL_MINCORE, as_range, {K_PAGE, K_LEN}},
+    {"mincore_to", 2, CALL_MINCORE, as_mincore_to, {K_PAGE, K_LEN, K_PAGE}},
+    {"mseal", 2, CALL_MSEAL, as_range, {K_PAGE, K_LEN, K_SEAL}},
+    {"remap_file_pages",
+     2,
+     CALL_REMAP_FILE_PAGES,
+     as_remap,
+     {K_PAGE, K_LEN, K_REMAP_PROT, K_INDEX}},
     {"brk", 3, CALL_BRK, as_brk, {K_PAGE}},
     {"pwrite", 5, CALL_PWRITE, as_file, {K_FILE, K_FPAGE, K_OFFSET, K_VALUE, K_BYTES}},
     {"pread", 2, CALL_PREAD, as_file, {K_FILE, K_FPAGE, K_OFFSET}},
@@ -456,8 +491,11 @@ void sequence_random(uint64_t seed, uint64_t index, unsigned nr_steps, struct se
 	next_random(&state);
 	q->nr = nr_steps < MAX_STEPS ? nr_steps : MAX_STEPS;
 	q->mode = (unsigned)(next_random(&state) % NR_MODES);
-	for (unsigned i = 0; i < q->nr; i++)
-		random_step(&state, &q->step[i]);
+	for (unsigned i = 0; i < q->nr; i++) {
+		do
+			random_step(&state, &q->step[i]);
+		while (ops[q->step[i].op].nr == CALL_MSEAL && !(q->mode & MODE_SEAL));
+	}
 }
 
 /* Over pages 7 to 11, the boundary between two page tables in the middle; begun with memory that is
