@@ -274,7 +274,7 @@ static void region_finish(struct region *r)
 	perf_event_mmap(r->task, vma);
 	vm_stat_account(r->mm, r->merge.vm_flags, pages);
 	if (vma->vm_flags & MMK_VM_LOCKED) {
-		if (vma->vm_flags & VM_SPECIAL)
+		if (vma->vm_flags & (VM_SPECIAL | MMK_VM_DROPPABLE))
 			vma->vm_flags &= ~VM_LOCKED_MASK;
 		else
 			r->mm->locked_vm += pages;
@@ -434,9 +434,11 @@ static int check_anonymous(struct mmap_call *c)
 		/* Neither what must stay nor a stack. And what may go at any time is in no child. */
 		if (c->flags & (MMK_MAP_LOCKED | MMK_MAP_GROWSDOWN))
 			return refuse(c->task, -MMK_EINVAL, MMK_REASON_DROPPABLE_LOCKED, 0, 0);
-		/* mlockall() passes it over, but the pages come at once all the same. */
+		/*
+		 * Under mlockall(MCL_FUTURE) its pages come at once, and it does not merge with what
+		 * is not locked; but it is not locked itself: region_finish().
+		 */
 		c->populate = c->vm_flags & MMK_VM_LOCKED;
-		c->vm_flags &= ~VM_LOCKED_MASK;
 		c->vm_flags |= MMK_VM_DROPPABLE | MMK_VM_NORESERVE | MMK_VM_WIPEONFORK |
 		               MMK_VM_DONTDUMP;
 		/* fallthrough */
