@@ -10,6 +10,7 @@
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/printk.h"
 #include "kernel/mm.h"
+#include "kernel/sched/oom.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/uaccess.h"
@@ -66,6 +67,8 @@ static void exit_mm(struct task *t)
 	switch_task_mm(NULL);
 	vfork_complete(t);
 	mmk_mm_put(mm);
+	if (READ_ONCE(t->proc->oom_victim))
+		oom_leave(mm);
 }
 
 static void exit_files(struct task *t)

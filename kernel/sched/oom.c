@@ -10,7 +10,8 @@
  * A victim may sleep where no signal reaches it, or wait for a lock that the very thread has which
  * needs a frame. So nobody waits for its end: the reaper's thread takes its private memory away
  * under it. One victim at a time: the next is chosen when the reaper is done with the last, and
- * that has ended or had time to.
+ * that has ended or had time to. Who sees a victim's end finds its memory free: it leaves with the
+ * reaper.
  */
 #include "kernel/sched/oom.h"
 
@@ -20,13 +21,15 @@
 #include "kernel/percpu.h"
 #include "kernel/sched/sched.h"
 
-#define PAUSE_NS 10000000ull /* between two looks */
-#define REAP_TRY 100u        /* looks, for its mmap_lock */
-#define END_TRY  20u         /* looks, for its end once it is reaped */
+#define PAUSE_NS 10000000ull   /* between two looks */
+#define REAP_TRY 100u          /* looks, for its mmap_lock */
+#define END_TRY  100u          /* looks without a frame more, for its end once it is reaped */
+#define LEAVE_NS 2000000000ull /* that a victim waits for the reaper */
 
 static struct mutex oom_lock = MUTEX_INIT(oom_lock);
 static struct wait_queue reaper_wq = WAIT_QUEUE_INIT(reaper_wq);
-static struct mmk_mm *victim_mm;       /* [A] with a reference: the reaper is to take it back */
+static struct wait_queue leaving_wq = WAIT_QUEUE_INIT(leaving_wq);
+static struct mmk_mm *victim_mm; /* [A] with a reference: the reaper is to take it back */
 static struct task *reaper_task;
 
 static void pause_a_while(void)
@@ -190,6 +193,14 @@ static void dump_tasks(void)
 	spin_unlock_irqrestore(&proc_lock, irq);
 }
 
+static bool frames_are_out(void)
+{
+	struct mmk_stats st;
+
+	mmk_stats(mm_sys, &st);
+	return st.frames_free <= st.frames_min;
+}
+
 /* Who is about to give memory back gets what that takes. */
 static bool about_to_free(const struct task *t)
 {
@@ -204,7 +215,8 @@ enum mmk_oom port_out_of_memory(void *ctx)
 		pause_a_while();
 		return MMK_OOM_RETRY;
 	}
-	if (!__atomic_load_n(&victim_mm, __ATOMIC_ACQUIRE)) {
+	/* With the lock: the last victim's memory may have come back since the caller looked. */
+	if (!__atomic_load_n(&victim_mm, __ATOMIC_ACQUIRE) && frames_are_out()) {
 		if (knob("panic_on_oom"))
 			panic("Out of memory, and vm.panic_on_oom is set");
 		dump_tasks();
@@ -233,15 +245,39 @@ static bool in_use(struct mmk_mm *mm)
 	return found;
 }
 
+static u64 free_pages_now(void)
+{
+	struct mmk_stats st;
+
+	mmk_stats(mm_sys, &st);
+	return st.frames_free;
+}
+
+/* What others share with it comes back with its end alone: that is waited for while there is hope.
+ */
+static void await_end(struct mmk_mm *mm)
+{
+	u64 most = free_pages_now(), now;
+	unsigned i;
+
+	for (i = 0; i < END_TRY; i++) {
+		if (!wait_event_timeout(&reaper_wq, !in_use(mm), deadline_after(PAUSE_NS)))
+			break;
+		now = free_pages_now();
+		if (now > most) {
+			most = now;
+			i = 0;
+		}
+	}
+}
+
 static void reap(struct mmk_mm *mm)
 {
 	unsigned i;
 
 	for (i = 0; i < REAP_TRY && in_use(mm) && !mmk_mm_reap(mm); i++)
 		pause_a_while();
-	/* What others share with it comes back with its end alone. */
-	for (i = 0; i < END_TRY && in_use(mm); i++)
-		pause_a_while();
+	await_end(mm);
 }
 
 static s32 reaper(void *arg)
@@ -253,10 +289,20 @@ static s32 reaper(void *arg)
 		wait_event_interruptible(&reaper_wq, __atomic_load_n(&victim_mm, __ATOMIC_ACQUIRE));
 		mm = victim_mm;
 		reap(mm);
-		__atomic_store_n(&victim_mm, NULL, __ATOMIC_RELEASE);
+		/* Ours may be the last reference. Only with all of it back is another one chosen.
+		 */
 		mmk_mm_put(mm);
+		__atomic_store_n(&victim_mm, NULL, __ATOMIC_RELEASE);
+		wake_up(&leaving_wq);
 	}
 	return 0;
+}
+
+void oom_leave(const struct mmk_mm *mm)
+{
+	wake_up(&reaper_wq);
+	(void)wait_event_timeout(&leaving_wq, __atomic_load_n(&victim_mm, __ATOMIC_ACQUIRE) != mm,
+	                         deadline_after(LEAVE_NS));
 }
 
 void oom_start(void)

@@ -16,6 +16,8 @@ struct task;
 void oom_start(void); /* the reaper's thread */
 /* mmk_port.out_of_memory. */
 enum mmk_oom port_out_of_memory(void *ctx);
+/* A victim has let go of its memory, mm, and is about to tell that it has ended. */
+void oom_leave(const struct mmk_mm *mm);
 /* /proc/PID/oom_score: 0 for who is never killed. */
 u32 oom_score(struct process *p);
 /*
