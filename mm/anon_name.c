@@ -150,30 +150,20 @@ static int name_range(struct mmk_task *task, unsigned long start, unsigned long 
 }
 
 /* In the order in which Linux looks: first the name, then the range. */
-static int check_range(struct mmk_task *task, unsigned long start, unsigned long len)
-{
-	if (start & ~PAGE_MASK)
-		return refuse(task, -MMK_EINVAL, MMK_REASON_ADDR_UNALIGNED, start, 0);
-	if (len && !PAGE_ALIGN(len))
-		return refuse(task, -MMK_EINVAL, MMK_REASON_LENGTH_WRAPS, len, 0);
-	if (start + PAGE_ALIGN(len) < start)
-		return refuse(task, -MMK_EINVAL, MMK_REASON_RANGE_WRAPS, start, len);
-	return 0;
-}
-
 long do_set_anon_name(struct mmk_task *task, unsigned long start, unsigned long len,
                       unsigned long from)
 {
 	struct mm_struct *mm = task->mm;
 	struct anon_name *name;
+	unsigned long end;
 	int err = make_name(task, from, &name);
 
 	if (!err)
-		err = check_range(task, start, len);
+		err = range_of_pages(task, start, len, &end);
 	if (!err)
 		err = mmap_lock_or_refuse(task, mm);
 	if (!err) {
-		err = name_range(task, start, start + PAGE_ALIGN(len), name);
+		err = name_range(task, start, end, name);
 		mmap_write_unlock(mm);
 	}
 	if (name)

@@ -34,10 +34,7 @@ static void clear_table(struct mmu_gather *tlb, struct page *table, unsigned lon
 		pte = clear_one(sys, old, how);
 		if (pte_same(pte, old))
 			continue;
-		set_pte_raw(sys, ptep, pte, LAST_LEVEL);
-		tlb->cleared++;
-		if (pte_valid(old))
-			tlb_cover(tlb, addr);
+		tlb_change_pte(tlb, ptep, old, pte, addr);
 	}
 	/* Within the lock, as for every right that goes. */
 	tlb_gather_flush(tlb);

@@ -91,10 +91,7 @@ bool zap_pte(struct mmu_gather *tlb, pte_t *ptep, pte_t pte, struct page *page, 
 {
 	bool written = page && pte_hw_writable(pte) && !page_is_anon(page);
 
-	set_pte_raw(tlb->mm->sys, ptep, (pte_t){0}, LAST_LEVEL);
-	tlb->cleared++;
-	if (pte_valid(pte))
-		tlb_cover(tlb, addr);
+	tlb_change_pte(tlb, ptep, pte, (pte_t){0}, addr);
 	if (page)
 		gather_page(tlb, page);
 	return written;

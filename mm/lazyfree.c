@@ -56,10 +56,7 @@ static uint64_t mark_table(struct mmu_gather *tlb, struct page *table, unsigned 
 		marked++;
 		if (!pte_dirty(old))
 			continue;
-		set_pte_raw(sys, ptep, pte_mkclean(old), LAST_LEVEL);
-		tlb->cleared++;
-		if (pte_valid(old))
-			tlb_cover(tlb, addr);
+		tlb_change_pte(tlb, ptep, old, pte_mkclean(old), addr);
 	}
 	if (marked)
 		lazyfree_hint(tlb->mm, table);

@@ -264,19 +264,14 @@ static int madvise_range(struct mmk_task *task, struct mm_struct *mm, unsigned l
 long do_madvise(struct mmk_task *task, struct mm_struct *mm, unsigned long start, unsigned long len,
                 int advice)
 {
-	unsigned long size = PAGE_ALIGN(len), end = start + size;
+	unsigned long end;
 	int err;
 
 	if (!advice_known(advice))
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE, (uint32_t)advice, 0);
-	if (start & ~PAGE_MASK)
-		return refuse(task, -MMK_EINVAL, MMK_REASON_ADDR_UNALIGNED, start, 0);
-	if (len && !size)
-		return refuse(task, -MMK_EINVAL, MMK_REASON_LENGTH_WRAPS, len, 0);
-	if (end < start)
-		return refuse(task, -MMK_EINVAL, MMK_REASON_RANGE_WRAPS, start, len);
-	if (end == start)
-		return 0;
+	err = range_of_pages(task, start, len, &end);
+	if (err || end == start)
+		return err;
 	if (!advice_sets_flags(advice)) {
 		mmap_read_lock(mm);
 		err = madvise_range(task, mm, start, end, advice);

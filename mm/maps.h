@@ -17,6 +17,10 @@ typedef void vma_text_fn(struct text *t, struct vm_area_struct *vma, char *path,
 long stream_vmas(const struct mmk_task *task, struct mm_struct *mm, uint64_t *pos, char *buf,
                  size_t size, vma_text_fn *show);
 
+/* fn for each page that the VMA maps and that counts, under the lock of its table. */
+void each_mapped_page(const struct vm_area_struct *vma,
+                      void (*fn)(void *arg, const struct page *page, pte_t pte), void *arg);
+
 /* The line of maps. */
 void maps_line(struct text *t, struct vm_area_struct *vma, char *path, const struct mmk_task *task);
 /* Its beginning, up to the inode number. */

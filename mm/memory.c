@@ -153,10 +153,7 @@ static void protect_table(struct vm_area_struct *vma, struct page *table, unsign
 		pte = protect_pte(vma, old, prot);
 		if (pte_same(pte, old))
 			continue;
-		set_pte_raw(sys, ptep, pte, LAST_LEVEL);
-		tlb->cleared++;
-		if (pte_valid(old))
-			tlb_cover(tlb, addr);
+		tlb_change_pte(tlb, ptep, old, pte, addr);
 	}
 	/* Within the lock: who finds the page read-only here may rely on it. */
 	tlb_gather_flush(tlb);

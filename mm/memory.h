@@ -164,6 +164,16 @@ static inline void tlb_cover(struct mmu_gather *tlb, unsigned long addr)
 		tlb->end = addr + PAGE_SIZE;
 }
 
+/* The entry of addr, `old` so far, becomes pte; the TLBs hear of it with the batch. */
+static inline void tlb_change_pte(struct mmu_gather *tlb, pte_t *ptep, pte_t old, pte_t pte,
+				  unsigned long addr)
+{
+	set_pte_raw(tlb->mm->sys, ptep, pte, LAST_LEVEL);
+	tlb->cleared++;
+	if (pte_valid(old))
+		tlb_cover(tlb, addr);
+}
+
 /* What zap_table() spares. */
 #define ZAP_KEEP_COWS	 1u /* anonymous pages */
 #define ZAP_KEEP_MARKERS 2u /* guards: they end with the mapping, not with its pages */

@@ -41,19 +41,14 @@ static int mseal_range(struct mmk_task *task, unsigned long start, unsigned long
 
 long do_mseal(struct mmk_task *task, unsigned long start, unsigned long len, unsigned long flags)
 {
-	unsigned long size = PAGE_ALIGN(len), end = start + size;
+	unsigned long end;
 	int err;
 
 	if (flags)
 		return refuse(task, -MMK_EINVAL, MMK_REASON_MSEAL_FLAGS, flags, 0);
-	if (start & ~PAGE_MASK)
-		return refuse(task, -MMK_EINVAL, MMK_REASON_ADDR_UNALIGNED, start, 0);
-	if (len && !size)
-		return refuse(task, -MMK_EINVAL, MMK_REASON_LENGTH_WRAPS, len, 0);
-	if (end < start)
-		return refuse(task, -MMK_EINVAL, MMK_REASON_RANGE_WRAPS, start, len);
-	if (end == start)
-		return 0;
+	err = range_of_pages(task, start, len, &end);
+	if (err || end == start)
+		return err;
 	err = mmap_lock_or_refuse(task, task->mm);
 	if (err)
 		return err;

@@ -11,46 +11,21 @@ struct numa_sizes {
 	int32_t mapmax;
 };
 
-static void numa_page(struct numa_sizes *n, const struct page *page, pte_t pte)
+static void numa_page(void *arg, const struct page *page, pte_t pte)
 {
 	int32_t mapcount = atomic_load_explicit(&page->mapcount, memory_order_relaxed);
 	bool anon = page_is_anon(page);
+	struct numa_sizes *n = arg;
 
+	/* Frames that belong to the kernel, as [vdso]'s, lie nowhere. */
+	if (!anon && page_kind(page) != PAGE_CACHE)
+		return;
 	n->pages++;
 	n->anon += anon;
 	n->dirty += pte_dirty(pte) || page_test(page, PG_DIRTY | PG_WRITTEN);
 	n->active += anon || page_test(page, PG_REFERENCED);
 	if (mapcount > n->mapmax)
 		n->mapmax = mapcount;
-}
-
-/* Frames that belong to the kernel, as [vdso]'s, lie nowhere. */
-static bool counts_for_node(const struct page *page)
-{
-	return page && (page_is_anon(page) || page_kind(page) == PAGE_CACHE);
-}
-
-static void numa_gather(struct numa_sizes *n, const struct vm_area_struct *vma)
-{
-	struct mm_struct *mm = vma->vm_mm;
-	unsigned long addr = vma->vm_start;
-	struct page *table;
-
-	while ((table = pte_table_next(mm, &addr, vma->vm_end))) {
-		unsigned long stop = table_end(addr, vma->vm_end);
-		const pte_t *ptep = table_pte(mm->sys, table, addr);
-
-		spin_lock(mm->sys, &table->ptl);
-		for (; addr < stop; addr += PAGE_SIZE, ptep++) {
-			pte_t pte = ptep_get(ptep);
-			const struct page *page =
-			    pte_present(pte) ? pte_counted_page(mm->sys, pte) : NULL;
-
-			if (counts_for_node(page))
-				numa_page(n, page, pte);
-		}
-		spin_unlock(&table->ptl);
-	}
 }
 
 static void numa_value(struct text *t, const char *name, uint64_t value)
@@ -82,7 +57,7 @@ static void numa_line(struct text *t, struct vm_area_struct *vma, char *path,
 {
 	struct numa_sizes n = {0};
 
-	numa_gather(&n, vma);
+	each_mapped_page(vma, numa_page, &n);
 	text_hex(t, vma->vm_start, 8);
 	text_char(t, ' ');
 	policy_text(t, vma->policy ? vma->policy : task->mempolicy);

@@ -22,8 +22,7 @@ struct mem_sizes {
 
 /* ---- looking ---- */
 
-static void smaps_pss(struct mem_sizes *m, const struct page *page, uint64_t pss, bool dirty,
-                      bool locked)
+static void smaps_pss(struct mem_sizes *m, const struct page *page, uint64_t pss, bool dirty)
 {
 	m->pss += pss;
 	if (page_is_anon(page))
@@ -34,12 +33,11 @@ static void smaps_pss(struct mem_sizes *m, const struct page *page, uint64_t pss
 		m->pss_file += pss;
 	if (dirty)
 		m->pss_dirty += pss;
-	if (locked)
-		m->pss_locked += pss;
 }
 
-static void smaps_page(struct mem_sizes *m, const struct page *page, pte_t pte, bool locked)
+static void smaps_page(void *arg, const struct page *page, pte_t pte)
 {
+	struct mem_sizes *m = arg;
 	int32_t mapcount = atomic_load_explicit(&page->mapcount, memory_order_relaxed);
 	bool dirty = pte_dirty(pte) || page_test(page, PG_DIRTY | PG_WRITTEN);
 
@@ -53,17 +51,17 @@ static void smaps_page(struct mem_sizes *m, const struct page *page, pte_t pte, 
 		m->referenced += PAGE_SIZE;
 	if (mapcount > 1) {
 		*(dirty ? &m->shared_dirty : &m->shared_clean) += PAGE_SIZE;
-		smaps_pss(m, page, (PAGE_SIZE << PSS_SHIFT) / (uint32_t)mapcount, dirty, locked);
+		smaps_pss(m, page, (PAGE_SIZE << PSS_SHIFT) / (uint32_t)mapcount, dirty);
 	} else {
 		*(dirty ? &m->private_dirty : &m->private_clean) += PAGE_SIZE;
-		smaps_pss(m, page, PAGE_SIZE << PSS_SHIFT, dirty, locked);
+		smaps_pss(m, page, PAGE_SIZE << PSS_SHIFT, dirty);
 	}
 }
 
-static void smaps_gather(struct mem_sizes *m, const struct vm_area_struct *vma)
+void each_mapped_page(const struct vm_area_struct *vma,
+                      void (*fn)(void *arg, const struct page *page, pte_t pte), void *arg)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	bool locked = vma->vm_flags & MMK_VM_LOCKED;
 	unsigned long addr = vma->vm_start;
 	struct page *table;
 
@@ -78,10 +76,19 @@ static void smaps_gather(struct mem_sizes *m, const struct vm_area_struct *vma)
 			    pte_present(pte) ? pte_counted_page(mm->sys, pte) : NULL;
 
 			if (page)
-				smaps_page(m, page, pte, locked);
+				fn(arg, page, pte);
 		}
 		spin_unlock(&table->ptl);
 	}
+}
+
+static void smaps_gather(struct mem_sizes *m, const struct vm_area_struct *vma)
+{
+	uint64_t pss = m->pss;
+
+	each_mapped_page(vma, smaps_page, m);
+	if (vma->vm_flags & MMK_VM_LOCKED)
+		m->pss_locked += m->pss - pss;
 }
 
 /* ---- showing ---- */

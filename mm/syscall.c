@@ -52,6 +52,21 @@ long mmk_sys_mmap(struct mmk_task *task, unsigned long addr, unsigned long len, 
 	return ret;
 }
 
+int range_of_pages(struct mmk_task *task, unsigned long start, unsigned long len,
+                   unsigned long *end)
+{
+	unsigned long size = PAGE_ALIGN(len);
+
+	*end = start + size;
+	if (start & ~PAGE_MASK)
+		return refuse(task, -MMK_EINVAL, MMK_REASON_ADDR_UNALIGNED, start, 0);
+	if (len && !size)
+		return refuse(task, -MMK_EINVAL, MMK_REASON_LENGTH_WRAPS, len, 0);
+	if (*end < start)
+		return refuse(task, -MMK_EINVAL, MMK_REASON_RANGE_WRAPS, start, len);
+	return 0;
+}
+
 long mmk_vm_mmap(struct mmk_task *task, struct mmk_file *file, unsigned long addr,
                  unsigned long len, unsigned long prot, unsigned long flags, uint64_t off)
 {

@@ -285,6 +285,10 @@ static inline const struct mmk_hooks *hooks_of(const struct mmk_system *sys)
 	return sys->port->hooks;
 }
 
+/* syscall.c: [start, start + len) as whole pages, its end in *end (start: nothing). 0 or -EINVAL, refused. */
+int range_of_pages(struct mmk_task *task, unsigned long start, unsigned long len,
+                   unsigned long *end);
+
 /* Take mmap_lock for writing; 0, or -EINTR refused. */
 static inline int mmap_lock_or_refuse(struct mmk_task *task, struct mm_struct *mm)
 {
