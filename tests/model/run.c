@@ -256,6 +256,8 @@ static void do_call(struct run *run, const struct call *c, unsigned mode)
 		bool inside = in_window(result);
 
 		back = inside || c->nr == CALL_BRK ? 0 : bring_back(c, result);
+		if (back == -MMK_EPERM)
+			settle_sealed(c);
 		result = inside ? (result - (long)BASE) / (long)PAGE_BYTES + LOOK_BELOW : 9999;
 		if (back < 0)
 			result = 10000 - back;
