@@ -212,6 +212,16 @@ static long access_memory(const struct call *c, uint8_t *byte)
 	return signo ? signo | f.code << 8 | (f.addr != at) << 16 : 0;
 }
 
+void be_tidy_home(void)
+{
+	static const uint8_t zeros[PAGE_BYTES];
+	uint64_t size = hosted_file(machine, fds[FD_HOME])->f_mapping->i_size;
+	size_t tail = -size & (PAGE_BYTES - 1);
+
+	if (tail && hosted_pwrite(machine, fds[FD_HOME], size, zeros, tail) == (int64_t)tail)
+		hosted_ftruncate(machine, fds[FD_HOME], size);
+}
+
 static long file_write(const long *a)
 {
 	uint8_t bytes[16384];

@@ -307,13 +307,18 @@ static void tidy_tail(int fd, off_t new_size)
 	size_t tail;
 	struct stat st;
 
-	if (fstat(fd, &st) || new_size <= st.st_size)
+	if (fstat(fd, &st) || !st.st_size || new_size <= st.st_size)
 		return;
 	tail = (size_t)(-st.st_size & (off_t)(PAGE_BYTES - 1));
 	if (!tail || lseek(fd, st.st_size - 1, SEEK_DATA) != st.st_size - 1)
 		return; /* none, or a hole */
 	if (pwrite(fd, zeros, tail, st.st_size) == (ssize_t)tail && ftruncate(fd, st.st_size))
 		_exit(11);
+}
+
+void be_tidy_home(void)
+{
+	tidy_tail(fds[FD_HOME], INT64_MAX);
 }
 
 static long file_write(const long *a)

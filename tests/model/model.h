@@ -158,6 +158,8 @@ void be_inject(enum inject how);
 bool be_sequence(struct run *run, const struct sequence *q);
 /* A call: Linux's result, or -errno; loads and stores: signal + (si_code << 8), or 0. */
 long be_call(const struct call *c, uint8_t *byte);
+/* Nothing is stored any more behind the end of the file with a home. */
+void be_tidy_home(void);
 unsigned be_vmas(struct vma_line *v, unsigned max);
 /* mincore's bits for n pages from there; false where they have holes. */
 bool be_resident(unsigned long addr, unsigned n, uint8_t *bits);

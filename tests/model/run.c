@@ -244,6 +244,9 @@ static void do_call(struct run *run, const struct call *c, unsigned mode)
 
 	if (mode & MODE_LIMIT)
 		settle_dontunmap(c);
+	/* The way home would take it away from a page that is written, but ramfs has no such way. */
+	if (c->nr == CALL_MSYNC)
+		be_tidy_home();
 	result = be_call(c, &byte);
 	if (c->nr == CALL_LOAD)
 		mix(run, byte);
