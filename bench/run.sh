@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # ./mmkit bench: boots bench/bench as /init under QEMU's instruction counter, and makes tables.
-#	run.sh TOP [--vs-linux[=6.12|6.1|all]] [--save FILE] [--against FILE] [--footprint] [ROW...]
+#	run.sh TOP [--vs-linux[=6.12|6.1|all]] [--save FILE] [--against FILE] [--footprint]
+#		[--conflicts] [ROW...]
 # Everything that could vary is fixed: CPU, memory, seed, clock. So a run repeats exactly.
 set -u
 TOP=$1
@@ -193,7 +194,7 @@ print_footprint() {
 
 # ---- the call --------------------------------------------------------------------------------
 
-series= save= against= footprint= only=
+series= save= against= footprint= conflicts= only=
 while [ $# != 0 ]; do
 	case $1 in
 	--vs-linux | --vs-linux=6.12) series=6.12 ;;
@@ -205,12 +206,17 @@ while [ $# != 0 ]; do
 		shift
 		;;
 	--footprint) footprint=1 ;;
+	--conflicts) conflicts=1 ;;
 	-*) die 2 "$1: bench has no such option; ./mmkit help lists them" ;;
 	*) only="$only $1" ;;
 	esac
 	shift
 done
 [ -z "$against" ] || [ -r "$against" ] || die 2 "$against: no such file; ./mmkit bench --save makes one"
+if [ -n "$conflicts" ]; then
+	[ -z "$series$save$against$footprint$only" ] || die 2 "--conflicts stands alone"
+	exec "$TOP/build/hosted/bench/conflicts/conflicts"
+fi
 make_initramfs
 if [ -n "$footprint" ]; then
 	[ -z "$series$save$against$only" ] || die 2 "--footprint stands alone"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Suite "bench": no operation costs a tenth more instructions than bench/figures says.
+# Suite "bench": no operation costs a tenth more instructions than bench/figures says, and calls that
+# contend for a cache line are seen to.
 #	run.sh TOP	prints "ok NAME" and "not ok NAME: WHY"
 # After a change that is meant to cost what it costs: ./mmkit bench --save bench/figures
 TOP=$1
@@ -13,3 +14,16 @@ sed -n "s/^\(same\|better\|new\) *\(.*\): .*/ok $SUITE: \2/p; s/^worse *\(.*\): 
 if [ $status -gt 1 ] || ! [ -s out ]; then
 	bad "the benchmark runs" "$(tail -n 1 err)"
 fi
+
+# owners PLACE: those of the lines for which two anonymous write faults contend.
+owners() {
+	sed -n "s/^$1; fault: write anonymous; fault: write anonymous: //p" pairs
+}
+
+"$TOP/mmkit" bench --conflicts >pairs 2>err || bad "conflicts are recorded" "$(tail -n 1 err)"
+case $(owners 'same page') in
+*'table entries'*) good "two faults of one page conflict in its table entry" ;;
+*) bad "two faults of one page conflict in its table entry" "only in: $(owners 'same page')" ;;
+esac
+same "faults of two address spaces conflict in nothing but statistics" \
+	"$(owners 'another mm' | sed 's/^[01]:* *//; s/^system.count$//')" ""
