@@ -5,6 +5,7 @@
 #	linux-kernel.sh DIR [SERIES]	SERIES is 6.12 (default) or 6.1; prints the path of its Image
 # Beside DIR/SERIES/Image lie "release" (what uname -r says there), "package" and "config".
 set -u
+. "$(dirname -- "$0")/own-apt.sh"
 series=${2:-6.12}
 mkdir -p "$1" || exit 125
 home=$(cd "$1" && pwd -P)/$series
@@ -18,12 +19,6 @@ die() {
 	exit 125
 }
 
-# Debian's own archive among the sources of this machine: its URI and its codename.
-host_archive() {
-	apt-get indextargets --format '$(CREATED_BY)|$(LABEL)|$(REPO_URI)|$(CODENAME)' |
-		sed -n 's/^Packages|Debian|//p' | grep -v -e -updates -e -backports | head -n 1
-}
-
 # The suite that has the series: Debian 13 has 6.12, 12 has 6.1, and 6.12 in its backports.
 suite_of() {
 	case $series:$1 in
@@ -32,29 +27,6 @@ suite_of() {
 	6.1:*) echo bookworm ;;
 	*) return 1 ;;
 	esac
-}
-
-# apt with a state of its own, below $apt
-own_apt() {
-	APT_CONFIG=$apt/apt.conf "$@"
-}
-
-make_apt() {
-	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" && : >"$apt/status" || return 1
-	cat >"$apt/apt.conf" <<-END
-		Dir::Etc::sourcelist "$apt/sources.list";
-		Dir::Etc::sourceparts "-";
-		Dir::State::lists "$apt/lists";
-		Dir::State::status "$apt/status";
-		Dir::Cache "$apt/cache";
-		APT::Architecture "arm64";
-		APT::Architectures { "arm64"; };
-		APT::Sandbox::User "$(id -un)";
-		Acquire::Languages "none";
-	END
-	key=/usr/share/keyrings/debian-archive-keyring.gpg
-	[ -e $key ] && key="[signed-by=$key] " || key=
-	echo "deb $key$1 $2 main" >"$apt/sources.list"
 }
 
 # The newest package of the series that is neither for clouds, nor real time, nor of 16 KiB pages.

@@ -121,6 +121,31 @@ refused "unknown option" 2 "no such option" mmkit run --frobnicate ls
 refused "unknown short option" 2 "no such option" mmkit run -x ls
 refused "option with an unwanted value" 2 "no value" mmkit run --icount=3 ls
 
+echo kept >dir/file
+refused "rootfs without words" 2 "needs a directory and packages" mmkit rootfs
+refused "rootfs without a package" 2 "needs a directory and packages" mmkit rootfs new
+refused "rootfs: a directory that is not empty" 2 "not empty" mmkit rootfs dir sqlite3
+refused "rootfs: a file" 2 "not a directory" mmkit rootfs text sqlite3
+refused "rootfs: a dangling link" 2 "not a directory" mmkit rootfs dangling sqlite3
+refused "rootfs: below a directory that is missing" 2 "no such directory" mmkit rootfs no/new sqlite3
+refused "rootfs: no options" 2 "no such option" mmkit rootfs new --root
+refused "rootfs: no patterns" 2 "not the name" mmkit rootfs new 'sqlite*'
+refused "rootfs: an empty name" 2 "empty" mmkit rootfs new ''
+
+# An apt whose mirror does not answer, with a state of its own.
+mkdir silent
+cat >silent/apt-get <<'END'
+#!/bin/sh
+[ "$1" = indextargets ] && echo 'Packages|Debian|http://127.0.0.1:9/|bookworm' && exit
+exec /usr/bin/apt-get -o Acquire::Retries=0 "$@"
+END
+chmod +x silent/apt-get
+refused "rootfs: a mirror that does not answer" 125 "no list of packages" \
+	env PATH="$PWD/silent:$PATH" sh "$TOP/tools/rootfs.sh" state "$TREE" new sqlite3
+same "rootfs leaves nothing behind, and what was there" \
+	"$(ls -d new .rootfs.* 2>/dev/null)$(cat dir/file)" kept
+rm dir/file
+
 mmkit help >out 2>err
 same "help" "$? $(grep -c 'usage' out) $(wc -c <err)" "0 1 0"
 

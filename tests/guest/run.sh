@@ -281,6 +281,23 @@ else
 	attack 2 50000 2
 fi
 
+# ---- Debian's own programs -------------------------------------------------------------------
+
+# They come from Debian's mirror, so only where there is time for that.
+if [ "${MMKIT_LONG:-0}" = 1 ]; then
+	"$TOP/mmkit" rootfs nothing no-such-package >out 2>err </dev/null
+	same "rootfs: a package that is not there" \
+		"$? $(wc -l <err) $(grep -c 'no such package' err) $(ls -d nothing .rootfs.* 2>/dev/null)" "2 1 1 "
+	mkdir debian
+	"$TOP/mmkit" rootfs debian sqlite3 >out 2>err </dev/null
+	same "rootfs: sqlite3, into an empty directory" "$? $(cat out)" "0 "
+	run --root debian -- sqlite3 :memory: 'select 1+1' >out 2>err </dev/null
+	same "Debian's sqlite3, dynamically linked" "$? $(cat out)" "0 2"
+	# now all packages are in apt's cache
+	"$TOP/mmkit" rootfs debian2 sqlite3 >out 2>err </dev/null
+	same "rootfs: the second is like the first" "$? $(diff -r --no-dereference debian debian2)" "0 "
+fi
+
 # ---- a terminal ------------------------------------------------------------------------------
 
 # wait_for TEXT: until the terminal shows it.
