@@ -69,18 +69,21 @@ static int check_new_place(struct remap *r)
 	if (r->addr + r->old_len > r->new_addr && r->new_addr + r->new_len > r->addr)
 		return refuse(r->task, -MMK_EINVAL, MMK_REASON_MREMAP_OVERLAP, r->addr,
 		              r->new_addr);
-	/* A copy (old length 0) over its own source: Linux has unmapped that before it looks. */
-	if ((r->flags & MMK_MREMAP_FIXED) && !r->old_len && r->addr - r->new_addr < r->new_len)
-		return refuse(r->task, -MMK_EFAULT, MMK_REASON_MREMAP_OVERLAP, r->addr,
-		              r->new_addr);
 	return 0;
 }
 
-/* The rest of a longer source will be unmapped, whatever lies there: it has to allow that. */
+/*
+ * Once the new place may be emptied: the rest of a longer source will be unmapped, whatever lies there,
+ * so it has to allow that.
+ */
 static int check_rest(struct remap *r)
 {
 	const struct vm_area_struct *vma;
 
+	/* A copy (old length 0) over its own source: Linux has unmapped that before it looks. */
+	if ((r->flags & MMK_MREMAP_FIXED) && !r->old_len && r->addr - r->new_addr < r->new_len)
+		return refuse(r->task, -MMK_EFAULT, MMK_REASON_MREMAP_OVERLAP, r->addr,
+		              r->new_addr);
 	if (r->old_len <= r->new_len)
 		return 0;
 	if (r->old_len > TASK_SIZE - r->addr)
