@@ -50,7 +50,7 @@ static pid_t other[MAX_DEPTH + 1];
 static unsigned depth;
 
 static sigjmp_buf access_failed;
-static volatile sig_atomic_t signal_code, signal_at_address;
+static volatile sig_atomic_t signal_code;
 static unsigned long accessed;
 
 static void on_signal(int signo, siginfo_t *info, void *context)
