@@ -40,12 +40,12 @@ static void pause_a_while(void)
 
 /* ------------------------------------------------------------------ the measure */
 
-static u64 total_pages(void)
+static struct mmk_stats figures(void)
 {
 	struct mmk_stats st;
 
 	mmk_stats(mm_sys, &st);
-	return st.frames_total;
+	return st;
 }
 
 /* The memory of a process, whichever of its threads still has it; proc_lock. */
@@ -83,7 +83,7 @@ static bool badness(struct process *p, u64 total, s64 *points)
 
 u32 oom_score(struct process *p)
 {
-	u64 total = total_pages();
+	u64 total = figures().frames_total;
 	unsigned long irq = spin_lock_irqsave(&proc_lock);
 	s64 points = 0;
 	bool can = badness(p, total, &points);
@@ -154,7 +154,7 @@ static void kill_sharers(struct mmk_mm *mm)
 
 static bool kill_somebody(void)
 {
-	u64 total = total_pages();
+	u64 total = figures().frames_total;
 	unsigned long irq = spin_lock_irqsave(&proc_lock);
 	struct process *p = choose_victim(total);
 	struct mmk_mm *mm = p ? mmk_mm_get(process_mm(p)) : NULL;
@@ -195,9 +195,8 @@ static void dump_tasks(void)
 
 static bool frames_are_out(void)
 {
-	struct mmk_stats st;
+	struct mmk_stats st = figures();
 
-	mmk_stats(mm_sys, &st);
 	return st.frames_free <= st.frames_min;
 }
 
@@ -245,25 +244,17 @@ static bool in_use(struct mmk_mm *mm)
 	return found;
 }
 
-static u64 free_pages_now(void)
-{
-	struct mmk_stats st;
-
-	mmk_stats(mm_sys, &st);
-	return st.frames_free;
-}
-
 /* What others share with it comes back with its end alone: that is waited for while there is hope.
  */
 static void await_end(struct mmk_mm *mm)
 {
-	u64 most = free_pages_now(), now;
+	u64 most = figures().frames_free, now;
 	unsigned i;
 
 	for (i = 0; i < END_TRY; i++) {
 		if (!wait_event_timeout(&reaper_wq, !in_use(mm), deadline_after(PAUSE_NS)))
 			break;
-		now = free_pages_now();
+		now = figures().frames_free;
 		if (now > most) {
 			most = now;
 			i = 0;
