@@ -10,7 +10,7 @@
 
 #define ALL_CATEGORIES 0xffull
 #define ALL_FLAGS      (MMK_PM_SCAN_WP_MATCHING | MMK_PM_SCAN_CHECK_WPASYNC)
-#define BATCH          (PAGE_SIZE / sizeof(struct mmk_page_region))
+#define SCAN_BATCH     (PAGE_SIZE / sizeof(struct mmk_page_region))
 
 struct scan {
 	struct mmk_task *task;
@@ -54,7 +54,7 @@ static bool wanted(const struct scan *s, uint64_t is)
 /* ---- telling ---- */
 
 /* Add to the last region or begin one. False: there is no room for one. */
-static bool push(struct scan *s, uint64_t is, unsigned long start, unsigned long end)
+static bool scan_push(struct scan *s, uint64_t is, unsigned long start, unsigned long end)
 {
 	struct mmk_page_region *last = s->n ? &s->out[s->n - 1] : NULL;
 
@@ -80,7 +80,7 @@ static void tell(struct scan *s, uint64_t is, unsigned long start, unsigned long
 		end = start + (n << PAGE_SHIFT);
 		s->full = true;
 	}
-	if (n && !push(s, is & s->arg.return_mask, start, end)) {
+	if (n && !scan_push(s, is & s->arg.return_mask, start, end)) {
 		n = 0;
 		end = start;
 		s->full = true;
@@ -204,7 +204,7 @@ static int scan_all(struct scan *s)
 		uint64_t left = s->arg.vec_len - s->told;
 		int flush;
 
-		s->room = left < BATCH ? left : BATCH;
+		s->room = left < SCAN_BATCH ? left : SCAN_BATCH;
 		s->full = false;
 		err = scan_range(s, at, s->arg.end);
 		flush = scan_flush(s);

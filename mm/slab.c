@@ -94,7 +94,7 @@ static struct page *grow(struct slab_cache *cache, bool reserve)
 	return page;
 }
 
-static bool fails_on_purpose(struct mmk_system *sys)
+static bool slab_fails_on_purpose(struct mmk_system *sys)
 {
 	return unlikely(sys->port->should_fail) && sys->port->should_fail(sys->ctx, MMK_FAIL_SLAB);
 }
@@ -122,7 +122,7 @@ static inline void *take_object(struct slab_cache *cache, bool reserve)
 
 void *slab_alloc(struct slab_cache *cache)
 {
-	return fails_on_purpose(cache->sys) ? NULL : take_object(cache, true);
+	return slab_fails_on_purpose(cache->sys) ? NULL : take_object(cache, true);
 }
 
 /* Patience has an end, as an allocation may also fail because a test wants it to. */
@@ -139,7 +139,7 @@ void *slab_alloc_reclaim(struct slab_cache *cache)
 {
 	void *obj;
 
-	if (fails_on_purpose(cache->sys))
+	if (slab_fails_on_purpose(cache->sys))
 		return NULL;
 	obj = take_object(cache, false);
 	if (unlikely(!obj) && frames_are_short(cache->sys))

@@ -110,7 +110,7 @@ static int write_run(struct address_space *m, const struct wb_run *run)
 }
 
 /* Is this locked page one to write? */
-static bool wanted(const struct address_space *m, const struct page *page)
+static bool wb_wanted(const struct address_space *m, const struct page *page)
 {
 	return page->mapping == m && page_test(page, PG_DIRTY);
 }
@@ -122,7 +122,7 @@ static void drop_page(struct address_space *m, struct page *page)
 }
 
 /* Dirty pages behind the run, without a break, as long as no lock has to be waited for. */
-static void extend_run(struct address_space *m, struct wb_run *run, uint64_t last)
+static void wb_extend_run(struct address_space *m, struct wb_run *run, uint64_t last)
 {
 	struct page *page;
 	uint64_t at;
@@ -137,7 +137,7 @@ static void extend_run(struct address_space *m, struct wb_run *run, uint64_t las
 			put_page(m->sys, page);
 			break;
 		}
-		if (!wanted(m, page)) {
+		if (!wb_wanted(m, page)) {
 			drop_page(m, page);
 			break;
 		}
@@ -153,14 +153,14 @@ static bool gather_run(struct address_space *m, uint64_t first, uint64_t last, s
 	run->n = 0;
 	while ((page = filemap_next(m, first, last, true, &run->first))) {
 		lock_page(m->sys, page);
-		if (wanted(m, page))
+		if (wb_wanted(m, page))
 			break;
 		drop_page(m, page); /* written or truncated while we waited */
 	}
 	if (!page)
 		return false;
 	run->pages[run->n++] = page;
-	extend_run(m, run, last);
+	wb_extend_run(m, run, last);
 	return true;
 }
 
@@ -204,7 +204,7 @@ void writeback_page(struct address_space *m, struct page *page)
 {
 	struct wb_run run = {.first = page->index, .n = 1, .pages = {page}};
 
-	extend_run(m, &run, ~0ull);
+	wb_extend_run(m, &run, ~0ull);
 	write_run(m, &run);
 	for (unsigned i = 1; i < run.n; i++)
 		drop_page(m, run.pages[i]);
