@@ -134,8 +134,10 @@ el0_sync:
 	cmp	x25, #ESR_EC_SVC64
 	b.ne	el0_no_syscall
 	stp	x0, x8, [sp, #PT_REGS_ORIG_X0]
+	ldr	w1, [x19, #TASK_TRACE_CALLS]
 	msr	daifclr, #0xf
 	mov	x0, sp
+	cbnz	w1, el0_traced_call
 	bl	do_syscall
 
 /* x19: current; sp: pt_regs. */
@@ -152,6 +154,10 @@ ret_to_user:
 1:	msr	daifclr, #0xf
 	mov	x0, sp
 	bl	exit_to_user_work
+	b	ret_to_user
+
+el0_traced_call:
+	bl	do_traced_syscall
 	b	ret_to_user
 
 el0_no_syscall:

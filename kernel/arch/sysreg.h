@@ -67,6 +67,7 @@
  */
 #define CNTKCTL_VALUE ((1 << 1) | (1 << 2) | (12 << 4))
 
+#define MDSCR_SS   (1 << 0)
 #define MDSCR_TDCC (1 << 12)
 
 /* ESR_ELx.EC */

@@ -12,14 +12,15 @@
 #define THREAD_SIZE      16384
 #define CPU_CONTEXT_TASK 104
 #define TASK_TAGGED_ADDR 4
+#define TASK_TRACE_CALLS 8
 
 #ifndef __ASSEMBLER__
 
 #include "kernel/arch/ptregs.h"
 #include "kernel/lib/types.h"
 
-/* Defined by the scheduler. Its first members must be `u32 work`, see ret_to_user in entry.S, and
- * `u32 tagged_addr`, see uaccess.S. */
+/* Defined by the scheduler. Its first members must be `u32 work`, see ret_to_user in entry.S,
+ * `u32 tagged_addr`, see uaccess.S, and `u32 trace_calls`, see el0_sync. */
 struct task;
 
 /* What cpu_switch_to() keeps of a task that does not run. */
@@ -90,6 +91,7 @@ static inline void user_tls_set(u64 v)
 void schedule_tail(struct task *prev);
 void exit_to_user_work(struct pt_regs *regs);
 void do_syscall(struct pt_regs *regs);
+void do_traced_syscall(struct pt_regs *regs);
 void do_user_fault(struct pt_regs *regs, u64 esr, u64 far);
 void do_user_misalignment(struct pt_regs *regs, u64 esr, u64 far);
 void do_user_undef(struct pt_regs *regs, u64 esr);

@@ -236,6 +236,7 @@ cpu_setup:
 	msr	cntkctl_el1, x0
 	mov	x0, #MDSCR_TDCC
 	msr	mdscr_el1, x0
+	msr	oslar_el1, xzr			/* locked, it would keep single steps away */
 	mrs	x2, id_aa64dfr0_el1		/* no performance counters for users */
 	ubfx	x2, x2, #8, #4
 	sub	x3, x2, #1

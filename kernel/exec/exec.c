@@ -99,6 +99,18 @@ static int resolve(struct exec *e)
 	return -ELOOP;
 }
 
+/* Who traces the caller would have the power of the program's owner. */
+static bool trace_by_unprivileged(void)
+{
+	bool yes;
+
+	spin_lock_irq(&proc_lock);
+	yes = current->trace.tracer &&
+	      !(current->trace.tracer->cred.cap_effective & 1ull << CAP_SYS_PTRACE);
+	spin_unlock_irq(&proc_lock);
+	return yes;
+}
+
 /* Set-user-ID and set-group-ID, where the mount allows it. */
 static void choose_ids(struct exec *e)
 {
@@ -108,7 +120,7 @@ static void choose_ids(struct exec *e)
 	e->euid = c->euid;
 	e->egid = c->egid;
 	file_owner(e->file, &mode, &uid, &gid);
-	if (!c->no_new_privs && !(e->file->path.mnt && (e->file->path.mnt->flags & MNT_NOSUID))) {
+	if (!c->no_new_privs && !trace_by_unprivileged() && !(e->file->path.mnt && (e->file->path.mnt->flags & MNT_NOSUID))) {
 		if (mode & S_ISUID)
 			e->euid = uid;
 		if ((mode & (S_ISGID | 0010)) == (S_ISGID | 0010))
@@ -179,6 +191,7 @@ static void become_leader(struct process *p, struct task *t)
 
 	if (old == t)
 		return;
+	trace_unlink(old);
 	pid_table_del(old);
 	list_del_init(&old->thread_node);
 	flush_pending(p, &old->pending);
@@ -363,6 +376,7 @@ static void commit(struct exec *e)
 /* With the strings in place. */
 static int run(struct exec *e)
 {
+	s32 pid = current->pid;
 	int err;
 
 	if (!e->args.count && !e->args.len) {
@@ -377,8 +391,10 @@ static int run(struct exec *e)
 		err = kill_siblings();
 	if (!err)
 		err = unshare_tables();
-	if (!err)
+	if (!err) {
 		commit(e);
+		trace_exec(pid);
+	}
 	return err;
 }
 

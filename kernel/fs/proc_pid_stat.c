@@ -15,7 +15,7 @@ struct figures {
 	bool has_mm;
 	struct mmk_mm_stats mm;
 	struct mmk_mm_bounds b;
-	s32 ppid, pgid, sid, tty_nr, tpgid, threads;
+	s32 tracer, ppid, pgid, sid, tty_nr, tpgid, threads;
 	sigset_t pending, shared, blocked, ignored, caught;
 	u32 nr_queued;
 	char state;
@@ -62,6 +62,7 @@ static int gather(const struct pseudo_ctx *c, struct figures *f)
 	process_usage(p, &f->usage);
 	flags = spin_lock_irqsave(&proc_lock);
 	f->ppid = p->parent ? p->parent->tgid : 0;
+	f->tracer = f->t->trace.tracer ? f->t->trace.tracer->pid : 0;
 	f->pgid = p->pgid;
 	f->sid = p->sid;
 	f->threads = (s32)p->nr_threads;
@@ -179,6 +180,8 @@ static const char *state_name(char state)
 		return "disk sleep";
 	case 'T':
 		return "stopped";
+	case 't':
+		return "tracing stop";
 	case 'Z':
 		return "zombie";
 	default:
@@ -198,8 +201,8 @@ static void status_ids(struct seq *s, const struct figures *f, const struct pseu
 	if (fs)
 		seq_printf(s, "Umask:\t%04o\n", fs->umask);
 	seq_printf(s, "State:\t%c (%s)\n", f->state, state_name(f->state));
-	seq_printf(s, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", c->pid, pid,
-	           f->ppid);
+	seq_printf(s, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", c->pid, pid,
+	           f->ppid, f->tracer);
 	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\n", cr->uid, cr->euid, cr->suid, cr->fsuid);
 	seq_printf(s, "Gid:\t%u\t%u\t%u\t%u\n", cr->gid, cr->egid, cr->sgid, cr->fsgid);
 	seq_printf(s, "FDSize:\t%u\nGroups:\t", files ? files->size : 0);

@@ -18,6 +18,7 @@
  */
 #include "kernel/sched/sched.h"
 
+#include "kernel/arch/sysreg.h"
 #include "kernel/clock.h"
 #include "kernel/irq.h"
 #include "kernel/lib/errno.h"
@@ -40,6 +41,7 @@ struct rq {
 	u64 start_ns;
 	u64 tick_at; /* end of the running slice, NO_DEADLINE when nobody waits */
 	u64 passes;  /* how often it has been in schedule(); atomic for readers */
+	bool stepping; /* the CPU stops after each instruction of the user's; its own */
 } __aligned(64);
 
 static struct spinlock sched_lock = SPINLOCK_INIT;
@@ -407,6 +409,35 @@ static void finish_switch(struct task *prev)
 		task_put(prev);
 }
 
+/* ARM ARM D2.12: with MDSCR_EL1.SS a return to user mode with PSTATE.SS set does one instruction. */
+static void set_stepping(struct rq *rq, bool step)
+{
+	rq->stepping = step;
+	write_sysreg(step ? MDSCR_TDCC | MDSCR_SS : MDSCR_TDCC, mdscr_el1);
+	isb();
+}
+
+void sched_update_step(void)
+{
+	unsigned long flags = local_irq_save();
+
+	set_stepping(this_rq(), current->trace.step);
+	local_irq_restore(flags);
+}
+
+void sched_wait_off_cpu(struct task *t)
+{
+	unsigned long flags;
+	bool on;
+
+	do {
+		cpu_relax();
+		flags = spin_lock_irqsave(&sched_lock);
+		on = t->on_cpu;
+		spin_unlock_irqrestore(&sched_lock, flags);
+	} while (on);
+}
+
 static void switch_to(struct rq *rq, struct task *prev, struct task *next)
 {
 	if (!task_is_kernel(prev)) {
@@ -420,6 +451,8 @@ static void switch_to(struct rq *rq, struct task *prev, struct task *next)
 		user_tls_set(next->tls);
 		fpsimd_load(&next->fpsimd);
 	}
+	if (unlikely(next->trace.step != rq->stepping))
+		set_stepping(rq, next->trace.step);
 	next->on_cpu = true;
 	next->cpu = cpu_id();
 	nr_switches++;
@@ -594,7 +627,7 @@ u64 task_runtime(struct task *t)
 
 char task_state_char(const struct task *t)
 {
-	static const char name[] = {'R', 'S', 'D', 'D', 'T', 'Z'};
+	static const char name[] = {'R', 'S', 'D', 'D', 'T', 't', 'Z'};
 
 	if (t->exited)
 		return 'Z';

@@ -123,7 +123,7 @@ static void reparent_children(struct process *p)
 		}
 		c->exit_signal = SIGCHLD;
 		list_add_tail(&c->sibling, &to->children);
-		if (c->zombie)
+		if (c->zombie && !c->leader->trace.tracer)
 			notify_exit(c);
 	}
 }
@@ -191,6 +191,7 @@ void release_process(struct process *p)
 {
 	struct task *leader = p->leader;
 
+	trace_unlink(leader);
 	list_del_init(&p->sibling);
 	list_del_init(&p->all);
 	list_del_init(&leader->thread_node);
@@ -210,19 +211,28 @@ static bool parent_ignores_exit(const struct process *parent)
 	return sa->handler == SIG_IGN || (sa->flags & SA_NOCLDWAIT);
 }
 
-/* Tell the parent of a zombie; one that nobody will ask for goes at once. */
+int exit_why(u32 code)
+{
+	return code & 0x7f ? (code & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED;
+}
+
+/* Tell the parent of a zombie; one that nobody will ask for goes at once. A tracer that is not the
+ * parent comes first. */
 void notify_exit(struct process *p)
 {
 	struct process *parent = p->parent;
 	u32 code = p->exit_code;
-	bool autoreap = p->exit_signal == SIGCHLD && parent_ignores_exit(parent);
+	bool autoreap = p->exit_signal == SIGCHLD && parent_ignores_exit(parent) &&
+	                !p->leader->trace.tracer;
 
-	if (p->exit_signal &&
-	    !(autoreap && parent->sighand->action[SIGCHLD - 1].handler == SIG_IGN)) {
-		int why = code & 0x7f ? (code & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED;
-
-		notify_parent_locked(p, why, code & 0x7f ? (int)(code & 0x7f) : (int)(code >> 8));
+	if (trace_by_stranger(p->leader)) {
+		trace_notify_exit(p->leader, code);
+		return;
 	}
+	if (p->exit_signal &&
+	    !(autoreap && parent->sighand->action[SIGCHLD - 1].handler == SIG_IGN))
+		notify_parent_locked(p, exit_why(code),
+		                     code & 0x7f ? (int)(code & 0x7f) : (int)(code >> 8));
 	wake_up_all(&parent->wait_child);
 	if (autoreap)
 		release_process(p);
@@ -244,6 +254,19 @@ static void exit_process_locked(struct process *p)
 		release_process(p);
 }
 
+void release_thread(struct task *t)
+{
+	struct process *p = t->proc;
+
+	trace_unlink(t);
+	list_del_init(&t->thread_node);
+	pid_table_del(t);
+	flush_pending(p, &t->pending);
+	task_put(t);
+	if (!--p->nr_unreaped && !p->nr_threads)
+		exit_process_locked(p);
+}
+
 /* This thread leaves its group. */
 static void exit_thread_locked(struct task *t)
 {
@@ -256,15 +279,19 @@ static void exit_thread_locked(struct task *t)
 		t->stopped = false;
 		p->nr_stopped--;
 	}
-	if (t != p->leader) {
-		list_del_init(&t->thread_node);
-		pid_table_del(t);
-		flush_pending(p, &t->pending);
-		task_put(t);
-	}
 	if (p->nr_threads)
 		check_group_stop(p);
 	wake_up_all(&p->wait_group);
+	if (t == p->leader) {
+		if (!p->nr_threads && !p->nr_unreaped)
+			exit_process_locked(p);
+		return;
+	}
+	p->nr_unreaped++;
+	if (t->trace.tracer)
+		trace_notify_exit(t, p->exiting ? p->exit_code : t->exit_code);
+	else
+		release_thread(t);
 }
 
 /* ------------------------------------------------------------------ the ways to the end */
@@ -334,6 +361,7 @@ void do_exit(u32 code)
 	struct process *p = t->proc;
 	bool last;
 
+	trace_exit_event(code);
 	exit_user_words(t);
 	last = begin_exit(t, code);
 	exit_mm(t);
@@ -343,9 +371,9 @@ void do_exit(u32 code)
 		exit_group_resources(p);
 
 	spin_lock_irq(&proc_lock);
+	if (unlikely(!list_empty(&t->trace.tracees)))
+		trace_exit_tracer(t);
 	exit_thread_locked(t);
-	if (!p->nr_threads)
-		exit_process_locked(p);
 	spin_unlock_irq(&proc_lock);
 
 	set_current_state(TASK_DEAD);

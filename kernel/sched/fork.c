@@ -155,6 +155,7 @@ static void attach_process(struct process *p, struct task *t, u64 flags)
 	struct process *mine = current->proc;
 
 	p->tgid = t->pid;
+	p->maker = current->pid;
 	p->leader = t;
 	p->pgid = mine->pgid;
 	p->sid = mine->sid;
@@ -169,8 +170,9 @@ static void attach_process(struct process *p, struct task *t, u64 flags)
 
 /* proc_lock. 0, -EAGAIN, or -ERESTARTNOINTR when a signal should come first (as fork must be one
  * step for it). */
-static int attach(struct task *t, struct process *fresh, u64 flags)
+static int attach(struct task *t, struct process *fresh, const struct clone_args *args)
 {
+	u64 flags = args->flags;
 	struct process *p = t->proc;
 	s32 pid;
 
@@ -190,6 +192,7 @@ static int attach(struct task *t, struct process *fresh, u64 flags)
 	/* A group stop that has begun meanwhile is for the new thread too. */
 	if (p->stop_sig)
 		task_set_work(t, WORK_SIGNAL);
+	trace_fork(t, flags, args->exit_signal);
 	return 0;
 }
 
@@ -294,7 +297,7 @@ static struct task *make_child(const struct clone_args *args, int *err)
 	if (!*err) {
 		copy_thread_state(t, args);
 		irq = spin_lock_irqsave(&proc_lock);
-		*err = attach(t, fresh, args->flags);
+		*err = attach(t, fresh, args);
 		spin_unlock_irqrestore(&proc_lock, irq);
 	}
 	if (*err) {
@@ -323,9 +326,12 @@ void vfork_complete(struct task *t)
 }
 
 /* The child has our memory until it executes a program or ends. Only death ends the wait early. */
-static void vfork_wait(struct task *t)
+static void vfork_wait(struct task *t, s32 pid)
 {
-	(void)wait_event_killable(&t->vfork_done, !READ_ONCE(t->vfork_pending));
+	int killed = wait_event_killable(&t->vfork_done, !READ_ONCE(t->vfork_pending));
+
+	if (!killed && unlikely(trace_wants(PTRACE_EVENT_VFORK_DONE)))
+		trace_event(PTRACE_EVENT_VFORK_DONE, (u64)pid);
 }
 
 s32 do_clone(const struct clone_args *args)
@@ -357,8 +363,10 @@ s32 do_clone(const struct clone_args *args)
 	if (vfork)
 		task_get(t);
 	sched_enqueue_new(t);
+	if (unlikely(current->trace.tracer) && !(args->flags & CLONE_UNTRACED))
+		trace_event(trace_fork_event(args->flags, args->exit_signal), (u64)pid);
 	if (vfork) {
-		vfork_wait(t);
+		vfork_wait(t, pid);
 		task_put(t);
 	}
 	return pid;

@@ -23,6 +23,8 @@ bool wake_up_state(struct task *t, u32 state_mask);
 struct mmk_mm *switch_task_mm(struct mmk_mm *mm);
 void task_set_work(struct task *t, u32 bits);
 void task_clear_work(struct task *t, u32 bits);
+void sched_wait_off_cpu(struct task *t); /* one that is about to sleep does so */
+void sched_update_step(void); /* the CPU steps through the program of the running task, or not */
 /* Nanoseconds that a thread has run; sched_lock is taken. */
 u64 task_runtime(struct task *t);
 /* The timer interrupt must look at CPU time: somebody set a limit or an interval timer. */
@@ -59,10 +61,15 @@ void do_group_exit(u32 code) __noreturn; /* the whole process */
 /* End every other thread of the process. proc_lock. */
 void kill_other_threads(void);
 void release_process(struct process *p); /* proc_lock; a zombie is taken off the tables */
+/* proc_lock; likewise a thread that has ended, but its leader. Its process may end with it. */
+void release_thread(struct task *t);
+int exit_why(u32 code); /* CLD_EXITED and the like, of a status */
 void vfork_complete(struct task *t);
 /* proc_lock: the group's last running thread has stopped? Then tell. */
 void check_group_stop(struct process *p);
 void notify_parent_locked(struct process *p, int code, int status);
+/* Process @to gets @sig and what CLD_* @why says of the thread t; its waits look again. */
+void notify_locked(struct process *to, const struct task *t, int sig, int why, int status);
 bool pgrp_orphaned_locked(s32 pgid, const struct process *leaving);
 void notify_exit(struct process *p); /* proc_lock; a zombie's parent is told */
 void usage_add(struct usage *to, const struct usage *from);

@@ -252,6 +252,8 @@ struct task *task_alloc(struct process *p)
 	list_init(&t->thread_node);
 	list_init(&t->pid_node);
 	list_init(&t->pending.queue);
+	list_init(&t->trace.tracees);
+	list_init(&t->trace.node);
 	wait_queue_init(&t->vfork_done);
 	return t;
 }

@@ -21,6 +21,7 @@
 #include "kernel/sched/timer.h"
 #include "kernel/sched/wait.h"
 #include "kernel/signal/signal.h"
+#include "kernel/signal/trace.h"
 #include "kernel/spinlock.h"
 
 struct file;
@@ -33,6 +34,7 @@ struct tty;
 #define WORK_SIGNAL  0x2u /* look for signals */
 #define WORK_RSEQ    0x8u /* it has been off the CPU and has restartable sequences */
 #define WORK_SIGMASK 0x4u /* saved_mask is to come back */
+#define WORK_SYSEXIT 0x10u /* its tracer wants to see the end of this system call */
 
 #define TASK_COMM_LEN 16
 #define AUXV_MAX      50 /* words, the two of AT_NULL included */
@@ -116,6 +118,8 @@ struct process {
 	struct task *leader;                /* [P] the thread whose pid is tgid */
 	u32 nr_threads;                     /* [P] threads that have not left the group */
 	u32 nr_live;                        /* [P] of these, those that have not begun to end */
+	u32 nr_unreaped;                    /* [P] threads that have left, for their tracer to see */
+	s32 maker;                          /* [I] the thread that made it, by its number then */
 	u64 start_time;                     /* [I] clock_ns() */
 
 	/* The end, and stops. */
@@ -161,6 +165,7 @@ struct process {
 struct task {
 	u32 work;             /* [A] WORK_*: first, for entry.S */
 	u32 tagged_addr;      /* [O] system calls take tagged addresses: second, for uaccess.S */
+	u32 trace_calls;      /* [P] a tracer stops it at system calls: third, for entry.S */
 	u32 state;            /* [S] TASK_* */
 	u32 refs;             /* [A] one until its last switch, one until it is off the pid table */
 	s32 pid;              /* [P] */
@@ -213,10 +218,12 @@ struct task {
 	u64 tls;            /* tpidr_el0 while it does not run */
 	s32 (*kthread_fn)(void *);
 	void *kthread_arg;
+	struct trace trace;
 	struct user_fpsimd fpsimd; /* while its registers are not in the CPU */
 };
 _Static_assert(offsetof(struct task, work) == 0, "entry.S");
 _Static_assert(offsetof(struct task, tagged_addr) == TASK_TAGGED_ADDR, "uaccess.S");
+_Static_assert(offsetof(struct task, trace_calls) == TASK_TRACE_CALLS, "entry.S");
 
 extern struct spinlock proc_lock;
 extern struct list_head all_processes;
@@ -257,7 +264,7 @@ struct mmk_mm *task_get_mm(struct task *t);
 /* The program file with a reference (file_put), or NULL. */
 struct file *process_get_exe(struct process *p);
 
-/* R S D T Z as /proc/PID/stat has it. */
+/* R S D T t Z as /proc/PID/stat has it. */
 char task_state_char(const struct task *t);
 
 /* Has the calling thread this privilege (CAP_*)? */

@@ -51,7 +51,8 @@ static inline void wait_queue_init(struct wait_queue *wq)
 #define TASK_KILLABLE        2 /* a signal that kills it */
 #define TASK_UNINTERRUPTIBLE 3 /* nothing */
 #define TASK_STOPPED         4 /* SIGCONT, or a signal that kills it */
-#define TASK_DEAD            5 /* never again */
+#define TASK_TRACED          5 /* its tracer, or a signal that kills it */
+#define TASK_DEAD            6 /* never again */
 
 /* An entry for the calling task, on no queue. */
 void wait_entry_init(struct wait_entry *e);

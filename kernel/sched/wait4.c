@@ -37,24 +37,31 @@ struct wait_request {
 	struct usage usage;
 };
 
+static bool is_meant(const struct wait_request *w, const struct task *t)
+{
+	if (w->kind == WAIT_PID)
+		return t->pid == w->id;
+	if (w->kind == WAIT_PGRP)
+		return t->proc->pgid == w->id;
+	return w->kind != WAIT_PROCESS || t == w->proc->leader;
+}
+
 static bool matches(const struct wait_request *w, const struct process *c)
 {
 	bool clone_child = c->exit_signal != SIGCHLD;
 
-	if (w->kind == WAIT_PID && c->tgid != w->id)
-		return false;
-	if (w->kind == WAIT_PGRP && c->pgid != w->id)
-		return false;
-	if (w->kind == WAIT_PROCESS && c != w->proc)
+	if (!is_meant(w, c->leader))
 		return false;
 	return (w->options & WALL) || clone_child == !!(w->options & WCLONE);
 }
 
 /* proc_lock, as for the following. */
-static void fill(struct wait_request *w, struct process *c, int why, u32 status)
+static void fill(struct wait_request *w, const struct task *t, int why, u32 status)
 {
-	w->pid = c->tgid;
-	w->uid = c->leader->cred.uid;
+	struct process *c = t->proc;
+
+	w->pid = t->pid;
+	w->uid = t->cred.uid;
 	w->why = why;
 	w->status = status;
 	process_usage_locked(c, &w->usage);
@@ -65,9 +72,15 @@ static void take_zombie(struct wait_request *w, struct process *c)
 {
 	u32 code = c->exit_code;
 
-	fill(w, c, code & 0x7f ? (code & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED, code);
+	fill(w, c->leader, exit_why(code), code);
 	if (w->options & WNOWAIT)
 		return;
+	if (trace_by_stranger(c->leader)) {
+		/* Its parent has not been told yet. */
+		trace_unlink(c->leader);
+		notify_exit(c);
+		return;
+	}
 	usage_add(&c->parent->children_usage, &w->usage);
 	release_process(c);
 }
@@ -76,39 +89,89 @@ static void take_zombie(struct wait_request *w, struct process *c)
 static bool take_news(struct wait_request *w, struct process *c)
 {
 	if (c->zombie) {
-		if (!(w->options & WEXITED))
+		if (!(w->options & WEXITED) || c->leader->trace.tracer)
 			return false;
 		take_zombie(w, c);
 		return true;
 	}
 	if (c->stop_report && (w->options & WSTOPPED)) {
-		fill(w, c, CLD_STOPPED, c->stop_sig << 8 | 0x7f);
+		fill(w, c->leader, CLD_STOPPED, c->stop_sig << 8 | 0x7f);
 		c->stop_report = w->options & WNOWAIT;
 		return true;
 	}
 	if (c->cont_report && (w->options & WCONTINUED)) {
-		fill(w, c, CLD_CONTINUED, 0xffff);
+		fill(w, c->leader, CLD_CONTINUED, 0xffff);
 		c->cont_report = w->options & WNOWAIT;
 		return true;
 	}
 	return false;
 }
 
+/* Of a thread that the caller's process traces? Its stops are told whether asked for or not. */
+static bool take_trace_news(struct wait_request *w, struct task *t)
+{
+	struct process *c = t->proc;
+	u32 code;
+
+	if (t->exited) {
+		if (!(w->options & WEXITED) || (t == c->leader && !c->zombie))
+			return false;
+		if (t == c->leader) {
+			take_zombie(w, c);
+			return true;
+		}
+		code = c->exiting ? c->exit_code : t->exit_code;
+		fill(w, t, exit_why(code), code);
+		if (!(w->options & WNOWAIT))
+			release_thread(t);
+		return true;
+	}
+	if (t->trace.stop && t->trace.report && !t->trace.listening) {
+		fill(w, t, CLD_TRAPPED, t->trace.stop << 8 | 0x7f);
+		t->trace.report = w->options & WNOWAIT;
+		return true;
+	}
+	return false;
+}
+
+static int scan_traced(struct wait_request *w)
+{
+	struct task *me, *t;
+	int found = -ECHILD;
+
+	for_each_thread (me, current->proc) {
+		if ((w->options & WNOTHREAD) && me != current)
+			continue;
+		list_for_each_entry (t, &me->trace.tracees, trace.node) {
+			if (!is_meant(w, t))
+				continue;
+			found = 0;
+			if (take_trace_news(w, t))
+				return 1;
+		}
+	}
+	return found;
+}
+
 /* 1: found; 0: none yet, but there may be; -ECHILD: there never will. */
 static int scan_children(struct wait_request *w)
 {
 	struct process *c, *next;
-	int found = -ECHILD;
+	int found = -ECHILD, traced;
 
 	spin_lock_irq(&proc_lock);
 	list_for_each_entry_safe (c, next, &current->proc->children, sibling) {
 		if (!matches(w, c))
 			continue;
 		found = 0;
-		if (take_news(w, c)) {
+		if (!trace_by_parent(c->leader) && take_news(w, c)) {
 			found = 1;
 			break;
 		}
+	}
+	if (found != 1) {
+		traced = scan_traced(w);
+		found = traced < 0 ? found : traced;
 	}
 	spin_unlock_irq(&proc_lock);
 	return found;
@@ -220,6 +283,7 @@ static int put_waitid_info(u64 addr, const struct wait_request *w, bool found)
 			out[6] = w->status >> 8 & 0xff;
 			break;
 		case CLD_STOPPED:
+		case CLD_TRAPPED:
 			out[6] = w->status >> 8;
 			break;
 		case CLD_CONTINUED:

@@ -285,7 +285,7 @@ long sys_tkill(u64 tid, u64 sig)
 }
 
 /* A siginfo of the sender's making; what follows its known part has to be zero. */
-static int read_siginfo(struct siginfo *si, u64 addr)
+int read_siginfo(struct siginfo *si, u64 addr)
 {
 	u64 rest[(SIGINFO_SIZE - sizeof(*si)) / 8];
 	unsigned i;

@@ -42,7 +42,8 @@ void recalc_signals(void)
 	struct task *t = current;
 	struct process *p = t->proc;
 
-	if (t->killed || p->stop_sig || ((t->pending.set | p->pending.set) & ~t->blocked))
+	if (t->killed || (p->stop_sig && !t->trace.tracer) || t->trace.traps ||
+	    ((t->pending.set | p->pending.set) & ~t->blocked))
 		task_set_work(t, WORK_SIGNAL);
 	else
 		task_clear_work(t, WORK_SIGNAL);
@@ -56,7 +57,8 @@ void check_group_stop(struct process *p)
 		return;
 	p->stop_report = true;
 	p->cont_report = false;
-	notify_parent_locked(p, CLD_STOPPED, p->stop_sig);
+	if (!trace_by_parent(p->leader)) /* which sees each thread's stop */
+		notify_parent_locked(p, CLD_STOPPED, p->stop_sig);
 }
 
 /* The first thread that takes the signal stops all. proc_lock. */
@@ -67,6 +69,8 @@ static void begin_group_stop(struct process *p, int sig)
 	p->stop_sig = sig;
 	p->stop_report = false;
 	for_each_thread (t, p) {
+		if (!t->exited)
+			trace_group_stop(t);
 		if (t == current || t->exited)
 			continue;
 		task_set_work(t, WORK_SIGNAL);
@@ -80,7 +84,7 @@ static void stop_here(void)
 	struct task *t = current;
 	struct process *p = t->proc;
 
-	while (p->stop_sig && !t->killed) {
+	while (p->stop_sig && !t->killed && !t->trace.traps) {
 		if (!t->stopped) {
 			t->stopped = true;
 			p->nr_stopped++;
@@ -92,7 +96,7 @@ static void stop_here(void)
 		spin_lock_irq(&proc_lock);
 	}
 	set_current_state(TASK_RUNNING);
-	if (t->stopped) {
+	if (t->stopped && !t->trace.traps) {
 		t->stopped = false;
 		if (p->nr_stopped)
 			p->nr_stopped--;
@@ -150,14 +154,20 @@ static bool next_signal(struct signal_to_handle *s)
 
 	spin_lock_irq(&proc_lock);
 	for (;;) {
-		if (t->proc->stop_sig && !t->killed)
+		if (unlikely(t->trace.traps) && !t->killed)
+			trace_job_stop();
+		else if (t->proc->stop_sig && !t->killed && !t->trace.tracer)
 			stop_here();
+		if (unlikely(t->trace.traps) && !t->killed)
+			continue;
 		if (t->killed) {
 			spin_unlock_irq(&proc_lock);
 			die();
 		}
 		if (!dequeue_signal(~t->blocked, &s->info))
 			break;
+		if (!trace_signal(&s->info))
+			continue;
 		handle = act(s);
 		if (handle)
 			break;
@@ -220,13 +230,16 @@ static void do_signal(struct pt_regs *regs)
 	s64 ret = (s64)regs->x[0];
 	bool restart = in_syscall(regs) && is_restart(ret);
 	u64 after = regs->pc;
+	bool handle;
 
 	if (restart) {
 		regs->x[0] = regs->orig_x0;
 		regs->pc -= 4;
 	}
 	regs->syscallno = (u64)NO_SYSCALL;
-	if (next_signal(&s)) {
+	handle = next_signal(&s);
+	restart = restart && regs->pc == after - 4; /* a tracer may have sent it elsewhere */
+	if (handle) {
 		if (restart && handler_ends_call(ret, &s.action)) {
 			regs->x[0] = (u64)-EINTR;
 			regs->pc = after;
@@ -251,6 +264,8 @@ void exit_to_user_work(struct pt_regs *regs)
 			schedule();
 		if (work & WORK_RSEQ)
 			rseq_resume(regs);
+		if (unlikely(work & WORK_SYSEXIT))
+			trace_syscall_exit(regs);
 		if (work & (WORK_SIGNAL | WORK_SIGMASK))
 			do_signal(regs);
 	}

@@ -104,6 +104,10 @@ void do_user_undef(struct pt_regs *regs, u64 esr)
 		force_sig_fault(SIGTRAP, TRAP_BRKPT, regs->pc);
 		break;
 	case EC_STEP:
+		if (!current->trace.step) { /* its tracer has gone meanwhile */
+			sched_update_step();
+			break;
+		}
 		force_sig_fault(SIGTRAP, TRAP_TRACE, regs->pc);
 		break;
 	case EC_BREAKPT:

@@ -268,7 +268,7 @@ static int get_records(u64 at)
 	}
 }
 
-static bool pstate_ok(u64 pstate)
+bool pstate_ok(u64 pstate)
 {
 	return (pstate & (PSTATE_MODE_MASK | PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F)) == 0;
 }

@@ -23,6 +23,8 @@ struct signal_to_handle {
 	struct k_sigaction action;
 };
 
+/* Wakes a thread that sleeps in one of these states (bits) to look at its signals. */
+void signal_wake(struct task *t, u32 states);
 bool sig_default_stops(int sig);
 bool sig_handler_ignores(const struct process *p, int sig);
 bool process_unkillable(const struct process *p);
@@ -40,5 +42,11 @@ void recalc_signals(void);
 int setup_signal_frame(struct pt_regs *regs, const struct signal_to_handle *sig, sigset_t oldmask);
 /* Bytes of siginfo_t: the known part and zeros. */
 int put_siginfo(u64 addr, const struct siginfo *si);
+/* calls.c: the other way; -E2BIG for more than we know. */
+int read_siginfo(struct siginfo *si, u64 addr);
+/* May a user have it? */
+bool pstate_ok(u64 pstate);
+/* regset.c */
+long ptrace_regset(struct task *t, bool write, u64 type, u64 iov);
 
 #endif

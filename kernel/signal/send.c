@@ -48,10 +48,11 @@ bool sig_handler_ignores(const struct process *p, int sig)
 	return handler == SIG_IGN || (handler == SIG_DFL && default_is_ignore(sig));
 }
 
-/* Not even worth queueing? A blocked one is: its action may be another when it is unblocked. */
+/* Not even worth queueing? A blocked one is: its action may be another when it is unblocked; and a
+ * tracer wants to see all. */
 static bool sig_dropped(const struct process *p, const struct task *t, int sig)
 {
-	if ((t->blocked | t->real_blocked) & sigmask(sig))
+	if ((t->blocked | t->real_blocked) & sigmask(sig) || (t->trace.tracer && sig != SIGKILL))
 		return false;
 	if (process_unkillable(p) && p->sighand->action[sig - 1].handler == SIG_DFL)
 		return true;
@@ -152,7 +153,7 @@ void pending_take(struct process *p, struct sigpending *pend, int sig, struct si
 
 /* ------------------------------------------------------------------ waking */
 
-static void signal_wake(struct task *t, u32 states)
+void signal_wake(struct task *t, u32 states)
 {
 	task_set_work(t, WORK_SIGNAL);
 	if (!wake_up_state(t, states))
@@ -162,7 +163,8 @@ static void signal_wake(struct task *t, u32 states)
 void kill_thread_locked(struct task *t)
 {
 	t->killed = true;
-	signal_wake(t, 1u << TASK_INTERRUPTIBLE | 1u << TASK_KILLABLE | 1u << TASK_STOPPED);
+	signal_wake(t, 1u << TASK_INTERRUPTIBLE | 1u << TASK_KILLABLE | 1u << TASK_STOPPED |
+	                   1u << TASK_TRACED);
 }
 
 /* The whole process is to end, killed by sig. */
@@ -203,8 +205,9 @@ static bool is_fatal(const struct process *p, const struct task *t, int sig)
 	if (p->sighand->action[sig - 1].handler != SIG_DFL || default_is_ignore(sig) ||
 	    sig_default_stops(sig) || (t->real_blocked & sigmask(sig)))
 		return false;
-	/* Those that would dump core wait for the thread, as the dump would be of it. */
-	return sig == SIGKILL || !default_dumps(sig);
+	/* Those that would dump core wait for the thread, as the dump would be of it; a tracer may think
+	 * better of it. */
+	return sig == SIGKILL || (!default_dumps(sig) && !t->trace.tracer);
 }
 
 void retarget_shared(struct process *p, const struct task *except)
@@ -226,8 +229,11 @@ static void continue_process(struct process *p)
 	struct task *t;
 
 	pending_remove(p, &p->pending, SIG_STOP_MASK);
-	for_each_thread (t, p)
+	for_each_thread (t, p) {
 		pending_remove(p, &t->pending, SIG_STOP_MASK);
+		if (unlikely(t->trace.tracer))
+			trace_group_continue(t);
+	}
 	if (!p->stop_sig)
 		return;
 	p->stop_sig = 0;
@@ -370,27 +376,32 @@ int kill_pgrp(s32 pgid, int sig)
 	return err;
 }
 
-/* p's parent gets p->exit_signal (SIGCHLD for stops). why: CLD_*. */
-void notify_parent_locked(struct process *p, int why, int status)
+void notify_locked(struct process *to, const struct task *t, int sig, int why, int status)
 {
-	bool stop = why == CLD_STOPPED || why == CLD_CONTINUED;
-	struct process *parent = p->parent;
-	struct siginfo si = {.code = why};
+	bool stop = why >= CLD_TRAPPED;
+	struct siginfo si = {.signo = sig, .code = why};
 	u64 utime, stime;
 
-	if (!parent || !parent->sighand)
+	if (!to || !to->sighand)
 		return;
-	wake_up_all(&parent->wait_child);
-	if (stop && (parent->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+	wake_up_all(&to->wait_child);
+	if (stop && (to->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
 		return;
-	process_cputime_locked(p, &utime, &stime);
-	si.signo = stop ? SIGCHLD : p->exit_signal;
-	si.chld.pid = p->tgid;
-	si.chld.uid = p->leader->cred.uid;
+	process_cputime_locked(t->proc, &utime, &stime);
+	si.chld.pid = t->pid;
+	si.chld.uid = t->cred.uid;
 	si.chld.status = status;
 	si.chld.utime = utime / TICK_NS;
 	si.chld.stime = stime / TICK_NS;
-	send_locked(NULL, parent, si.signo, &si);
+	send_locked(NULL, to, sig, &si);
+}
+
+/* p's parent gets p->exit_signal (SIGCHLD for stops). why: CLD_*. */
+void notify_parent_locked(struct process *p, int why, int status)
+{
+	int sig = why >= CLD_TRAPPED ? SIGCHLD : (int)p->exit_signal;
+
+	notify_locked(p->parent, p->leader, sig, why, status);
 }
 
 /* ------------------------------------------------------------------ what the thread itself caused
@@ -407,7 +418,7 @@ static void force_locked(const struct siginfo *si)
 		sa->handler = SIG_DFL;
 		t->blocked &= ~sigmask(si->signo);
 	}
-	if (sa->handler == SIG_DFL) {
+	if (sa->handler == SIG_DFL && !t->trace.tracer) {
 		/* There is nobody to ask: the process ends. */
 		kill_process_locked(p, si->signo);
 		return;

@@ -100,6 +100,7 @@ _Static_assert(sizeof(struct k_sigaction) == 32, "struct sigaction of the ABI");
 #define CLD_EXITED    1
 #define CLD_KILLED    2
 #define CLD_DUMPED    3
+#define CLD_TRAPPED   4
 #define CLD_STOPPED   5
 #define CLD_CONTINUED 6
 

@@ -79,6 +79,7 @@ long sys_pidfd_send_signal(u64 fd, u64 sig, u64 info, u64 flags);
 long sys_tkill(u64 tid, u64 sig);
 long sys_tgkill(u64 tgid, u64 tid, u64 sig);
 long sys_restart_syscall(void);
+long sys_ptrace(u64 request, u64 pid, u64 addr, u64 data);
 
 /* time.c */
 long sys_nanosleep(u64 req, u64 rem);

@@ -46,7 +46,7 @@ static const syscall_fn calls[NR_SYSCALLS] = {
 	CALL(syslog), CALL(sched_setparam), CALL(sched_setscheduler), CALL(sched_getscheduler),
 	CALL(sched_getparam), CALL(sched_setaffinity), CALL(sched_getaffinity),
 	CALL(sched_yield), CALL(sched_get_priority_max), CALL(sched_get_priority_min),
-	CALL(sched_rr_get_interval), CALL(restart_syscall), CALL(kill), CALL(tkill),
+	CALL(sched_rr_get_interval), CALL(restart_syscall), CALL(ptrace), CALL(kill), CALL(tkill),
 	CALL(tgkill), CALL(sigaltstack), CALL(rt_sigsuspend), CALL(rt_sigaction),
 	CALL(rt_sigprocmask), CALL(rt_sigpending), CALL(rt_sigtimedwait), CALL(rt_sigqueueinfo),
 	CALL(rt_sigreturn), CALL(setpriority), CALL(getpriority), CALL(reboot), CALL(setregid),

@@ -8,7 +8,7 @@ TOP=$1
 SUITE=guest
 . "$TOP/tests/lib.sh"
 IMAGE=$TOP/build/arm64/kernel/Image
-PROGRAMS="kinds calls fault process code smp events"
+PROGRAMS="kinds calls fault process code smp events trace"
 PATIENCE=900 # seconds for a boot; a machine under load is slow, a hang is for ever
 
 run() {
@@ -318,6 +318,15 @@ if [ "${MMKIT_LONG:-0}" = 1 ]; then
 	same "rootfs: sqlite3, into an empty directory" "$? $(cat out)" "0 "
 	run --root debian -- sqlite3 :memory: 'select 1+1' >out 2>err </dev/null
 	same "Debian's sqlite3, dynamically linked" "$? $(cat out)" "0 2"
+	mkdir tracers
+	"$TOP/mmkit" rootfs tracers strace gdb busybox-static >out 2>err </dev/null
+	cp "$GUEST/kinds" tracers/
+	run --root tracers -- strace -f -o /log sh -c 'echo hi | cat | wc -c' >out 2>err </dev/null
+	same "strace -f of a pipeline" \
+		"$? $(cat out) $(grep -c 'execve(.*= 0' tracers/log) $(grep -c 'exited with 0' tracers/log)" "0 3 1 4"
+	run --root tracers -- gdb -batch -ex 'break write' -ex run -ex 'print $x0' -ex stepi -ex kill \
+		/kinds >out 2>err </dev/null
+	same "gdb: a breakpoint, registers, a step" "$? $(grep -c '^Breakpoint 1, ' out) $(grep -x '$1 = 1' out)" '0 1 $1 = 1'
 	# now all packages are in apt's cache
 	"$TOP/mmkit" rootfs debian2 sqlite3 >out 2>err </dev/null
 	same "rootfs: the second is like the first" "$? $(diff -r --no-dereference debian debian2)" "0 "
