@@ -367,6 +367,7 @@ static void run_race(double seconds, uint64_t seed)
 		if (pthread_create(&racers[i].thread, NULL, race, &racers[i]))
 			fail("pthread_create: errno %d", errno);
 	}
+	printf("race: begun\n");
 	do {
 		usleep(500000);
 		halt_all();
@@ -386,7 +387,7 @@ int main(int argc, char **argv)
 	double seconds = argc > 1 ? atof(argv[1]) : 5;
 	static char text[32];
 
-	setvbuf(stdout, NULL, _IONBF, 0);
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	snprintf(text, sizeof(text), "%s", argc > 2 ? argv[2] : "1");
 	seed_text = text;
 	run_race(seconds, strtoull(text, NULL, 0));

@@ -131,13 +131,55 @@ race() {
 		b=\$(free); [ \$((a - b)) -lt 300 ] && echo all is back; cat /proc/mmkit/check" \
 		>race.out 2>&1 </dev/null
 	same "race, $1, $3 CPUs, seed $5" \
-		"$? $(grep -v '^race: .* accesses, ' race.out | tr '\n' ' ')$(grep -a 'panic' race.console | head -n 2)" \
+		"$? $(grep -v '^race: begun\|^race: .* accesses, ' race.out | tr '\n' ' ')$(grep -a 'panic' race.console | head -n 2)" \
 		"0 race ended race ended status 0 all is back text ok data ok memory ok "
 }
 cp "$GUEST/race" .
 race "files on 9p" 256M 4 /host 1
 race "files on tmpfs" 256M 4 /tmp 2
 race "files on tmpfs" 256M 1 /tmp 3
+
+# ---- killed at any moment --------------------------------------------------------------------
+
+# killed CPUS SEED ROUNDS DIRECTORY: a program that does all of that, by SIGKILL; nothing of it is left.
+killed() {
+	MMKIT_CONSOLE=$work/killed.console run --mem 256M --smp "$1" -- sh -c "
+		export TESTDIR=$4; ./killed $3 $2 ./race 60" >out 2>&1 </dev/null
+	same "killed $3 times, $1 CPUs, seed $2" \
+		"$? $(sed 's/:.*//' out | tr '\n' ' ')$(grep -a 'panic' killed.console | head -n 2)" \
+		"0 killed $3 times, seed $2 "
+	rm -f race-*
+}
+
+# promise CPUS SEED: QEMU, by SIGKILL; the host's file has what every msync that returned has promised.
+cat >qemu-pid <<'END'
+#!/bin/sh
+echo $$ >qemu.pid
+exec qemu-system-aarch64 "$@"
+END
+chmod +x qemu-pid
+promise() {
+	rm -f promised qemu.pid
+	MMKIT_QEMU=$work/qemu-pid run --smp "$1" --mem 128M -- ./promise make promised "$2" 2>err |
+		"$TOP/build/hosted/tests/cli/promise" watch promised "$2" qemu.pid >out 2>&1
+	same "QEMU killed after msync, $1 CPUs, seed $2" "$? $(sed 's/: killed after .*//' out) $(cat err)" \
+		"0 seed $2 mmkit: QEMU was killed by signal 9"
+}
+
+cp "$GUEST/killed" "$GUEST/promise" .
+if [ "${MMKIT_LONG:-0}" = 1 ]; then
+	killed 1 1 200 /host
+	killed 4 2 200 /host
+	killed 4 3 200 /tmp
+	moments=100
+else
+	killed 1 1 12 /tmp
+	killed 4 2 12 /host
+	moments=5
+fi
+for seed in $(seq $moments); do
+	promise $((seed % 2 * 3 + 1)) "$seed"
+done
 
 # ---- the calls that the README promises ------------------------------------------------------
 
