@@ -41,7 +41,7 @@ static long get_cloexec(int fd)
 
 static long set_fl(struct file *f, u64 arg)
 {
-	if ((arg & O_DIRECT) && (!f->inode->has_mapping || f->inode->mapping.ops))
+	if ((arg & O_DIRECT) && !f->inode->has_mapping)
 		return -EINVAL;
 	if ((arg & O_NOATIME) && !(f->flags & O_NOATIME) && !inode_owner_or_capable(f->inode))
 		return -EPERM;

@@ -89,10 +89,7 @@ int file_open_path(const struct path *path, u32 flags, struct file **out)
 	} else {
 		err = 0;
 	}
-	/* Every byte goes through the page cache: only where that is all there is may it be called
-	 * direct. */
-	if (!err && (flags & O_DIRECT) && S_ISREG(inode->mode) &&
-	    (!inode->has_mapping || inode->mapping.ops))
+	if (!err && (flags & O_DIRECT) && S_ISREG(inode->mode) && !inode->has_mapping)
 		err = -EINVAL;
 	if (!err && f->fop->open)
 		err = f->fop->open(f);
@@ -123,6 +120,8 @@ static int open_tmpfile(const struct path *dir, u32 flags, u32 mode, struct file
 		return err;
 	p = (struct path){.mnt = mnt_get(dir->mnt), .dentry = d_alloc(dd->sb, dd, "#tmpfile", 8)};
 	err = p.dentry ? dd->inode->op->tmpfile(dd, p.dentry, S_IFREG | mode) : -ENOMEM;
+	if (!err && (flags & O_EXCL))
+		p.dentry->inode->flags &= ~INODE_LINKABLE;
 	if (!err)
 		err = file_open_path(&p, flags & ~O_DIRECTORY, out);
 	path_put(&p);

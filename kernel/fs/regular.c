@@ -59,6 +59,19 @@ static ssize_t write_locked(struct inode *inode, const void *buf, size_t n, u64 
 	return (ssize_t)done;
 }
 
+/*
+ * What an open file promises of a write once it has returned. With O_DIRECT the bytes go through the
+ * page cache like all others, which keeps them the same for everybody; but they go on at once.
+ */
+static int write_through(struct file *file, u64 start, u64 end)
+{
+	if ((file->flags & O_DSYNC) && file->fop->fsync)
+		return file->fop->fsync(file, start, end, false);
+	if (file->flags & O_DIRECT)
+		return mmk_file_sync(&file->mf, start, end, false);
+	return 0;
+}
+
 ssize_t regular_write(struct file *file, const void *buf, size_t n, u64 *pos)
 {
 	struct inode *inode = file->inode;
@@ -73,8 +86,8 @@ ssize_t regular_write(struct file *file, const void *buf, size_t n, u64 *pos)
 	start = *pos;
 	done = write_locked(inode, buf, n, pos);
 	mutex_unlock(&inode->lock);
-	if (done > 0 && (file->flags & O_DSYNC) && file->fop->fsync) {
-		int err = file->fop->fsync(file, start, *pos, false);
+	if (done > 0 && unlikely(file->flags & (O_DSYNC | O_DIRECT))) {
+		int err = write_through(file, start, *pos);
 
 		if (err)
 			return err;

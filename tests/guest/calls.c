@@ -258,3 +258,51 @@ TEST(secret_memory_cannot_be_copied_by_the_kernel)
 	CHECK_EQ(copy_file_range(fd, NULL, secret, NULL, page, 0), -1);
 	CHECK_FAILS(sendfile(fd, secret, NULL, page), EINVAL);
 }
+
+/* tmpfs and Linux's 9p both take any length at any place. */
+TEST(direct_io_is_seen_by_everybody)
+{
+	int fd = test_file(2 * page), direct = open(test_file_path(), O_RDWR | O_DIRECT);
+	char *p = map(NULL, 2 * page, PROT_READ, MAP_SHARED, fd, 0), buf[100];
+
+	CHECK(direct >= 0);
+	CHECK_EQ(fcntl(direct, F_GETFL) & O_DIRECT, O_DIRECT);
+	CHECK_EQ(p[10], (char)file_byte(10));
+	CHECK_EQ(pwrite(direct, "direct", 6, 10), 6);
+	CHECK(!memcmp(p + 10, "direct", 6));
+	CHECK_EQ(pread(direct, buf, sizeof(buf), 0), sizeof(buf));
+	CHECK(!memcmp(buf + 10, "direct", 6));
+	CHECK(!fcntl(fd, F_SETFL, O_DIRECT));
+	CHECK_EQ(pread(fd, buf, 6, 10), 6);
+	CHECK(!memcmp(buf, "direct", 6));
+	CHECK_FAILS(open("/proc/self/stat", O_RDONLY | O_DIRECT), EINVAL);
+}
+
+static const char *test_dir(void)
+{
+	const char *dir = getenv("TESTDIR");
+
+	return dir && *dir ? dir : "/tmp";
+}
+
+static int open_nameless(int flags)
+{
+	return open(test_dir(), O_RDWR | O_TMPFILE | flags, 0600);
+}
+
+TEST(nameless_file_gets_a_name_unless_O_EXCL)
+{
+	int fd = open_nameless(0), excl = open_nameless(O_EXCL);
+	char from[64], to[300];
+
+	if (fd < 0) { /* 9p has none */
+		CHECK_EQ(errno, EOPNOTSUPP);
+		return;
+	}
+	snprintf(to, sizeof(to), "%s/named-%d", test_dir(), getpid());
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", excl);
+	CHECK_FAILS(linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW), ENOENT);
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+	CHECK(!linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW));
+	CHECK(!unlink(to));
+}

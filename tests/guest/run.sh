@@ -136,8 +136,8 @@ race() {
 }
 cp "$GUEST/race" .
 race "files on 9p" 256M 4 /host 1
-race "files on tmpfs" 256M 4 /tmp 2
-race "files on tmpfs" 256M 1 /tmp 3
+race "files on tmpfs" 256M 4 /dev/shm 2
+race "files on tmpfs" 256M 1 /dev/shm 3
 
 # ---- killed at any moment --------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ killed() {
 	MMKIT_CONSOLE=$work/killed.console run --mem 256M --smp "$1" -- sh -c "
 		export TESTDIR=$4; ./killed $3 $2 ./race 60" >out 2>&1 </dev/null
 	same "killed $3 times, $1 CPUs, seed $2" \
-		"$? $(sed 's/:.*//' out | tr '\n' ' ')$(grep -a 'panic' killed.console | head -n 2)" \
+		"$? $(sed 's/: [0-9]* kB free.*//' out | tr '\n' ' ')$(grep -a 'panic' killed.console | head -n 2)" \
 		"0 killed $3 times, seed $2 "
 	rm -f race-*
 }
@@ -166,14 +166,23 @@ promise() {
 		"0 seed $2 mmkit: QEMU was killed by signal 9"
 }
 
-cp "$GUEST/killed" "$GUEST/promise" .
+rm -f qemu.pid
+MMKIT_QEMU=$work/qemu-pid run -- sh -c \
+	'dd if=/bin/busybox of=direct bs=64k count=3 oflag=direct 2>/dev/null; echo; sleep 1000' 2>err | {
+	read -r line
+	kill -9 "$(cat qemu.pid)"
+}
+same "QEMU killed after a direct write" \
+	"$(head -c 196608 "$TREE/bin/busybox" | cmp - direct && cat err)" "mmkit: QEMU was killed by signal 9"
+
+cp "$GUEST/killed" "$GUEST/promise" "$GUEST/race" .
 if [ "${MMKIT_LONG:-0}" = 1 ]; then
 	killed 1 1 200 /host
 	killed 4 2 200 /host
-	killed 4 3 200 /tmp
+	killed 4 3 200 /dev/shm
 	moments=100
 else
-	killed 1 1 12 /tmp
+	killed 1 1 12 /dev/shm
 	killed 4 2 12 /host
 	moments=5
 fi
