@@ -106,13 +106,8 @@ int mmk_generic_file_mmap(struct mmk_file *file, struct mmk_mmap_request *req)
 
 /*
  * Private: the file stays (maps shows /dev/zero), the memory is anonymous. Shared: a new object,
-<<<<<<< HEAD
  * whose one reference goes to the VMA in place of that on the file; an offset that the caller gave
  * stays, as on Linux, and lies beyond the object's end.
-=======
- * whose one reference goes to the VMA in place of that on the file. The offset stays: it names pages of
- * an object that has as many as the mapping.
->>>>>>> fe52cf0 (wip)
  */
 int mmk_zero_mmap(struct mmk_file *file, struct mmk_mmap_request *req)
 {
