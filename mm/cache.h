@@ -17,20 +17,30 @@ void page_alloc_watermarks(struct mmk_system *sys);
 /* slab.c, for system.c: give empty slabs back to the buddy allocator. */
 void slab_reap(struct mmk_system *sys);
 
-/* ---- radix.c: index -> page; every call under i_pages_lock ---- */
+/* ---- radix.c: index -> page; every call but radix_window() under i_pages_lock ---- */
 #define RADIX_SHIFT 6
 #define RADIX_SLOTS (1u << RADIX_SHIFT)
 struct radix_node {
-	uint64_t dirty; /* slots that are, or lead to, dirty pages */
-	struct radix_node *parent;
+	union {
+		struct {
+			uint64_t dirty; /* slots that are, or lead to, dirty pages */
+			struct radix_node *parent;
+		};
+		struct mmk_deferred deferred; /* once no tree has it any more */
+	};
+	uint64_t used;  /* slots in use */
 	uint8_t shift;  /* bits of the index below this level; 0: slots are pages */
 	uint8_t offset; /* its slot in the parent */
-	uint16_t count; /* slots in use */
 	void *slots[RADIX_SLOTS];
 };
 struct page *radix_lookup(void *root, uint64_t index);
-/* The slots of index and those behind it that lie in one node, NULL where nothing is; how many. */
-unsigned radix_slots(void *root, uint64_t index, void *const **slots);
+/*
+ * The slots of index and those behind it, up to n, that lie in one node: how many; a bit in *used for
+ * each that has a page, and where there are such, *slots. Also without i_pages_lock during a look of a
+ * fault (port->look_begin): then a slot may be NULL all the same, and its page on its way out.
+ */
+unsigned radix_window(void *const *root, uint64_t index, unsigned n, void *const **slots,
+		      uint64_t *used);
 int radix_insert(struct mmk_system *sys, void **root, uint64_t index, struct page *page);
 struct page *radix_delete(struct mmk_system *sys, void **root, uint64_t index);
 void radix_set_dirty(void *root, uint64_t index);
@@ -48,6 +58,31 @@ uint64_t mapping_size(const struct address_space *m); /* i_size, read once, atom
 void mapping_set_size(struct address_space *m, uint64_t size);
 /* The cached page, up to date or not, with a reference; NULL: none. */
 struct page *filemap_find(struct address_space *m, uint64_t index);
+/* filemap_peek without i_pages_lock, i_size not considered: during a look of a fault. */
+struct page *filemap_look(struct address_space *m, uint64_t index);
+/* Is it (still) the file's page of that index? */
+static inline bool page_of(const struct address_space *m, const struct page *page, uint64_t index)
+{
+	return __atomic_load_n(&page->mapping, __ATOMIC_ACQUIRE) == m && page->index == index;
+}
+/* What a slot leads to, which radix_window() has found. */
+static inline struct page *cache_slot(void *const *slot)
+{
+	return __atomic_load_n(slot, __ATOMIC_CONSUME);
+}
+/*
+ * A reference to the page that a slot led to, if it is still the file's, and up to date. Without a
+ * lock the frame may have become anything meanwhile; but with a reference of ours it stays that.
+ */
+static inline bool cache_page_get(struct address_space *m, struct page *page, uint64_t index)
+{
+	if (unlikely(!get_page_unless_zero(page)))
+		return false;
+	if (likely(page_of(m, page, index) && page_test(page, PG_UPTODATE)))
+		return true;
+	put_page(m->sys, page);
+	return false;
+}
 /* The next cached page of [first, last] with a reference, its index in *at; NULL: none. */
 struct page *filemap_next(struct address_space *m, uint64_t first, uint64_t last, bool dirty,
                           uint64_t *at);
@@ -88,14 +123,19 @@ uint64_t flush_dirty(struct mmk_system *sys, uint64_t want, uint64_t until);
 /* Pages: where the worker begins to write, where who makes pages dirty has to. */
 void dirty_limits(struct mmk_system *sys, uint64_t *background, uint64_t *limit);
 void balance_dirty_pages_slow(struct mmk_system *sys);
+/* So many pages are dirty that a closer look is due. */
+static inline bool dirty_too_many(const struct mmk_system *sys)
+{
+	return atomic_load_explicit(&sys->nr_dirty, memory_order_relaxed) >
+	       (int64_t)__atomic_load_n(&sys->dirty_look, __ATOMIC_RELAXED);
+}
 /*
  * The caller has made a page dirty, and has let go of it: may there be so many? Sleeps, with no
  * page lock held.
  */
 static inline void balance_dirty_pages(struct mmk_system *sys)
 {
-	if (unlikely(atomic_load_explicit(&sys->nr_dirty, memory_order_relaxed) >
-	             (int64_t)__atomic_load_n(&sys->dirty_look, __ATOMIC_RELAXED)))
+	if (unlikely(dirty_too_many(sys)))
 		balance_dirty_pages_slow(sys);
 }
 

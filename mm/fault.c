@@ -4,8 +4,9 @@
  * signal.
  *
  *   mmk_handle_fault    the VMA and its permissions, stack growth, signals  (mmap_lock for reading)
- *   fault_lockless      the same for anonymous memory, without that lock; where it does not work out
- *                       (a writer is at work, memory is short), the way above comes after it
+ *   fault_lockless      the same without that lock, for anonymous memory and for what files have in
+ *                       the cache; where it does not work out (a writer is at work, memory is
+ *                       short, something has to be read), the way above comes after it
  *   handle_mm_fault     the stages, see fault.h, and their only retry loop
  *
  * At most mmap_lock is held across the stages; the table's lock just while an entry is compared and
@@ -214,8 +215,54 @@ static struct vm_area_struct *lock_and_find(struct mmk_task *task, struct mm_str
 }
 
 /*
- * The same without mmap_lock, for what neither sleeps nor needs more of the VMA than its own words:
- * anonymous memory that has its tables. The VMA may be gone or be another one by now: the index and
+ * The file of a VMA is there as long as the VMA has it, which without mmap_lock may end at any moment.
+ * So a fault without it writes down the VMA that it looks through, in its CPU's place, and then asks
+ * mm->seq whether it still is one; who takes the VMA away has changed mm->seq before, and looks into
+ * those places before it lets go of the file (vma_await_looks). One of the two sees the other.
+ *
+ * NULL: another thread has the place. Where nobody runs beside us none is needed.
+ */
+static inline struct file_look *file_look_begin(struct mmk_system *sys, struct vm_area_struct *vma)
+{
+	struct file_look *look = &sys->file_looks[system_cpu(sys)];
+	struct vm_area_struct *none = NULL;
+
+	return atomic_compare_exchange_strong(&look->vma, &none, vma) ? look : NULL;
+}
+
+static inline void file_look_end(struct file_look *look)
+{
+	atomic_store_explicit(&look->vma, NULL, memory_order_release);
+}
+
+/* What a driver has is its own affair. */
+static inline bool file_stages(struct mmk_task *task, struct vm_area_struct *vma,
+			       unsigned long addr, unsigned flags, uint32_t seq)
+{
+	return vma_page_cache(vma) &&
+	       !run_stages(task, vma, addr, flags | FAULT_FLAG_NOWAIT, seq);
+}
+
+static bool file_lockless(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr,
+			  unsigned flags, uint32_t seq)
+{
+	struct mm_struct *mm = task->mm;
+	struct file_look *look;
+	bool done;
+
+	if (!mm->sys->defers)
+		return file_stages(task, vma, addr, flags, seq);
+	look = file_look_begin(mm->sys, vma);
+	if (!look)
+		return false;
+	done = atomic_load(&mm->seq) == seq && file_stages(task, vma, addr, flags, seq);
+	file_look_end(look);
+	return done;
+}
+
+/*
+ * The same without mmap_lock, for what neither sleeps nor needs more of the VMA than its own words and
+ * its file's cache, and has its tables. The VMA may be gone or be another one by now: the index and
  * the record can be read all the same (port->defer), and fault_lock() finds out before anything is
  * changed. True: done. Else the way with the lock decides; what was found is a hint for it.
  */
@@ -230,10 +277,12 @@ static inline bool fault_lockless(struct mmk_task *task, struct mm_struct *mm, u
 		return false;
 	vma = find_vma(mm, addr);
 	hint->vma = vma;
-	if (unlikely(!vma || addr < vma->vm_start || vma->vm_ops || !access_allowed(vma, flags)))
+	if (unlikely(!vma || addr < vma->vm_start || !access_allowed(vma, flags)))
 		return false;
-	if (unlikely(write && !vma_anon_vma(vma)))
+	if (unlikely(write && !vma_anon_vma(vma)) && !(vma->vm_flags & MMK_VM_SHARED))
 		return false;
+	if (vma->vm_ops)
+		return file_lockless(task, vma, addr, flags, hint->seq);
 	return !run_stages(task, vma, addr, flags | FAULT_FLAG_NOWAIT, hint->seq);
 }
 
@@ -291,6 +340,8 @@ int mmk_handle_fault(struct mmk_task *task, unsigned long addr, unsigned flags,
 
 /* ---- populate ---- */
 
+#define POPULATE_GROUP 64ul /* pages of a file at once */
+
 /* The first page of [addr, end) that a fault would still make something of, or end. */
 static unsigned long skip_populated(const struct mm_struct *mm, unsigned long addr,
 				    unsigned long end, unsigned flags)
@@ -342,6 +393,32 @@ static unsigned long populate_anon(struct mmk_task *task, struct vm_area_struct 
 	return addr;
 }
 
+/*
+ * Pages of a file to be read, in groups, as long as the cache has all of a group and none of it is
+ * mapped. Returns the first address that wants more.
+ */
+static unsigned long populate_file(struct mmk_task *task, struct vm_area_struct *vma,
+				   unsigned long addr, unsigned long end)
+{
+	const unsigned long group = POPULATE_GROUP * PAGE_SIZE;
+	struct mm_struct *mm = vma->vm_mm;
+	struct vm_fault f = {
+		.task = task, .sys = mm->sys, .mm = mm, .vma = vma, .seq = mmap_seq(mm)};
+	unsigned long stop, n = 1;
+
+	for (; n && addr < end; addr += n << PAGE_SHIFT) {
+		f.table = pte_table_find(mm, addr);
+		if (!f.table)
+			break;
+		f.addr = addr;
+		f.ptep = table_pte(mm->sys, f.table, addr);
+		stop = (addr & ~(group - 1)) + group;
+		n = populate_cached(&f, stop - 1 < end - 1 ? stop : end);
+		atomic_fetch_add_explicit(&mm->min_flt, n > 0, memory_order_relaxed);
+	}
+	return addr;
+}
+
 int populate_vma_page_range(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
 			    unsigned long end)
 {
@@ -359,6 +436,8 @@ int populate_vma_page_range(struct mmk_task *task, struct vm_area_struct *vma, u
 	for (unsigned long addr = start; addr < end && !rc; addr += PAGE_SIZE) {
 		if (!vma->vm_ops && flags)
 			addr = populate_anon(task, vma, addr, end);
+		else if (vma->vm_ops && !flags)
+			addr = populate_file(task, vma, addr, end);
 		addr = skip_populated(vma->vm_mm, addr, end, flags);
 		if (addr < end)
 			rc = handle_mm_fault(task, vma, addr, flags);

@@ -36,18 +36,34 @@ struct vm_fault {
 };
 
 /*
+ * The VMA is still as it was found. Under the table's lock: who changes it from here on finds in the
+ * table what is put there now.
+ */
+static inline bool fault_seq_holds(const struct vm_fault *f)
+{
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(&f->mm->seq, memory_order_relaxed) == f->seq;
+}
+
+/*
  * The table exists and its lock is held: true; false with nothing held when the entry has changed,
  * or the VMA may have. What was read of it before is complete before the look at mm->seq.
  */
 static inline bool fault_lock(struct vm_fault *f)
 {
 	spin_lock(f->sys, &f->table->ptl);
-	atomic_thread_fence(memory_order_acquire);
-	if (likely(pte_same(ptep_get(f->ptep), f->orig) &&
-		   atomic_load_explicit(&f->mm->seq, memory_order_relaxed) == f->seq))
+	if (likely(pte_same(ptep_get_locked(f->ptep), f->orig) && fault_seq_holds(f)))
 		return true;
 	spin_unlock(&f->table->ptl);
 	return false;
+}
+
+/* The VMA has an anon_vma: 0, -ENOMEM or FAULT_WAIT. */
+static inline int fault_anon_vma(struct vm_fault *f)
+{
+	if (likely(vma_anon_vma(f->vma)))
+		return 0;
+	return f->flags & FAULT_FLAG_NOWAIT ? FAULT_WAIT : anon_vma_prepare(f->vma);
 }
 
 /* Make the table where it was missing. 0, -ENOMEM or FAULT_WAIT. */
@@ -82,10 +98,20 @@ static inline pte_t fault_mkwrite(const struct vm_fault *f, pte_t pte)
  * A new anonymous page of the VMA: refcount 1, mapped by none; contents are the caller's. Or NULL.
  */
 struct page *fault_anon_page(struct vm_fault *f);
+/* It was NULL: what the fault answers. */
+static inline int fault_no_page(const struct vm_fault *f)
+{
+	return f->flags & FAULT_FLAG_NOWAIT ? FAULT_WAIT : -MMK_ENOMEM;
+}
 
 int fault_anon(struct vm_fault *f);
 int fault_cow(struct vm_fault *f);
 int fault_file(struct vm_fault *f);
 int fault_shared(struct vm_fault *f);
+/*
+ * Map pages [f->addr, end) of the VMA, up to the end of the table, where they are in the cache and not
+ * mapped yet. How many, if that was all of them; else 0.
+ */
+unsigned populate_cached(struct vm_fault *f, unsigned long end);
 
 #endif

@@ -24,12 +24,6 @@ static inline struct page *anon_page(struct vm_fault *f)
 	return page;
 }
 
-/* The one that may wait has been refused; the other has only found none ready. */
-static int no_page(const struct vm_fault *f)
-{
-	return f->flags & FAULT_FLAG_NOWAIT ? FAULT_WAIT : -MMK_ENOMEM;
-}
-
 struct page *fault_anon_page(struct vm_fault *f)
 {
 	return anon_page(f);
@@ -66,13 +60,14 @@ static int fault_anon_write(struct vm_fault *f)
 {
 	struct mmk_system *sys = f->sys;
 	struct page *page;
+	int rc = fault_anon_vma(f);
 	pte_t pte;
 
-	if (unlikely(!vma_anon_vma(f->vma)) && anon_vma_prepare(f->vma))
-		return -MMK_ENOMEM;
+	if (unlikely(rc))
+		return rc;
 	page = anon_page(f);
 	if (unlikely(!page))
-		return no_page(f);
+		return fault_no_page(f);
 	hw_clear_page(page_address(sys, page));
 	pte = fault_mkwrite(f, fault_pte(f, page));
 	if (unlikely(!fault_lock(f))) {
@@ -155,13 +150,13 @@ static void fault_replace(struct vm_fault *f, struct page *copy, struct page *ol
 static int fault_cow_copy(struct vm_fault *f, struct page *old)
 {
 	struct page *copy;
-	int rc = 0;
+	int rc = fault_anon_vma(f);
 
-	if (unlikely(!vma_anon_vma(f->vma)) && anon_vma_prepare(f->vma))
-		return -MMK_ENOMEM;
+	if (unlikely(rc))
+		return rc;
 	copy = fault_anon_page(f);
 	if (!copy)
-		return no_page(f);
+		return fault_no_page(f);
 	if (!fault_copy(f, copy, old))
 		rc = -MMK_EIO;
 	else if (!fault_lock(f))

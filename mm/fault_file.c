@@ -11,17 +11,14 @@
  * Against truncation: a page found in the cache may have left it by the time the table is locked.
  * So page->mapping and i_size are looked at again under the table's lock. Truncation takes mappings
  * away after it has cleared page->mapping, so what it did not see here it will find in the table.
+ *
+ * Without mmap_lock (FAULT_FLAG_NOWAIT; fault.c keeps the file alive meanwhile) the same stages go as
+ * far as the cache has the page and nobody is to be waited for. They find it without i_pages_lock too:
+ * nodes of the index are freed after such looks, and a frame's reference is taken only if it has one.
  */
 #include "mm/internal.h"
 #include "mm/cache.h"
 #include "mm/fault.h"
-
-#define MAX_FAULT_AROUND 16u
-
-static bool page_of(const struct address_space *m, const struct page *page, uint64_t index)
-{
-	return __atomic_load_n(&page->mapping, __ATOMIC_ACQUIRE) == m && page->index == index;
-}
 
 static bool page_in_file(const struct address_space *m, const struct page *page, uint64_t index)
 {
@@ -34,12 +31,16 @@ static int source_errno(int rc)
 	return rc == 0 || rc == -MMK_ENOMEM ? rc : -MMK_EIO;
 }
 
-/* The page wanted, with a reference. 0, -ENOMEM, -EIO (SIGBUS). May sleep. */
+/* The page wanted, with a reference. 0, -ENOMEM, -EIO (SIGBUS), FAULT_WAIT. May sleep. */
 static int fault_get_page(struct vm_fault *f, struct address_space *m, struct page **page)
 {
 	uint64_t index = linear_page_index(f->vma, f->addr);
 	int rc;
 
+	if (f->flags & FAULT_FLAG_NOWAIT) {
+		*page = index < mapping_pages(m) ? filemap_look(m, index) : NULL;
+		return *page ? 0 : FAULT_WAIT;
+	}
 	if (m)
 		rc = filemap_get_page(m, index, true, page, &f->major);
 	else if (f->vma->vm_ops->fault)
@@ -51,122 +52,138 @@ static int fault_get_page(struct vm_fault *f, struct address_space *m, struct pa
 
 /* ---- read ---- */
 
-/* Pages that may be mapped with the one wanted: their addresses and indexes, and what was found. */
+/*
+ * Pages that may be mapped with the one wanted, and what with: all that is to be known of the VMA, so
+ * that nothing is asked of it any more once its table is locked (fault_lock).
+ */
 struct around {
-	unsigned long start;
-	uint64_t first;
+	uint64_t first;	 /* index in the file */
 	unsigned n, own; /* pages; which of them is the wanted one */
-	unsigned held;	 /* references in pages */
-	struct page *pages[MAX_FAULT_AROUND];
+	unsigned mapped; /* map_around: so many have been mapped */
+	pgprot_t prot;
 };
 
-/* An aligned window, within the VMA, the table and the file. */
-static void around_window(const struct vm_fault *f, const struct address_space *m, struct around *a)
+/* [start, end), as far as it lies within the VMA and the table of f->addr, which it holds. */
+static void around_range(const struct vm_fault *f, unsigned long start, unsigned long end,
+			 struct around *a)
 {
-	uint64_t bytes = atomic_load_explicit(&f->sys->fault_around_bytes, memory_order_relaxed);
-	unsigned long size = bytes < PAGE_SIZE ? PAGE_SIZE : bytes, end;
-	uint64_t file_pages = mapping_pages(m), index = linear_page_index(f->vma, f->addr);
+	unsigned long low = f->addr & ~(TABLE_SIZE - 1), high = table_end(f->addr, f->vma->vm_end);
 
-	if (size > MAX_FAULT_AROUND * PAGE_SIZE)
-		size = MAX_FAULT_AROUND * PAGE_SIZE;
-	a->start = f->addr & ~(size - 1);
-	end = a->start + size;
-	if (a->start < f->vma->vm_start)
-		a->start = f->vma->vm_start;
-	if (end > f->vma->vm_end)
-		end = f->vma->vm_end;
-	a->own = (f->addr - a->start) >> PAGE_SHIFT;
-	a->first = index - a->own;
-	a->n = (end - a->start) >> PAGE_SHIFT;
-	if (file_pages > index && a->first + a->n > file_pages)
-		a->n = file_pages - a->first;
+	if (low < f->vma->vm_start)
+		low = f->vma->vm_start;
+	if (start < low)
+		start = low;
+	if (end > high)
+		end = high;
+	a->own = (unsigned)((f->addr - start) >> PAGE_SHIFT);
+	a->n = (unsigned)((end - start) >> PAGE_SHIFT);
+	a->first = linear_page_index(f->vma, f->addr) - a->own;
+	a->prot = vma_entry_prot(f->vma);
 }
 
-static void around_put(struct vm_fault *f, struct around *a)
+/* The aligned window of fault_around_bytes. */
+static void around_window(const struct vm_fault *f, struct around *a)
 {
-	for (unsigned i = 0; a->held && i < a->n; i++) {
-		if (!a->pages[i])
-			continue;
-		put_page(f->sys, a->pages[i]);
-		a->held--;
+	unsigned long size = atomic_load_explicit(&f->sys->fault_around_bytes, memory_order_relaxed);
+	unsigned long start;
+
+	size &= PAGE_MASK;
+	if (!size)
+		size = PAGE_SIZE;
+	start = f->addr & ~(size - 1);
+	around_range(f, start, start + size, a);
+}
+
+/*
+ * Map what the cache has of it, where nothing is yet; how many. The table is locked, and i_pages_lock
+ * held or a look begun.
+ */
+static unsigned map_cached(struct vm_fault *f, struct address_space *m, const struct around *a)
+{
+	const uint64_t pages = mapping_pages(m);
+	const bool exec = pte_user_exec(pte_make(0, a->prot));
+	uint64_t index = a->first, end = index + a->n, used;
+	pte_t *ptep = f->ptep - a->own;
+	void *const *slots;
+	unsigned done = 0, step;
+
+	if (end > pages)
+		end = pages;
+	for (; index < end; index += step, ptep += step) {
+		step = radix_window(&m->i_pages, index, (unsigned)(end - index), &slots, &used);
+		for (; used; used &= used - 1) {
+			unsigned i = (unsigned)__builtin_ctzll(used);
+			struct page *page;
+
+			if (!pte_none(ptep_get_locked(ptep + i)))
+				continue;
+			page = cache_slot(slots + i);
+			if (unlikely(!page || !cache_page_get(m, page, index + i)))
+				continue;
+			if (unlikely(exec))
+				sync_icache_page(f->sys, page);
+			page_map_add(page);
+			set_pte_raw(f->sys, ptep + i,
+				    pte_make(page_to_phys(f->sys, page), a->prot), LAST_LEVEL);
+			done++;
+		}
 	}
+	return done;
 }
 
-/* Fill the window; the wanted page is read if it has to be. */
-static int around_get(struct vm_fault *f, struct address_space *m, struct around *a)
+/* 0: f->addr is mapped; FAULT_WAIT: its page is not in the cache; FAULT_RETRY: the VMA may differ. */
+static int map_around(struct vm_fault *f, struct address_space *m, struct around *a)
+{
+	const bool look = f->flags & FAULT_FLAG_NOWAIT;
+	unsigned done = 0;
+	int rc = FAULT_RETRY;
+
+	if (!look)
+		i_pages_lock(m);
+	spin_lock(f->sys, &f->table->ptl);
+	if (likely(fault_seq_holds(f))) {
+		done = map_cached(f, m, a);
+		table_use(f->table, (int)done);
+		rc = pte_none(ptep_get_locked(f->ptep)) ? FAULT_WAIT : 0;
+	}
+	spin_unlock(&f->table->ptl);
+	if (!look)
+		i_pages_unlock(m);
+	a->mapped = done;
+	if (done) {
+		pte_barrier(f->sys);
+		count_events(f->sys, pte_writes, done);
+		mm_rss_add(f->mm, m->flags & MMK_MAPPING_SHMEM ? RSS_SHMEM : RSS_FILE, done);
+	}
+	return rc;
+}
+
+/*
+ * Not in the cache yet. While we hold it nothing but truncation takes it away again; what reading it
+ * has brought along is mapped with it.
+ */
+static int map_uncached(struct vm_fault *f, struct address_space *m, struct around *a)
 {
 	struct page *page;
-	int rc;
+	int rc = fault_get_page(f, m, &page);
 
-	around_window(f, m, a);
-	a->held = filemap_peek_range(m, a->first, a->n, a->pages);
-	if (a->pages[a->own])
-		return 0;
-	around_put(f, a);
-	rc = fault_get_page(f, m, &page);
 	if (rc)
 		return rc;
-	/* Reading brought neighbours along. */
-	a->held = filemap_peek_range(m, a->first, a->n, a->pages);
-	if (a->pages[a->own]) {
-		put_page(f->sys, page);
-	} else {
-		a->pages[a->own] = page;
-		a->held++;
-	}
-	return 0;
-}
-
-/* Map what is there and still in the file; what was mapped leaves a->pages. Returns how many. */
-static unsigned around_install(struct vm_fault *f, struct address_space *m, struct around *a)
-{
-	struct mmk_system *sys = f->sys;
-	pte_t *ptep = f->ptep - a->own;
-	pgprot_t prot = vma_entry_prot(f->vma);
-	uint64_t index = a->first, file_pages = mapping_pages(m);
-	bool exec = pte_user_exec(pte_make(0, prot));
-	unsigned done = 0, n = a->n;
-
-	if (index + n > file_pages)
-		n = index < file_pages ? (unsigned)(file_pages - index) : 0;
-	for (unsigned i = 0; i < n; i++, index++) {
-		struct page *page = a->pages[i];
-
-		if (!page || !pte_none(ptep_get_locked(ptep + i)) || !page_of(m, page, index))
-			continue;
-		if (unlikely(exec))
-			sync_icache_page(sys, page);
-		page_map_add(page);
-		set_pte_raw(sys, ptep + i, pte_make(page_to_phys(sys, page), prot), LAST_LEVEL);
-		a->pages[i] = NULL;
-		done++;
-	}
-	a->held -= done;
-	table_use(f->table, done);
-	return done;
+	rc = map_around(f, m, a);
+	put_page(f->sys, page);
+	return rc == FAULT_WAIT ? FAULT_RETRY : rc;
 }
 
 static int fault_file_read(struct vm_fault *f, struct address_space *m)
 {
 	struct around a;
-	enum rss_kind kind;
-	unsigned done;
-	int rc = around_get(f, m, &a);
+	int rc;
 
-	if (rc)
-		return rc;
-	kind = page_rss_kind(a.pages[a.own]);
-	spin_lock(f->sys, &f->table->ptl);
-	done = around_install(f, m, &a);
-	rc = pte_none(ptep_get(f->ptep)) ? FAULT_RETRY : 0;
-	spin_unlock(&f->table->ptl);
-	if (done) {
-		pte_barrier(f->sys);
-		count_events(f->sys, pte_writes, done);
-		mm_rss_add(f->mm, kind, done);
-	}
-	around_put(f, &a);
-	if (!rc)
+	around_window(f, &a);
+	rc = map_around(f, m, &a);
+	if (unlikely(rc == FAULT_WAIT) && !(f->flags & FAULT_FLAG_NOWAIT))
+		rc = map_uncached(f, m, &a);
+	if (likely(!rc))
 		stat_inc(f->sys, faults_file_read);
 	return rc;
 }
@@ -197,30 +214,32 @@ static int fault_driver_map(struct vm_fault *f)
 static int fault_file_private(struct vm_fault *f, struct address_space *m)
 {
 	struct page *page, *copy;
-	int rc;
+	int rc = fault_anon_vma(f);
+	pte_t pte;
 
-	if (!vma_anon_vma(f->vma) && anon_vma_prepare(f->vma))
-		return -MMK_ENOMEM;
+	if (rc)
+		return rc;
 	rc = fault_get_page(f, m, &page);
 	if (rc)
 		return rc;
 	copy = fault_anon_page(f);
-	if (!copy) {
+	if (unlikely(!copy)) {
 		put_page(f->sys, page);
-		return -MMK_ENOMEM;
+		return fault_no_page(f);
 	}
 	copy_page(page_address(f->sys, copy), page_address(f->sys, page));
+	pte = fault_mkwrite(f, fault_pte(f, copy));
 	rc = FAULT_RETRY;
-	if (fault_lock(f)) {
-		if (!m || page_in_file(m, page, linear_page_index(f->vma, f->addr))) {
+	if (likely(fault_lock(f))) {
+		if (likely(!m || page_in_file(m, page, linear_page_index(f->vma, f->addr)))) {
 			stat_inc(f->sys, faults_file_private);
-			fault_install(f, copy, fault_mkwrite(f, fault_pte(f, copy)));
+			fault_install(f, copy, pte);
 			rc = 0;
 		} else {
 			spin_unlock(&f->table->ptl);
 		}
 	}
-	if (rc)
+	if (unlikely(rc))
 		free_pages(f->sys, copy);
 	put_page(f->sys, page);
 	return rc;
@@ -228,20 +247,39 @@ static int fault_file_private(struct vm_fault *f, struct address_space *m)
 
 /* ---- shared write ---- */
 
+/* The page's lock. 0 or FAULT_WAIT. */
+static int lock_for_write(struct vm_fault *f, struct page *page)
+{
+	if (!(f->flags & FAULT_FLAG_NOWAIT)) {
+		lock_page(f->sys, page);
+		return 0;
+	}
+	/* Who has made so many pages dirty that some must be written first has to sleep for it. */
+	return !dirty_too_many(f->sys) && trylock_page(page) ? 0 : FAULT_WAIT;
+}
+
+/* Its home is to be told that the page is written to: 0, -EIO, -ENOMEM, FAULT_WAIT. */
+static int tell_home(struct vm_fault *f, struct address_space *m, uint64_t index)
+{
+	if (!m->ops->page_mkwrite || !vma_wants_writenotify(f->vma))
+		return 0;
+	if (f->flags & FAULT_FLAG_NOWAIT)
+		return FAULT_WAIT;
+	return source_errno(m->ops->page_mkwrite(m, index));
+}
+
 /*
  * Make the page ready to be written through a mapping: locked, still in the file, its home told,
- * dirty. 0 with the page locked; FAULT_RETRY when it has left the file; -EIO, -ENOMEM.
+ * dirty. 0 with the page locked; FAULT_RETRY when it has left the file; -EIO, -ENOMEM, FAULT_WAIT.
  */
 static int page_prepare_write(struct vm_fault *f, struct address_space *m, struct page *page)
 {
 	uint64_t index = linear_page_index(f->vma, f->addr);
-	int rc = 0;
+	int rc = lock_for_write(f, page);
 
-	lock_page(f->sys, page);
-	if (!page_in_file(m, page, index))
-		rc = FAULT_RETRY;
-	else if (m->ops && m->ops->page_mkwrite && vma_wants_writenotify(f->vma))
-		rc = source_errno(m->ops->page_mkwrite(m, index));
+	if (rc)
+		return rc;
+	rc = page_in_file(m, page, index) ? tell_home(f, m, index) : FAULT_RETRY;
 	if (rc) {
 		unlock_page(f->sys, page);
 		return rc;
@@ -251,6 +289,55 @@ static int page_prepare_write(struct vm_fault *f, struct address_space *m, struc
 	return 0;
 }
 
+/* The page, locked, is dirty and can be written: let go of it. */
+static void let_go_written(struct vm_fault *f, struct page *page)
+{
+	unlock_page(f->sys, page);
+	if (!(f->flags & FAULT_FLAG_NOWAIT))
+		balance_dirty_pages(f->sys);
+}
+
+/* A page that has a home to be written back to. Our reference becomes the entry's, or goes. */
+static int share_home_page(struct vm_fault *f, struct address_space *m, struct page *page)
+{
+	int rc = page_prepare_write(f, m, page);
+	pte_t pte;
+
+	if (!rc) {
+		pte = fault_mkwrite(f, fault_pte(f, page));
+		if (fault_lock(f)) {
+			stat_inc(f->sys, faults_file_shared);
+			fault_install(f, page, pte);
+			let_go_written(f, page);
+			return 0;
+		}
+		unlock_page(f->sys, page);
+		rc = FAULT_RETRY;
+	}
+	put_page(f->sys, page);
+	return rc;
+}
+
+/* One that has none: nobody cleans it, so its lock says nothing. */
+static int share_homeless_page(struct vm_fault *f, struct address_space *m, struct page *page)
+{
+	pte_t pte = fault_mkwrite(f, fault_pte(f, page));
+	uint64_t index = linear_page_index(f->vma, f->addr);
+
+	page_clear_exec(page);
+	set_page_dirty(m, page);
+	if (likely(fault_lock(f))) {
+		if (likely(page_in_file(m, page, index))) {
+			stat_inc(f->sys, faults_file_shared);
+			fault_install(f, page, pte);
+			return 0;
+		}
+		spin_unlock(&f->table->ptl);
+	}
+	put_page(f->sys, page);
+	return FAULT_RETRY;
+}
+
 static int fault_file_shared(struct vm_fault *f, struct address_space *m)
 {
 	struct page *page;
@@ -258,34 +345,45 @@ static int fault_file_shared(struct vm_fault *f, struct address_space *m)
 
 	if (rc)
 		return rc;
-	rc = page_prepare_write(f, m, page);
-	if (rc) {
-		put_page(f->sys, page);
-		return rc;
-	}
-	if (fault_lock(f)) {
-		stat_inc(f->sys, faults_file_shared);
-		fault_install(f, page, fault_mkwrite(f, fault_pte(f, page)));
-		unlock_page(f->sys, page);
-		if (mapping_has_home(m))
-			balance_dirty_pages(f->sys);
-		return 0;
-	}
-	unlock_page(f->sys, page);
-	put_page(f->sys, page);
-	return FAULT_RETRY;
+	return mapping_has_home(m) ? share_home_page(f, m, page) : share_homeless_page(f, m, page);
 }
 
-/* The mapped page gets its right to be written. Only rights are added, so no break is needed. */
-static int fault_allow_write(struct vm_fault *f)
+/*
+ * The mapped page gets its right to be written. Only rights are added, so no break is needed. mark: a
+ * page that nobody cleans, and is dirty from here on; or NULL.
+ */
+static int fault_allow_write(struct vm_fault *f, struct address_space *m, struct page *mark)
 {
+	pte_t pte = fault_mkwrite(f, pte_mkyoung(f->orig));
+
 	if (!fault_lock(f))
 		return FAULT_RETRY;
-	set_pte(f->sys, f->ptep, fault_mkwrite(f, pte_mkyoung(f->orig)));
+	if (mark) {
+		page_clear_exec(mark);
+		set_page_dirty(m, mark);
+	}
+	set_pte(f->sys, f->ptep, pte);
 	flush_tlb_page(f->mm, f->addr);
 	spin_unlock(&f->table->ptl);
 	stat_inc(f->sys, faults_file_shared);
 	return 0;
+}
+
+/* The page has a home, is mapped, and held by us. */
+static int allow_write_home(struct vm_fault *f, struct address_space *m, struct page *page)
+{
+	int rc = page_prepare_write(f, m, page);
+
+	if (!rc) {
+		rc = fault_allow_write(f, m, NULL);
+		let_go_written(f, page);
+	} else if (rc == FAULT_RETRY) {
+		/* Truncated. Do not wait for its unmapping, which may be far away. */
+		if (f->flags & FAULT_FLAG_NOWAIT)
+			return FAULT_WAIT;
+		zap_page_range(f->vma, f->addr, f->addr + PAGE_SIZE, true);
+	}
+	return rc;
 }
 
 int fault_shared(struct vm_fault *f)
@@ -295,21 +393,15 @@ int fault_shared(struct vm_fault *f)
 	int rc;
 
 	if (!m || !page)
-		return fault_allow_write(f);
+		return fault_allow_write(f, NULL, NULL);
+	/* What truncation has taken from it is written as if before: the entry goes as well. */
+	if (!mapping_has_home(m))
+		return fault_allow_write(f, m, page);
 	if (!fault_lock(f))
 		return FAULT_RETRY;
 	get_page(page);
 	spin_unlock(&f->table->ptl);
-	rc = page_prepare_write(f, m, page);
-	if (!rc) {
-		rc = fault_allow_write(f);
-		unlock_page(f->sys, page);
-		if (mapping_has_home(m))
-			balance_dirty_pages(f->sys);
-	} else if (rc == FAULT_RETRY) {
-		/* Truncated. Do not wait for its unmapping, which may be far away. */
-		zap_page_range(f->vma, f->addr, f->addr + PAGE_SIZE, true);
-	}
+	rc = allow_write_home(f, m, page);
 	put_page(f->sys, page);
 	return rc;
 }
@@ -317,15 +409,28 @@ int fault_shared(struct vm_fault *f)
 int fault_file(struct vm_fault *f)
 {
 	struct address_space *m = vma_page_cache(f->vma);
+	int rc;
 
 	if (unlikely(__atomic_load_n(&f->mm->reaped, __ATOMIC_RELAXED)))
 		return -MMK_EIO;
-	if (fault_table(f))
-		return -MMK_ENOMEM;
+	rc = fault_table(f);
+	if (unlikely(rc))
+		return rc;
 	if (f->flags & FAULT_FLAG_WRITE) {
 		if (!(f->vma->vm_flags & MMK_VM_SHARED))
 			return fault_file_private(f, m);
 		return m ? fault_file_shared(f, m) : fault_driver_map(f);
 	}
 	return m ? fault_file_read(f, m) : fault_driver_map(f);
+}
+
+unsigned populate_cached(struct vm_fault *f, unsigned long end)
+{
+	struct address_space *m = vma_page_cache(f->vma);
+	struct around a;
+
+	if (!m || unlikely(__atomic_load_n(&f->mm->reaped, __ATOMIC_RELAXED)))
+		return 0;
+	around_range(f, f->addr, end, &a);
+	return !map_around(f, m, &a) && a.mapped == a.n ? a.n : 0;
 }

@@ -52,6 +52,11 @@ void mmk_mapping_init(struct mmk_system *sys, struct mmk_mapping *m,
 
 /* ---- looking up ---- */
 
+static void set_page_mapping(struct page *page, struct address_space *m)
+{
+	__atomic_store_n(&page->mapping, m, __ATOMIC_RELEASE);
+}
+
 struct page *filemap_find(struct address_space *m, uint64_t index)
 {
 	struct page *page;
@@ -94,51 +99,31 @@ struct page *filemap_next_locked(struct address_space *m, uint64_t first, uint64
 
 struct page *filemap_peek(struct address_space *m, uint64_t index)
 {
-	struct page *page = NULL;
+	struct page *page;
 
-	filemap_peek_range(m, index, 1, &page);
+	if (index >= mapping_pages(m))
+		return NULL;
+	i_pages_lock(m);
+	page = radix_lookup(m->i_pages, index);
+	if (page && page_test(page, PG_UPTODATE))
+		get_page(page);
+	else
+		page = NULL;
+	i_pages_unlock(m);
 	return page;
 }
 
-/* The pages in n slots, where they are up to date, with references. */
-static unsigned peek_slots(void *const *slots, unsigned n, struct page **out)
+struct page *filemap_look(struct address_space *m, uint64_t index)
 {
-	unsigned found = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct page *page = slots[i];
-
-		out[i] = NULL;
-		if (!page || !page_test(page, PG_UPTODATE))
-			continue;
-		get_page(page);
-		out[i] = page;
-		found++;
-	}
-	return found;
-}
-
-unsigned filemap_peek_range(struct address_space *m, uint64_t first, unsigned n, struct page **out)
-{
-	static void *const none[RADIX_SLOTS];
-	uint64_t end = mapping_pages(m);
-	unsigned there = first >= end ? 0 : end - first < n ? (unsigned)(end - first) : n;
-	unsigned found = 0, step;
 	void *const *slots;
+	uint64_t used;
+	struct page *page;
 
-	i_pages_lock(m);
-	for (unsigned i = 0; i < n; i += step) {
-		step = radix_slots(m->i_pages, first + i, &slots);
-		if (i >= there || !slots)
-			slots = none;
-		if (i < there && step > there - i)
-			step = there - i;
-		if (step > n - i)
-			step = n - i;
-		found += peek_slots(slots, step, out + i);
-	}
-	i_pages_unlock(m);
-	return found;
+	radix_window(&m->i_pages, index, 1, &slots, &used);
+	if (!used)
+		return NULL;
+	page = cache_slot(slots);
+	return page && cache_page_get(m, page, index) ? page : NULL;
 }
 
 /* ---- entering and leaving ---- */
@@ -149,8 +134,8 @@ static int cache_insert(struct address_space *m, struct page *page, uint64_t ind
 	int err;
 
 	lock_page(m->sys, page); /* a scan of the frame table may hold it for a moment */
-	page->mapping = m;
 	page->index = index;
+	set_page_mapping(page, m);
 	i_pages_lock(m);
 	err = radix_insert(m->sys, &m->i_pages, index, page);
 	if (!err) {
@@ -163,7 +148,7 @@ static int cache_insert(struct address_space *m, struct page *page, uint64_t ind
 	}
 	i_pages_unlock(m);
 	if (err) {
-		page->mapping = NULL;
+		set_page_mapping(page, NULL);
 		unlock_page(m->sys, page);
 	}
 	return err;
@@ -186,7 +171,7 @@ static void cache_delete(struct address_space *m, struct page *page)
 	account_clean(m, page);
 	radix_delete(m->sys, &m->i_pages, page->index);
 	m->nrpages--;
-	page->mapping = NULL;
+	set_page_mapping(page, NULL);
 }
 
 void filemap_remove(struct address_space *m, struct page *page)
@@ -198,21 +183,23 @@ void filemap_remove(struct address_space *m, struct page *page)
 }
 
 /*
- * References are only taken under i_pages_lock or by those who hold one: two (the cache's, the
- * caller's) means that nobody else has it, and nobody will.
+ * Two references (the cache's, the caller's) mean that nobody else has it. Nobody will, as others are
+ * made under i_pages_lock, by those who hold one, or by who finds that there are any: so there are
+ * none for a moment.
  */
 bool filemap_remove_unused(struct address_space *m, struct page *page)
 {
-	struct mmk_system *sys = m->sys;
+	uint32_t two = 2;
 	bool unused;
 
 	i_pages_lock(m);
-	unused = atomic_load(&page->refcount) == 2 && !page_test(page, PG_DIRTY);
-	if (unused)
+	unused = !page_test(page, PG_DIRTY) &&
+		 atomic_compare_exchange_strong(&page->refcount, &two, 0);
+	if (unused) {
 		cache_delete(m, page);
+		atomic_store_explicit(&page->refcount, 1, memory_order_release);
+	}
 	i_pages_unlock(m);
-	if (unused)
-		put_page(sys, page);
 	return unused;
 }
 

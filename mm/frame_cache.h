@@ -55,11 +55,7 @@ static inline void frame_init(struct page *page, uint32_t flags)
 
 static inline struct frame_cache *frame_cache_here(struct mmk_system *sys)
 {
-	struct frame_cache *cache = sys->frame_caches;
-
-	if (sys->nr_cpus > 1 && sys->port->cpu_id)
-		cache += sys->port->cpu_id(sys->ctx);
-	return cache;
+	return sys->frame_caches + system_cpu(sys);
 }
 
 static inline void frame_cache_set_nr(struct frame_cache *cache, uint32_t nr)

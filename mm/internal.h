@@ -21,6 +21,12 @@
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define IS_ERR_VALUE(x)                 ((unsigned long)(x) >= (unsigned long)-4095)
 #define PAGE_ALIGN(x)                   (((x) + PAGE_SIZE - 1) & PAGE_MASK)
+/* The CPU that we run on, where there are several; perhaps another one the next moment. */
+static inline unsigned system_cpu(const struct mmk_system *sys)
+{
+	return sys->nr_cpus > 1 && sys->port->cpu_id ? sys->port->cpu_id(sys->ctx) : 0;
+}
+
 #define stat_inc(sys, field) stat_add(sys, field, 1)
 #define stat_add(sys, field, n)                                                                    \
 	((void)__atomic_fetch_add(&(sys)->count.field, (n), __ATOMIC_RELAXED))
@@ -77,7 +83,18 @@ static inline void get_page(struct page *page)
 {
 	atomic_fetch_add_explicit(&page->refcount, 1, memory_order_relaxed);
 }
-bool get_page_unless_zero(struct page *page); /* a frame that may be free or freed at any time */
+/* A frame that may be free or freed at any time. */
+static inline bool get_page_unless_zero(struct page *page)
+{
+	uint32_t n = atomic_load_explicit(&page->refcount, memory_order_relaxed);
+
+	while (likely(n))
+		if (likely(atomic_compare_exchange_weak_explicit(
+			    &page->refcount, &n, n + 1, memory_order_acquire,
+			    memory_order_relaxed)))
+			return true;
+	return false;
+}
 void put_page(struct mmk_system *sys, struct page *page); /* frees at 0 */
 void clear_page(void *kva);
 void copy_page(void *dst, const void *src);
@@ -163,11 +180,6 @@ int filemap_get_page(struct address_space *m, uint64_t index, bool create, struc
                      bool *major);
 /* Only if cached and up to date: with a reference, or NULL. Does not sleep. */
 struct page *filemap_peek(struct address_space *m, uint64_t index);
-/*
- * Up to n cached up-to-date pages with indexes first.. (out[i] NULL where absent), references
- * taken. For fault-around. Returns number found.
- */
-unsigned filemap_peek_range(struct address_space *m, uint64_t first, unsigned n, struct page **out);
 uint64_t mapping_pages(
     const struct address_space *m); /* DIV_ROUND_UP(i_size, PAGE_SIZE), read once, atomically */
 void set_page_dirty(struct address_space *m, struct page *page); /* idempotent; counts */

@@ -7,8 +7,9 @@
  *     -> page-table page lock (struct page.ptl) -> anon_vma and slab locks -> frame caches
  *     -> buddy lock; wb_lock inside i_pages_lock
  * A page's PG_LOCKED bit is a sleeping lock taken before i_mmap_lock and after mmap_lock.
- * mmap_lock and PG_LOCKED may be held while sleeping; all others are spinlocks. Faults of anonymous
- * memory read [W] fields without mmap_lock, and check mm->seq afterwards: fault.c.
+ * mmap_lock and PG_LOCKED may be held while sleeping; all others are spinlocks. Faults read [W] fields
+ * without mmap_lock, and the index of a file's pages without i_pages_lock, and check mm->seq and
+ * page->mapping afterwards: fault.c, fault_file.c.
  *
  * Letters behind fields: [I] immutable after creation, [W] written under mmap_lock for writing,
  * [A] atomic, [P] i_pages_lock, [M] i_mmap_lock, [T] the table page's lock, [B] buddy lock.
@@ -206,6 +207,10 @@ struct slab_cache {
 	const char *name;
 	struct mmk_system *sys;
 };
+/* The VMA through which a fault on this CPU looks at a file without mmap_lock, or NULL: fault.c. */
+struct file_look {
+	struct vm_area_struct *_Atomic vma;
+} __attribute__((aligned(64)));
 #define MAX_CPUS    64
 #define NR_REFUSALS 64
 struct refusal {
@@ -224,7 +229,7 @@ struct mmk_system {
 	struct page *zero_page;      /* [I] the one zero page */
 	unsigned nr_cpus, asid_bits; /* [I] */
 	uint64_t prot_arch;          /* [I] PROT_BTI, where the CPU has it; else 0 */
-	bool lockless; /* [I] faults of anonymous memory do without mmap_lock: fault.c */
+	bool lockless; /* [I] faults do without mmap_lock: fault.c */
 	bool defers; /* [I] and may run beside whoever frees: several CPUs */
 
 	spinlock_t buddy_lock;
@@ -238,6 +243,7 @@ struct mmk_system {
 
 	struct frame_cache *frame_caches; /* [I] one for each CPU: frame_cache_of */
 	struct frame_cache frame_cache_of[MAX_CPUS];
+	struct file_look file_looks[MAX_CPUS];
 
 	struct slab_cache
 	    kmalloc_caches[16]; /* 16 bytes << i, up to 4 KiB in slabs; larger: frames */

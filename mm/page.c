@@ -10,17 +10,6 @@
 #include "mm/internal.h"
 #include "arch/arm64/pgtable.h"
 
-bool get_page_unless_zero(struct page *page)
-{
-	uint32_t n = atomic_load_explicit(&page->refcount, memory_order_relaxed);
-
-	while (n)
-		if (atomic_compare_exchange_weak_explicit(
-		        &page->refcount, &n, n + 1, memory_order_acquire, memory_order_relaxed))
-			return true;
-	return false;
-}
-
 void put_page(struct mmk_system *sys, struct page *page)
 {
 	uint32_t old = atomic_fetch_sub_explicit(&page->refcount, 1, memory_order_acq_rel);

@@ -3,10 +3,15 @@
  * The index of a file's pages: a radix tree of 64-way nodes over the whole 64-bit index.
  *
  * The root's shift says how far the tree reaches; it grows at the top and shrinks again, so a small
- * file has one node. Each node has a bit for every slot below which something is dirty, so that
- * writeback of a large clean file costs nothing.
+ * file has one node. Each node has a bit for every slot that is used, and for every slot below which
+ * something is dirty, so that writeback of a large clean file costs nothing.
  *
- * => every function is called with i_pages_lock held.
+ * => every function but radix_window() is called with i_pages_lock held.
+ *
+ * radix_window() may also be called by a fault without locks (fault.c): a node is whole before
+ * anything points to it, its shift never changes, and it is freed only when such faults are over
+ * (port->defer). Its slots and its bits of use change one after the other, so that one may be ahead
+ * of the other.
  */
 #include "mm/internal.h"
 #include "mm/cache.h"
@@ -24,13 +29,36 @@ static bool radix_reaches(const struct radix_node *root, uint64_t index)
 	return bits >= 64 || !(index >> bits);
 }
 
+/* What a root or a slot leads to: written before it was put there, read through the address. */
+static void *slot_get(void *const *slot)
+{
+	return __atomic_load_n(slot, __ATOMIC_CONSUME);
+}
+
+static void slot_set(void **slot, void *to)
+{
+	__atomic_store_n(slot, to, __ATOMIC_RELEASE);
+}
+
+static void use_slot(struct radix_node *node, unsigned slot, void *what)
+{
+	slot_set(&node->slots[slot], what);
+	__atomic_store_n(&node->used, node->used | 1ull << slot, __ATOMIC_RELAXED);
+}
+
+static void empty_slot(struct radix_node *node, unsigned slot)
+{
+	__atomic_store_n(&node->used, node->used & ~(1ull << slot), __ATOMIC_RELAXED);
+	slot_set(&node->slots[slot], NULL);
+}
+
 /* The lowest-level node of an index, or NULL. */
-static struct radix_node *find_leaf(struct radix_node *node, uint64_t index)
+static inline struct radix_node *find_leaf(struct radix_node *node, uint64_t index)
 {
 	if (!node || !radix_reaches(node, index))
 		return NULL;
 	while (node && node->shift)
-		node = node->slots[slot_of(node, index)];
+		node = slot_get(&node->slots[slot_of(node, index)]);
 	return node;
 }
 
@@ -41,13 +69,21 @@ struct page *radix_lookup(void *root, uint64_t index)
 	return leaf ? leaf->slots[slot_of(leaf, index)] : NULL;
 }
 
-unsigned radix_slots(void *root, uint64_t index, void *const **slots)
+unsigned radix_window(void *const *root, uint64_t index, unsigned n, void *const **slots,
+		      uint64_t *used)
 {
-	struct radix_node *leaf = find_leaf(root, index);
-	unsigned slot = (unsigned)index & (RADIX_SLOTS - 1);
+	struct radix_node *leaf = find_leaf(slot_get(root), index);
+	unsigned slot = (unsigned)index & (RADIX_SLOTS - 1), here = RADIX_SLOTS - slot;
 
-	*slots = leaf ? leaf->slots + slot : NULL;
-	return RADIX_SLOTS - slot;
+	if (here > n)
+		here = n;
+	*used = 0;
+	if (leaf) {
+		*slots = leaf->slots + slot;
+		*used = __atomic_load_n(&leaf->used, __ATOMIC_RELAXED) >> slot &
+			~0ull >> (RADIX_SLOTS - here);
+	}
+	return here;
 }
 
 static struct radix_node *new_node(struct mmk_system *sys, unsigned shift)
@@ -63,35 +99,49 @@ static struct radix_node *new_node(struct mmk_system *sys, unsigned shift)
 
 static void hang(struct radix_node *parent, unsigned slot, struct radix_node *child)
 {
-	parent->slots[slot] = child;
-	parent->count++;
 	child->parent = parent;
 	child->offset = (uint8_t)slot;
+	use_slot(parent, slot, child);
+}
+
+static void free_retired_node(struct mmk_system *sys, struct mmk_deferred *d)
+{
+	slab_free(&sys->radix_cache, container_of(d, struct radix_node, deferred));
+}
+
+/* No longer part of the tree, but a fault may still be looking at it. */
+static void retire_node(struct mmk_system *sys, struct radix_node *node)
+{
+	if (!sys->defers) {
+		slab_free(&sys->radix_cache, node);
+		return;
+	}
+	node->deferred.fn = free_retired_node;
+	sys->port->defer(sys->ctx, &node->deferred);
 }
 
 /* Free empty nodes from here upwards, and roots that only lead to their slot 0. */
 static void prune(struct mmk_system *sys, void **root, struct radix_node *node)
 {
-	while (node && !node->count) {
+	while (node && !node->used) {
 		struct radix_node *parent = node->parent;
 
 		if (parent) {
-			parent->slots[node->offset] = NULL;
+			empty_slot(parent, node->offset);
 			parent->dirty &= ~(1ull << node->offset);
-			parent->count--;
 		} else {
-			*root = NULL;
+			slot_set(root, NULL);
 		}
-		slab_free(&sys->radix_cache, node);
+		retire_node(sys, node);
 		node = parent;
 	}
 	node = *root;
-	while (node && node->shift && node->count == 1 && node->slots[0]) {
+	while (node && node->shift && node->used == 1) {
 		struct radix_node *child = node->slots[0];
 
 		child->parent = NULL;
-		*root = child;
-		slab_free(&sys->radix_cache, node);
+		slot_set(root, child);
+		retire_node(sys, node);
 		node = child;
 	}
 }
@@ -105,7 +155,7 @@ static bool grow_root(struct mmk_system *sys, void **root, uint64_t index)
 	if (!node) {
 		while (shift + RADIX_SHIFT < 64 && index >> (shift + RADIX_SHIFT))
 			shift += RADIX_SHIFT;
-		*root = new_node(sys, shift);
+		slot_set(root, new_node(sys, shift));
 		return *root;
 	}
 	while (!radix_reaches(node, index)) {
@@ -115,7 +165,8 @@ static bool grow_root(struct mmk_system *sys, void **root, uint64_t index)
 			return false;
 		hang(top, 0, node);
 		top->dirty = node->dirty ? 1 : 0;
-		*root = node = top;
+		slot_set(root, top);
+		node = top;
 	}
 	return true;
 }
@@ -142,8 +193,7 @@ int radix_insert(struct mmk_system *sys, void **root, uint64_t index, struct pag
 	}
 	if (node->slots[slot_of(node, index)])
 		return -MMK_EEXIST;
-	node->slots[slot_of(node, index)] = page;
-	node->count++;
+	use_slot(node, slot_of(node, index), page);
 	return 0;
 }
 
@@ -191,8 +241,7 @@ struct page *radix_delete(struct mmk_system *sys, void **root, uint64_t index)
 	if (!page)
 		return NULL;
 	radix_clear_dirty(*root, index);
-	leaf->slots[slot] = NULL;
-	leaf->count--;
+	empty_slot(leaf, slot);
 	prune(sys, root, leaf);
 	return page;
 }
@@ -200,14 +249,10 @@ struct page *radix_delete(struct mmk_system *sys, void **root, uint64_t index)
 /* The first slot of the node from `slot` on that has something of the kind, or RADIX_SLOTS. */
 static unsigned next_slot(const struct radix_node *node, unsigned slot, bool dirty)
 {
-	if (dirty) {
-		uint64_t bits = slot < RADIX_SLOTS ? node->dirty >> slot : 0;
+	uint64_t bits = dirty ? node->dirty : node->used;
 
-		return bits ? slot + (unsigned)__builtin_ctzll(bits) : RADIX_SLOTS;
-	}
-	while (slot < RADIX_SLOTS && !node->slots[slot])
-		slot++;
-	return slot;
+	bits = slot < RADIX_SLOTS ? bits >> slot : 0;
+	return bits ? slot + (unsigned)__builtin_ctzll(bits) : RADIX_SLOTS;
 }
 
 /* The lowest index below this slot of the node that lies around `index`. */

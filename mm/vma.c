@@ -157,6 +157,23 @@ void vma_link_before(struct mm_struct *mm, struct vm_area_struct *vma, struct vm
 	vma_link_file(vma);
 }
 
+/*
+ * Faults without mmap_lock that look at the VMA's file (fault.c) are over: no new ones begin, as
+ * mm->seq has changed. They do not sleep.
+ */
+static void vma_await_looks(const struct vm_area_struct *vma)
+{
+	const struct mmk_system *sys = vma->vm_mm->sys;
+
+	if (!sys->defers || !vma->vm_file)
+		return;
+	for (unsigned cpu = 0; cpu < sys->nr_cpus; cpu++)
+		while (unlikely(atomic_load_explicit(&sys->file_looks[cpu].vma,
+						     memory_order_acquire) == vma))
+			if (sys->port->relax)
+				sys->port->relax(sys->ctx);
+}
+
 void vma_discard(struct vm_area_struct *vma)
 {
 	struct mmk_system *sys = vma->vm_mm->sys;
@@ -174,6 +191,7 @@ void vma_remove(struct vm_area_struct *vma)
 {
 	struct mm_struct *mm = vma->vm_mm;
 
+	vma_await_looks(vma);
 	vma_unlink_file(vma);
 	range_erase(&mm->vmas, &vma->range);
 	mm->map_count--;

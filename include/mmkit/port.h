@@ -196,7 +196,7 @@ struct mmk_port {
 
 	/*
 	 * --- reading without locks ---
-	 * A fault of anonymous memory looks at its address space without a lock; what it may still
+	 * A fault looks at its address space and its file's cache without a lock; what it may still
 	 * be looking at is freed only when all such looks that had begun are over (a grace period).
 	 * A look never sleeps. Where the calling thread keeps its CPU till it sleeps, a grace period
 	 * is over when every CPU has taken up another task, was idle or in user mode, and begin and

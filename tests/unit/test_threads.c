@@ -164,6 +164,41 @@ static void *truncate_file(void *arg)
 	return NULL;
 }
 
+/* The mapping goes and comes, its file's last reference with it; the cache loses its pages. */
+static void *replace_file(void *arg)
+{
+	struct worker *me = arg;
+	struct hosted *h = me->w->h;
+	char path[80];
+
+	hosted_set_cpu(me->cpu);
+	snprintf(path, sizeof(path), "%s/replaced", me->w->dir);
+	for (unsigned i = 0; i < ROUNDS && !me->wrong; i++) {
+		unsigned long flags = i & 1 ? MMK_MAP_SHARED : MMK_MAP_PRIVATE;
+		int fd = i & 2 ? hosted_memfd(h, "m", 8 * PAGE)
+		               : hosted_open(h, path, O_RDWR | O_CREAT, 0600);
+
+		if (fd < 0 || hosted_ftruncate(h, fd, 8 * PAGE))
+			me->wrong = "no file";
+		if (mmk_sys_mmap(&me->task, me->shared, 8 * PAGE, RW, flags | FIXED, fd, 0) < 0)
+			me->wrong = "mmap was refused";
+		for (unsigned n = 0; n < 4; n++) {
+			sched_yield();
+			if (i & 2 && hosted_punch(h, fd, n * PAGE, 6 * PAGE))
+				me->wrong = "a hole was refused";
+			if (n == 2 && hosted_ftruncate(h, fd, 3 * PAGE + 5))
+				me->wrong = "ftruncate was refused";
+			if (mmk_sysctl_set(me->w->sys, "drop_caches", 1))
+				me->wrong = "drop_caches was refused";
+		}
+		hosted_close(h, fd);
+		if (i % 8 == 0 && mmk_sys_munmap(&me->task, me->shared, 8 * PAGE))
+			me->wrong = "munmap was refused";
+	}
+	mmk_mm_deactivate(me->w->sys, me->cpu);
+	return NULL;
+}
+
 static void run_all(struct world *w, unsigned long shared, int fd,
                     void *(*const body[CPUS])(void *))
 {
@@ -241,6 +276,16 @@ static void faults_against_truncation(void **state)
 	world_end(w);
 }
 
+static void faults_against_the_end_of_the_file(void **state)
+{
+	struct world *w = world_of_cpus();
+	unsigned long a = must_mmap(w, 0, 8 * PAGE, RW, ANON_PRIVATE, -1, 0);
+
+	run_all(w, a, -1,
+	        (void *(*const[])(void *)){replace_file, touch_shared, touch_shared, touch_shared});
+	world_end(w);
+}
+
 /* ---- killed while waiting for mmap_lock ---- */
 
 static struct {
@@ -301,6 +346,7 @@ int main(void)
 	    cmocka_unit_test(faults_against_everything),
 	    cmocka_unit_test(stores_against_the_taking_of_freed_frames),
 	    cmocka_unit_test(faults_against_truncation),
+	    cmocka_unit_test(faults_against_the_end_of_the_file),
 	    cmocka_unit_test(a_killed_waiter_goes_with_eintr),
 	};
 
