@@ -3,7 +3,8 @@
 # Debian's arm64 Linux, to compare with. Fetches it once, as an ordinary user, with an apt state of
 # its own and from the mirror that this machine's apt uses anyway.
 #	linux-kernel.sh DIR [SERIES]	SERIES is 6.12 (default) or 6.1; prints the path of its Image
-# Beside DIR/SERIES/Image lie "release" (what uname -r says there), "package" and "config".
+# Beside DIR/SERIES/Image lie "release" (what uname -r says there), "package", "config" and "modules", those
+# that a root on 9p needs.
 set -u
 . "$(dirname -- "$0")/own-apt.sh"
 series=${2:-6.12}
@@ -52,22 +53,24 @@ fetch() {
 		tail -n 5 "$apt/log" >&2
 		die "$package could not be fetched"
 	}
-	dpkg-deb --fsys-tarfile "$package"_*.deb | tar -x --wildcards './boot/*' ||
+	dpkg-deb --fsys-tarfile "$package"_*.deb |
+		tar -x --wildcards './boot/*' '*/fs/9p/*' '*/fs/netfs/*' '*/net/9p/*' '*/virtio_mmio.ko*' '*/virtio-rng.ko*' ||
 		die "$package cannot be unpacked"
 }
 
 # The directory appears whole or not at all.
 keep() {
-	mkdir -p "$home.new" && mv "$apt"/boot/vmlinuz-* "$home.new/Image" &&
+	mkdir -p "$home.new/modules" && find "$apt/lib" -name '*.ko*' -exec mv {} "$home.new/modules/" ';' &&
+		mv "$apt"/boot/vmlinuz-* "$home.new/Image" &&
 		mv "$apt"/boot/config-* "$home.new/config" &&
 		(cd "$apt" && echo "$package"_*.deb) | sed 's/_arm64\.deb$//; s/_/ /' >"$home.new/package" &&
 		sed -n 's/^linux-image-\([^ ]*\).*/\1/p' "$home.new/package" >"$home.new/release" &&
-		mv "$home.new" "$home" || die "cannot write $home"
+		rm -rf "$home" && mv "$home.new" "$home" || die "cannot write $home"
 }
 
 exec 8>"$home.lock" && flock 8 || die "cannot write $home.lock"
-if [ ! -e "$home/Image" ]; then
-	rm -rf "$home" "$home.new"
+if [ ! -e "$home/modules" ]; then # a state of before there were any has none
+	rm -rf "$home.new"
 	apt=$(mktemp -d "$home.apt.XXXXXX") || die "cannot write $home"
 	trap 'rm -rf "$apt"' EXIT
 	trap 'exit 130' INT TERM HUP
