@@ -51,6 +51,8 @@ static void report_faults(report_out out, const struct mmk_stats *s)
 	        {"file, shared write", s->faults_file_shared},
 	        {"copy on write, copied", s->faults_cow_copy},
 	        {"copy on write, sole owner", s->faults_cow_reuse},
+	        {"page tables shared by fork", s->tables_shared},
+	        {"  copied when one changed", s->tables_copied},
 	        {"spurious", s->faults_spurious}, {"refused (a signal)", s->faults_refused});
 }
 

@@ -7,6 +7,7 @@
  */
 #include "mm/internal.h"
 #include "mm/fault.h"
+#include "mm/share.h"
 #include "mm/vma.h"
 
 static bool access_permitted(const struct vm_area_struct *vma, unsigned flags)
@@ -43,15 +44,15 @@ static struct page *mapped_page(struct vm_area_struct *vma, unsigned long addr, 
 {
 	struct mm_struct *mm = vma->vm_mm;
 	struct mmk_system *sys = mm->sys;
-	struct page *table = pte_table_find(mm, addr), *page = NULL;
+	struct page *table = table_find_lock(mm, addr), *page = NULL;
 	pte_t pte;
 
 	if (!table)
 		return NULL;
-	spin_lock(sys, &table->ptl);
 	pte = ptep_get(table_pte(sys, table, addr));
 	if (pte_present(pte) && phys_is_ram(sys, pte_phys(pte)) &&
-	    (!write || writable_for(vma, pte, pte_counted_page(sys, pte)))) {
+	    (!write || (table_sharers(table) == 1 &&
+			writable_for(vma, pte, pte_counted_page(sys, pte))))) {
 		page = phys_to_page(sys, pte_phys(pte));
 		get_page(page);
 	}

@@ -7,6 +7,7 @@
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
+#include "mm/share.h"
 #include "mm/vma.h"
 #include "mm/frame_cache.h"
 
@@ -20,6 +21,7 @@ struct mm_sums {
 	uint64_t vmas, total, data, exec, stack, locked, accounted;
 	int64_t rss[NR_RSS], tables;
 	uint64_t ptes; /* entries that count a page */
+	uint64_t shared; /* tables that others may have */
 };
 
 /* Note a violation; the first one is described. */
@@ -218,6 +220,34 @@ static void check_leaf(struct checker *c, const struct mm_struct *mm, struct mm_
 	check_page(c, mm, s, addr, pte);
 }
 
+/* The table's traits say what it may hold: fork relies on that. */
+static void check_traits(struct checker *c, const struct mm_struct *mm, const struct page *table,
+                         unsigned long addr, pte_t pte)
+{
+	struct page *page = pte_present(pte) ? pte_counted_page(mm->sys, pte) : NULL;
+
+	check(c, page || (table->traits & TABLE_UNCOUNTED), "a table hides an entry without a page",
+	      addr, pte.v);
+	check(c, pte_present(pte) || (table->traits & TABLE_MARKERS), "a table hides a marker",
+	      addr, pte.v);
+	if (page && page_is_anon(page) && !(table->traits & TABLE_MIXED))
+		check_equal(c, "mapcount of a page of one table", page->mapcount, 1);
+}
+
+/* One that others may have: private memory, which no file and no reclaim leads to. */
+static void check_shared_leaf(struct checker *c, const struct mm_struct *mm,
+                              const struct page *table, unsigned long addr, pte_t pte)
+{
+	const struct vm_area_struct *vma = find_vma(mm, addr);
+	bool mapped = vma && vma->vm_start <= addr;
+
+	check(c, !mapped || (!vma->vm_ops && !(vma->vm_flags & MMK_VM_SHARED)),
+	      "a shared table holds what is not anonymous", addr, pte.v);
+	check(c, pte_present(pte), "a shared table holds a marker", addr, pte.v);
+	if (table_sharers(table) > 1 && (table->traits & TABLE_MIXED))
+		check(c, !pte_hw_writable(pte), "a mixed table lets write", addr, pte.v);
+}
+
 /* Who looks for lazily freed pages finds this one. */
 static void check_lazy(struct checker *c, const struct mm_struct *mm, const struct page *table,
                        unsigned long addr, pte_t pte)
@@ -235,13 +265,15 @@ static void check_lazy(struct checker *c, const struct mm_struct *mm, const stru
 }
 
 static void check_table(struct checker *c, const struct mm_struct *mm, struct mm_sums *s,
-                        struct page *table, unsigned long base, unsigned level)
+                        struct page *table, unsigned long base, unsigned level, bool shared)
 {
 	const pte_t *entries = table_entries(mm->sys, table);
 	uint32_t used = 0;
 
 	check(c, page_kind(table) == PAGE_TABLE, "a table is no table", base, page_kind(table));
-	check(c, table->table_mm == mm, "a table belongs to another mm", base, level);
+	check(c, shared || table->table_mm == mm, "a table belongs to another mm", base, level);
+	check(c, shared || table_sharers(table) == 1, "a table is shared, but may be written", base,
+	      level);
 	for (unsigned long i = 0; i < PTRS_PER_TABLE; i++) {
 		pte_t entry = ptep_get(&entries[i]);
 		unsigned long addr = base + (i << LEVEL_SHIFT(level));
@@ -251,11 +283,15 @@ static void check_table(struct checker *c, const struct mm_struct *mm, struct mm
 		used++;
 		if (level == LAST_LEVEL) {
 			check_leaf(c, mm, s, addr, entry);
+			check_traits(c, mm, table, addr, entry);
 			check_lazy(c, mm, table, addr, entry);
+			if (shared)
+				check_shared_leaf(c, mm, table, addr, entry);
 		} else if (pte_is_table(entry)) {
 			s->tables++;
+			s->shared += table_is_shared(entry);
 			check_table(c, mm, s, phys_to_page(mm->sys, pte_phys(entry)), addr,
-			            level + 1);
+			            level + 1, table_is_shared(entry));
 		} else {
 			violated(c, "an entry of an upper level is no table", addr, entry.v);
 		}
@@ -265,8 +301,9 @@ static void check_table(struct checker *c, const struct mm_struct *mm, struct mm
 
 static void check_tables(struct checker *c, const struct mm_struct *mm, struct mm_sums *s)
 {
-	check_table(c, mm, s, phys_to_page(mm->sys, mm->pgd), 0, FIRST_LEVEL);
+	check_table(c, mm, s, phys_to_page(mm->sys, mm->pgd), 0, FIRST_LEVEL, false);
 	check_equal(c, "pgtables", mm->pgtables, s->tables);
+	check_equal(c, "shared tables", mm->nr_shared, s->shared);
 	check_equal(c, "rss_anon", mm->rss_anon, s->rss[RSS_ANON]);
 	check_equal(c, "rss_file", mm->rss_file, s->rss[RSS_FILE]);
 	check_equal(c, "rss_shmem", mm->rss_shmem, s->rss[RSS_SHMEM]);
@@ -316,6 +353,7 @@ static struct mm_struct *next_mm(struct mmk_system *sys, struct mm_struct *mm)
 
 struct frame_sums {
 	uint64_t kind[8], free;
+	uint64_t shared; /* entries of tables that count pages once, for each further mm */
 	int64_t mapcount;
 };
 
@@ -328,6 +366,23 @@ static void check_used_frame(struct checker *c, const struct mmk_system *sys, st
 	if (may_be_mapped(kind))
 		check(c, page->mapcount >= 0 && page->refcount >= (uint32_t)page->mapcount,
 		      "fewer references than mappings", page_to_phys(sys, page), page->mapcount);
+}
+
+/* Its pages count the table once, the mms that have it have each been counted. */
+static void sum_shared_table(struct frame_sums *s, const struct mmk_system *sys,
+                             const struct page *table)
+{
+	const pte_t *entries = table_entries(sys, table);
+	uint64_t others = table_sharers(table) - 1;
+
+	if (!others || (table->traits & TABLE_MIXED))
+		return;
+	for (unsigned long i = 0; i < PTRS_PER_TABLE; i++) {
+		pte_t pte = ptep_get(&entries[i]);
+
+		if (pte_present(pte) && pte_counted_page(sys, pte))
+			s->shared += others;
+	}
 }
 
 /* Block by block: what lies behind a block's first frame has no say. */
@@ -349,6 +404,8 @@ static void sum_frames(struct checker *c, struct mmk_system *sys, struct frame_s
 		s->kind[kind] += 1ull << order;
 		if (may_be_mapped(kind))
 			s->mapcount += page->mapcount;
+		if (kind == PAGE_TABLE)
+			sum_shared_table(s, sys, page);
 		if (kind != PAGE_FREE)
 			check_used_frame(c, sys, page);
 		i += 1ull << order;
@@ -378,7 +435,7 @@ unsigned mmk_check(struct mmk_system *sys, char *buf, size_t size)
 	frame_cache_lock_all(sys);
 	sum_frames(&c, sys, &frames);
 	frame_cache_unlock_all(sys);
-	check_equal(&c, "mapcounts of all pages", frames.mapcount, s.ptes);
+	check_equal(&c, "mapcounts of all pages", frames.mapcount + frames.shared, s.ptes);
 	check_equal(&c, "VMAs in all", sys->vma_cache.in_use, s.vmas);
 	check_equal(&c, "committed pages", sys->committed - sys->committed_shmem, accounted);
 	return c.bad;

@@ -6,6 +6,7 @@
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
+#include "mm/share.h"
 #include "mm/vma.h"
 
 static pte_t clear_one(struct mmk_system *sys, pte_t pte, enum mmk_clear_refs how)
@@ -40,13 +41,15 @@ static void clear_table(struct mmu_gather *tlb, struct page *table, unsigned lon
 	tlb_gather_flush(tlb);
 }
 
-static void clear_vma(struct vm_area_struct *vma, enum mmk_clear_refs how)
+static int clear_vma(struct vm_area_struct *vma, enum mmk_clear_refs how)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned long addr = vma->vm_start;
 	struct mmu_gather tlb;
 	struct page *table;
 
+	if (tables_own(mm, vma->vm_start, vma->vm_end))
+		return -MMK_ENOMEM;
 	tlb_gather(&tlb, mm);
 	while ((table = pte_table_next(mm, &addr, vma->vm_end))) {
 		unsigned long stop = table_end(addr, vma->vm_end);
@@ -61,6 +64,7 @@ static void clear_vma(struct vm_area_struct *vma, enum mmk_clear_refs how)
 	if (tlb.cleared)
 		pte_barrier(mm->sys);
 	tlb_finish(&tlb);
+	return 0;
 }
 
 static bool concerns(const struct vm_area_struct *vma, enum mmk_clear_refs how)
@@ -80,6 +84,7 @@ static void clear_hiwater(struct mm_struct *mm)
 int mmk_proc_clear_refs(struct mmk_task *task, struct mmk_mm *mm, enum mmk_clear_refs how)
 {
 	struct vm_area_struct *vma;
+	int err = 0;
 
 	if (how < MMK_CLEAR_REFS_ALL || how > MMK_CLEAR_REFS_HIWATER)
 		return -MMK_EINVAL;
@@ -94,9 +99,9 @@ int mmk_proc_clear_refs(struct mmk_task *task, struct mmk_mm *mm, enum mmk_clear
 	vma_for_each (vma, mm) {
 		if (how == MMK_CLEAR_REFS_SOFT_DIRTY)
 			vma->vm_flags &= ~MMK_VM_SOFTDIRTY;
-		if (concerns(vma, how))
-			clear_vma(vma, how);
+		if (!err && concerns(vma, how))
+			err = clear_vma(vma, how);
 	}
 	mmap_write_unlock(mm);
-	return 0;
+	return err;
 }

@@ -14,6 +14,7 @@
  */
 #include "mm/internal.h"
 #include "mm/fault.h"
+#include "mm/share.h"
 
 #define SIGBUS_NO      7
 #define SIGKILL_NO     9
@@ -28,9 +29,11 @@
 static inline void fault_lookup(struct vm_fault *f)
 {
 	struct mmk_system *sys = f->sys;
-	phys_addr_t phys = pte_table_phys(f->mm, f->addr);
+	pte_t entry = pte_table_entry(f->mm, f->addr);
+	phys_addr_t phys = pte_phys(entry);
 
-	if (unlikely(!phys)) {
+	/* One that others may have is none to work with: fault_table_make(). */
+	if (unlikely(!table_is_own(entry))) {
 		f->table = NULL;
 		f->orig = (pte_t){0};
 		return;
@@ -44,6 +47,8 @@ int fault_table_make(struct vm_fault *f)
 {
 	if (f->flags & FAULT_FLAG_NOWAIT)
 		return FAULT_WAIT;
+	if (mm_shares(f->mm) && pte_table_find(f->mm, f->addr))
+		return table_own(f->mm, f->addr) ? -MMK_ENOMEM : FAULT_RETRY;
 	f->table = pte_table_make(f->mm, f->addr);
 	if (!f->table)
 		return -MMK_ENOMEM;
@@ -57,6 +62,8 @@ void fault_install(struct vm_fault *f, struct page *page, pte_t pte)
 		table_use(f->table, 1);
 	if (page)
 		page_map_add(page);
+	else
+		f->table->traits |= TABLE_UNCOUNTED;
 	set_pte(f->sys, f->ptep, pte);
 	/* Before the lock goes: from then on another may take the page away, and its kind with it. */
 	if (page)
@@ -347,7 +354,7 @@ static unsigned long skip_populated(const struct mm_struct *mm, unsigned long ad
 				    unsigned long end, unsigned flags)
 {
 	while (addr < end) {
-		struct page *table = pte_table_find(mm, addr);
+		struct page *table = pte_table_find_own(mm, addr);
 		unsigned long stop = table_end(addr, end);
 		const pte_t *ptep;
 
@@ -375,7 +382,7 @@ static unsigned long populate_anon(struct mmk_task *task, struct vm_area_struct 
 	struct vm_fault f = {
 		.task = task, .sys = mm->sys, .mm = mm, .vma = vma, .flags = FAULT_FLAG_WRITE,
 		.seq = mmap_seq(mm)};
-	struct page *table = pte_table_find(mm, addr);
+	struct page *table = pte_table_find_own(mm, addr);
 	unsigned long start = addr, stop = table_end(addr, end);
 
 	if (!table)
@@ -407,7 +414,7 @@ static unsigned long populate_file(struct mmk_task *task, struct vm_area_struct 
 	unsigned long stop, n = 1;
 
 	for (; n && addr < end; addr += n << PAGE_SHIFT) {
-		f.table = pte_table_find(mm, addr);
+		f.table = pte_table_find_own(mm, addr);
 		if (!f.table)
 			break;
 		f.addr = addr;

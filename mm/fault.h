@@ -66,7 +66,7 @@ static inline int fault_anon_vma(struct vm_fault *f)
 	return f->flags & FAULT_FLAG_NOWAIT ? FAULT_WAIT : anon_vma_prepare(f->vma);
 }
 
-/* Make the table where it was missing. 0, -ENOMEM or FAULT_WAIT. */
+/* Make the table where it was missing, or others have it too. 0, -ENOMEM, FAULT_WAIT, FAULT_RETRY. */
 int fault_table_make(struct vm_fault *f);
 static inline int fault_table(struct vm_fault *f)
 {

@@ -6,6 +6,7 @@
 #include "mm/internal.h"
 #include "mm/frame_cache.h"
 #include "mm/memory.h"
+#include "mm/share.h"
 
 void tlb_gather(struct mmu_gather *tlb, struct mm_struct *mm)
 {
@@ -249,6 +250,18 @@ static void prune_tables(struct mmu_gather *tlb, unsigned long addr, unsigned lo
 	}
 }
 
+/*
+ * A table that others have too: all of it goes, or nothing that it holds (who wants a part has seen to
+ * it before, tables_own_part). False: it is this mm's alone.
+ */
+static bool unmap_shared(struct mm_struct *mm, const struct page *table, unsigned long addr,
+			 unsigned long end, unsigned long floor, unsigned long ceiling)
+{
+	if (table_sharers(table) == 1)
+		return false;
+	return !table_goes_whole(addr, end, floor, ceiling) || table_leave(mm, addr);
+}
+
 void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long end,
 		      unsigned long floor, unsigned long ceiling)
 {
@@ -261,13 +274,15 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
 	tlb_gather(&tlb, mm);
 	for (; table; table = pte_table_next(mm, &addr, end)) {
 		unsigned long stop = table_end(addr, end);
+		bool gone = unlikely(mm_shares(mm)) &&
+			    unmap_shared(mm, table, addr, end, floor, ceiling);
 
-		if (table_maybe_used(mm->sys, table)) {
+		if (!gone && table_maybe_used(mm->sys, table)) {
 			spin_lock(mm->sys, &table->ptl);
 			zap_table(&tlb, table, addr, stop, 0);
 			spin_unlock(&table->ptl);
 		}
-		if (!table_used(table))
+		if (gone || !table_used(table))
 			prune_tables(&tlb, addr, floor, ceiling);
 		addr = stop;
 	}
@@ -280,6 +295,9 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
  *
  * Also reached from a file (rmap.c), when only i_mmap_lock is held: the table cannot go away
  * between its finding and its locking, because pruning wants page_table_lock too.
+ *
+ * A table that others have too holds nothing of a file. All of it can go; of a part of it nothing does,
+ * and the caller has called tables_own_part() where that matters.
  */
 void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		    bool even_cows)
@@ -291,17 +309,16 @@ void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned lo
 	struct page *table;
 
 	tlb_gather(&tlb, mm);
-	for (;;) {
-		unsigned long stop;
+	while ((table = table_next_lock_slow(mm, &addr, end))) {
+		unsigned long stop = table_end(addr, end);
 
-		spin_lock(mm->sys, &mm->page_table_lock);
-		table = pte_table_next(mm, &addr, end);
-		if (table)
-			spin_lock(mm->sys, &table->ptl);
-		spin_unlock(&mm->page_table_lock);
-		if (!table)
-			break;
-		stop = table_end(addr, end);
+		if (unlikely(table_sharers(table) > 1)) {
+			spin_unlock(&table->ptl);
+			if (table_goes_whole(addr, end, ~0ul, end) && !table_leave(mm, addr))
+				continue; /* the others have gone meanwhile */
+			addr = stop;
+			continue;
+		}
 		zap_table(&tlb, table, addr, stop, keep);
 		tlb_gather_flush(&tlb);
 		spin_unlock(&table->ptl);

@@ -9,6 +9,7 @@
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
+#include "mm/share.h"
 #include "mm/vma.h"
 
 /* All the tables that the markers will lie in; nothing is undone, empty tables do no harm. */
@@ -35,6 +36,7 @@ static void install_table(struct mmu_gather *tlb, struct page *table, unsigned l
 			zap_pte(tlb, ptep, old, pte_counted_page(sys, old), addr);
 		set_pte(sys, ptep, guard);
 	}
+	table->traits |= TABLE_MARKERS | TABLE_UNCOUNTED;
 	tlb_gather_flush(tlb);
 }
 
@@ -50,7 +52,7 @@ int guard_install(struct mmk_task *task, struct vm_area_struct *vma, unsigned lo
 	if (vma->vm_flags & MMK_VM_LOCKED)
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_LOCKED, vma->vm_start, 0);
 	/* fork copies the entries of VMAs with an anon_vma. */
-	if (anon_vma_prepare(vma) || !make_tables(mm, start, end))
+	if (anon_vma_prepare(vma) || tables_own(mm, start, end) || !make_tables(mm, start, end))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_GUARD_NO_MEMORY, start, 0);
 	tlb_gather(&tlb, mm);
 	for (unsigned long addr = start, stop; addr < end; addr = stop) {
@@ -88,10 +90,10 @@ int guard_remove(struct mmk_task *task, struct vm_area_struct *vma, unsigned lon
 	if (vma->vm_flags & VM_SPECIAL)
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_SPECIAL, vma->vm_start,
 		              MMK_MADV_GUARD_REMOVE);
-	while ((table = pte_table_next(mm, &addr, end))) {
+	/* Tables that several mms have are without markers. */
+	while ((table = table_next_lock(mm, &addr, end))) {
 		unsigned long stop = table_end(addr, end);
 
-		spin_lock(mm->sys, &table->ptl);
 		remove_table(mm->sys, table, addr, stop);
 		spin_unlock(&table->ptl);
 		addr = stop;

@@ -10,10 +10,11 @@
  * There is no way from an anonymous page to its entries. Instead each last-level table, each mm and
  * the system remember that there may be something to find below them. Marking pages sets these
  * hints under the table's lock, table first; a search clears them before it looks and sets them
- * again where it leaves something behind.
+ * again where it leaves something behind. Tables that several mms have map none that may be taken.
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
+#include "mm/share.h"
 #include "mm/lazyfree.h"
 
 void lazyfree_hint(struct mm_struct *mm, struct page *table)
@@ -99,11 +100,10 @@ void lazyfree_keep(struct mm_struct *mm, unsigned long start, unsigned long end)
 
 	if (!(atomic_load_explicit(&mm->lazy, memory_order_relaxed) & MM_LAZY_FREED))
 		return;
-	for (; (table = pte_table_next(mm, &addr, end)); addr = table_end(addr, end)) {
+	for (; (table = table_next_lock(mm, &addr, end)); addr = table_end(addr, end)) {
 		unsigned long stop = table_end(addr, end);
 		pte_t *ptep = table_pte(mm->sys, table, addr);
 
-		spin_lock(mm->sys, &table->ptl);
 		for (unsigned long at = addr; table->lazy && at < stop; at += PAGE_SIZE, ptep++) {
 			struct page *page = anon_page_of(mm->sys, ptep_get(ptep));
 
@@ -165,10 +165,9 @@ uint64_t lazyfree_take_range(struct vm_area_struct *vma, unsigned long start, un
 	if (!atomic_load_explicit(&mm->lazy, memory_order_relaxed))
 		return 0;
 	tlb_gather(&tlb, mm);
-	while ((table = pte_table_next(mm, &addr, end))) {
+	while ((table = table_next_lock(mm, &addr, end))) {
 		unsigned long stop = table_end(addr, end);
 
-		spin_lock(mm->sys, &table->ptl);
 		taken += take_table(&tlb, table, addr, stop, ~0ull, &left);
 		spin_unlock(&table->ptl);
 		addr = stop;

@@ -5,7 +5,10 @@
 
 #include "mm/internal.h"
 
-/* What a program gives up from now on: the private anonymous pages there. mmap_lock held. */
+/*
+ * What a program gives up from now on: the private anonymous pages there, in tables that are its own.
+ * mmap_lock held.
+ */
 void lazyfree_range(struct vm_area_struct *vma, unsigned long start, unsigned long end);
 /* They are to stay after all (mlock). mmap_lock held. */
 void lazyfree_keep(struct mm_struct *mm, unsigned long start, unsigned long end);

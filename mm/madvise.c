@@ -6,6 +6,7 @@
  */
 #include "mm/internal.h"
 #include "mm/lazyfree.h"
+#include "mm/share.h"
 #include "mm/vma.h"
 
 /* WILLNEED reads no more than this at once: a hint is no reason to stop the world. */
@@ -98,6 +99,8 @@ static int madvise_dontneed(struct mmk_task *task, struct vm_area_struct *vma, u
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_SPECIAL, vma->vm_start, advice);
 	if ((vma->vm_flags & MMK_VM_LOCKED) && advice == MMK_MADV_DONTNEED)
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_LOCKED, vma->vm_start, 0);
+	if (tables_own_part(vma->vm_mm, start, end, ~0ul, end))
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_TABLES, 0, 0);
 	zap_page_range(vma, start, end, true);
 	return 0;
 }
@@ -109,6 +112,8 @@ static int madvise_free(struct mmk_task *task, struct vm_area_struct *vma, unsig
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_NOT_ANON, vma->vm_start, 0);
 	if (vma->vm_flags & MMK_VM_LOCKED)
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_LOCKED, vma->vm_start, 0);
+	if (tables_own(vma->vm_mm, start, end))
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_TABLES, 0, 0);
 	lazyfree_range(vma, start, end);
 	return 0;
 }

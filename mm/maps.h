@@ -18,8 +18,8 @@ long stream_vmas(const struct mmk_task *task, struct mm_struct *mm, uint64_t *po
                  size_t size, vma_text_fn *show);
 
 /* fn for each page that the VMA maps and that counts, under the lock of its table. */
-void each_mapped_page(const struct vm_area_struct *vma,
-                      void (*fn)(void *arg, const struct page *page, pte_t pte), void *arg);
+typedef void mapped_page_fn(void *arg, const struct page *page, pte_t pte, int32_t mapcount);
+void each_mapped_page(const struct vm_area_struct *vma, mapped_page_fn *fn, void *arg);
 
 /* The line of maps. */
 void maps_line(struct text *t, struct vm_area_struct *vma, char *path, const struct mmk_task *task);

@@ -7,6 +7,7 @@
 #include "mm/internal.h"
 #include "mm/lazyfree.h"
 #include "mm/memory.h"
+#include "mm/share.h"
 #include "mm/vma.h"
 
 bool vma_wants_writenotify(const struct vm_area_struct *vma)
@@ -267,6 +268,8 @@ static void copy_table(struct fork_copy *c, struct page *to, struct page *from, 
 	spin_lock(sys, &from->ptl);
 	if (unlikely(from->lazy))
 		lazyfree_hint(c->dst->vm_mm, to);
+	from->traits |= TABLE_MIXED;
+	to->traits |= from->traits;
 	for (; addr < end; addr += PAGE_SIZE, dst++, src++) {
 		pte_t pte = ptep_get_locked(src);
 
@@ -304,27 +307,39 @@ static bool vma_needs_copy(const struct vm_area_struct *src)
 	return src->anon_vma || (src->vm_flags & (MMK_VM_PFNMAP | MMK_VM_MIXEDMAP));
 }
 
+/* The part of `from` that [addr, end) is, shared or copied. 0 or -ENOMEM. */
+static int fork_table(struct fork_copy *c, struct page *from, unsigned long addr, unsigned long end)
+{
+	struct mm_struct *mm = c->dst->vm_mm;
+	int shared = table_share(mm, c->src, from, addr);
+	struct page *to;
+
+	if (shared)
+		return shared < 0 ? shared : 0;
+	if (table_own(c->src->vm_mm, addr))
+		return -MMK_ENOMEM;
+	to = pte_table_make(mm, addr);
+	if (!to)
+		return -MMK_ENOMEM;
+	copy_table(c, to, pte_table_find(c->src->vm_mm, addr), addr, end);
+	return 0;
+}
+
 int copy_page_range(struct vm_area_struct *dst, struct vm_area_struct *src)
 {
 	struct fork_copy c = {.dst = dst, .src = src};
 	struct mm_struct *mm = src->vm_mm;
 	unsigned long addr = src->vm_start;
-	struct page *from, *to;
+	struct page *from;
 	int rc = 0;
 
 	if (!vma_needs_copy(src))
 		return 0;
-	while ((from = pte_table_next(mm, &addr, src->vm_end))) {
+	while (!rc && (from = pte_table_next(mm, &addr, src->vm_end))) {
 		unsigned long stop = table_end(addr, src->vm_end);
 
-		if (table_used(from)) {
-			to = pte_table_make(dst->vm_mm, addr);
-			if (!to) {
-				rc = -MMK_ENOMEM;
-				break;
-			}
-			copy_table(&c, to, from, addr, stop);
-		}
+		if (table_used(from))
+			rc = fork_table(&c, from, addr, stop);
 		addr = stop;
 	}
 	for (int kind = 0; kind < NR_RSS; kind++)
@@ -364,6 +379,7 @@ static void move_entries(struct mm_struct *mm, struct page *from, struct page *t
 	lock_two(sys, from, to);
 	if (unlikely(from->lazy))
 		lazyfree_hint(mm, to);
+	to->traits |= from->traits;
 	for (unsigned long i = 0; i < n; i++) {
 		pte_t pte = ptep_get(src + i);
 
@@ -453,14 +469,17 @@ void mincore_range(struct vm_area_struct *vma, unsigned long start, unsigned lon
 	struct mm_struct *mm = vma->vm_mm;
 
 	for (unsigned long addr = start; addr < end;) {
-		struct page *table = pte_table_find(mm, addr);
-		unsigned long stop = table_end(addr, end);
-		pte_t *ptep = table ? table_pte(mm->sys, table, addr) : NULL;
+		struct page *table = table_find_lock(mm, addr);
+		unsigned long stop = table_end(addr, end), at = addr;
+		unsigned char *v = vec;
 
-		for (; addr < stop; addr += PAGE_SIZE) {
-			bool mapped = ptep && pte_present(ptep_get(ptep++));
-
-			*vec++ = mapped ? 1 : mincore_cached(vma, addr);
+		if (table) {
+			for (; at < stop; at += PAGE_SIZE)
+				*v++ = pte_present(ptep_get(table_pte(mm->sys, table, at)));
+			spin_unlock(&table->ptl);
 		}
+		for (; addr < stop; addr += PAGE_SIZE, vec++)
+			if (!table || !*vec)
+				*vec = mincore_cached(vma, addr);
 	}
 }

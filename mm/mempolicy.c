@@ -8,6 +8,7 @@
  */
 #include "mm/mempolicy.h"
 #include "mm/memory.h"
+#include "mm/share.h"
 #include "mm/vma.h"
 
 #define MAX_NODES   16u /* what a mask may name; only node 0 is there */
@@ -377,10 +378,11 @@ int mmk_page_node(struct mmk_mm *mm, unsigned long addr)
 	vma = addr < mm->task_size ? find_vma(mm, addr) : NULL;
 	if (vma && vma->vm_start <= addr) {
 		node = -MMK_ENOENT;
-		table = pte_table_find(mm, addr);
+		table = table_find_lock(mm, addr);
 		if (table) {
 			pte_t pte = ptep_get(table_pte(mm->sys, table, addr));
 
+			spin_unlock(&table->ptl);
 			if (pte_present(pte))
 				node = pte_special(pte) ? -MMK_EFAULT : 0;
 		}

@@ -63,9 +63,16 @@ enum page_kind {
 #define PG_WRITEBACK  (1u << 29) /* on its way to its home */
 #define PG_LAZYFREE   (1u << 27) /* anonymous; may be taken while its entry is clean: lazyfree.c */
 #define PG_DROPPABLE  (1u << 28) /* the same, even dirty (MAP_DROPPABLE) */
+/* What is known of a last-level table; hints but for the first, which is always set where it holds. */
+#define TABLE_MIXED	 1u /* another table may map some of its anonymous pages too */
+#define TABLE_UNCOUNTED	 2u /* it may have entries that count no page */
+#define TABLE_MARKERS	 4u /* some of those may be markers */
+#define TABLE_WAS_SHARED 8u /* several address spaces have had it */
 struct page {
 	_Atomic uint32_t flags;
-	_Atomic uint32_t refcount; /* 0: free. Mapping a page, the cache, a pin: one each */
+	/* 0: free. Mapping a page, the cache, a pin: one each. PAGE_TABLE: one for each mm that has it
+	   [T] */
+	_Atomic uint32_t refcount;
 	union {
 		_Atomic int32_t mapcount; /* PTEs that map it (anon, cache) */
 		spinlock_t ptl;           /* PAGE_TABLE: guards the entries of this table */
@@ -88,8 +95,10 @@ struct page {
 				/* PAGE_CACHE: page index in the file; PAGE_ANON: linear pgoff */
 				uint64_t index;
 				struct page *prev; /* PAGE_FREE [B], slab */
-				/* PAGE_TABLE [T]: 1 where it may map lazily freed pages */
-				uint64_t lazy;
+				struct { /* PAGE_TABLE [T] */
+					uint32_t lazy; /* 1 where it may map lazily freed pages */
+					uint32_t traits; /* TABLE_* */
+				};
 			};
 		};
 		struct mmk_deferred deferred; /* PAGE_TABLE that no table points to any more */
@@ -165,6 +174,8 @@ struct mm_struct {
 	_Atomic uint32_t seq; /* odd while mmap_lock is held for writing: lock.h */
 	spinlock_t page_table_lock;    /* anon_vma assignment; upper table levels */
 	_Atomic uint64_t cpus;         /* CPUs that may hold TLB entries of it */
+	/* Tables that others may have too: share.c. Grows under mmap_lock for writing; page_table_lock */
+	_Atomic uint32_t nr_shared;
 	uint32_t map_count;            /* [W] */
 	_Atomic uint32_t flags;        /* MMF_* */
 	bool mmap_legacy;              /* [W] bottom-up */
@@ -229,6 +240,7 @@ struct mmk_system {
 	struct page *zero_page;      /* [I] the one zero page */
 	unsigned nr_cpus, asid_bits; /* [I] */
 	uint64_t prot_arch;          /* [I] PROT_BTI, where the CPU has it; else 0 */
+	uint32_t share_entries; /* [I] fork shares tables with as many entries, and copies others */
 	bool lockless; /* [I] faults do without mmap_lock: fault.c */
 	bool defers; /* [I] and may run beside whoever frees: several CPUs */
 

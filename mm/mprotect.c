@@ -5,6 +5,7 @@
  * that is Linux's rule and programs see it.
  */
 #include "mm/internal.h"
+#include "mm/share.h"
 #include "mm/vma.h"
 
 #define PROT_KNOWN (MMK_PROT_READ | MMK_PROT_WRITE | MMK_PROT_EXEC | MMK_PROT_SEM)
@@ -55,7 +56,11 @@ static int mprotect_fixup(struct mmk_task *task, struct vm_area_struct *vma, uns
 	err = mprotect_account(task, vma, pages, &flags, &charged);
 	if (err)
 		return err;
-	err = vma_modify(task, vma, start, end, flags, &vma);
+	err = tables_own(mm, start, end);
+	if (unlikely(err))
+		refuse(task, err, MMK_REASON_NO_MEMORY_TABLES, 0, 0);
+	else
+		err = vma_modify(task, vma, start, end, flags, &vma);
 	if (err) {
 		vm_uncharge(mm->sys, charged);
 		return err;

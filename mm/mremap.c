@@ -13,6 +13,7 @@
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
+#include "mm/share.h"
 #include "mm/vma.h"
 
 #define MREMAP_KNOWN (MMK_MREMAP_MAYMOVE | MMK_MREMAP_FIXED | MMK_MREMAP_DONTUNMAP)
@@ -220,6 +221,10 @@ static int move_prepare_tables(struct remap *r)
 {
 	unsigned long old = r->addr, end = r->addr + moved_len(r);
 
+	/* The whole of the old place: what does not move goes. */
+	if (tables_own(r->mm, r->addr, r->addr + r->old_len) ||
+	    tables_own(r->mm, r->new_addr, r->new_addr + r->new_len))
+		return refuse(r->task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_TABLES, 0, 0);
 	while (old < end && pte_table_next(r->mm, &old, end)) {
 		unsigned long stop = table_end(old, end);
 		unsigned long first = r->new_addr + (old - r->addr);

@@ -10,6 +10,7 @@
  * Only where one VMA sticks out on both sides is a new record needed, for its upper half.
  */
 #include "mm/internal.h"
+#include "mm/share.h"
 #include "mm/vma.h"
 
 static unsigned long max_addr(unsigned long a, unsigned long b)
@@ -59,6 +60,26 @@ static int unmap_refuse_sealed(struct mmk_task *task, const struct unmap_plan *p
 	return refuse(task, -MMK_EPERM, MMK_REASON_VMA_SEALED, vma->vm_start, 0);
 }
 
+/* Between these nothing is mapped beside the range. */
+static unsigned long unmap_floor(const struct unmap_plan *plan)
+{
+	return plan->prev ? min_addr(plan->prev->vm_end, plan->start) : 0;
+}
+
+static unsigned long unmap_ceiling(const struct unmap_plan *plan)
+{
+	return plan->next ? max_addr(plan->next->vm_start, plan->end) : TASK_SIZE;
+}
+
+/* Tables that the mm shares, and of which only a part is to go. */
+static int unmap_own_tables(const struct unmap_plan *plan)
+{
+	if (!plan->first)
+		return 0;
+	return tables_own_part(plan->mm, max_addr(plan->start, plan->first->vm_start), plan->end,
+	                       unmap_floor(plan), unmap_ceiling(plan));
+}
+
 int unmap_prepare(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
                   unsigned long end, struct unmap_plan *plan)
 {
@@ -72,6 +93,8 @@ int unmap_prepare(struct mmk_task *task, struct mm_struct *mm, unsigned long sta
 		              mm->sys->max_map_count);
 	if (unlikely(plan->seen_flags & MMK_VM_SEALED))
 		return unmap_refuse_sealed(task, plan);
+	if (unlikely(mm_shares(mm)) && unmap_own_tables(plan))
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_TABLES, 0, 0);
 	if (!cut)
 		return 0;
 	plan->tail = vma_alloc(mm);
@@ -102,16 +125,12 @@ void unmap_abort(struct unmap_plan *plan)
 
 static void unmap_pages(const struct unmap_plan *plan)
 {
-	unsigned long floor = 0, ceiling = TASK_SIZE;
+	unsigned long floor = unmap_floor(plan);
 
-	if (plan->prev)
-		floor = min_addr(plan->prev->vm_end, plan->start);
-	if (plan->next)
-		ceiling = max_addr(plan->next->vm_start, plan->end);
 	if (plan->keep_tables)
 		floor = ~0ul; /* no table lies above that */
 	unmap_page_range(plan->mm, max_addr(plan->start, plan->first->vm_start), plan->end, floor,
-	                 ceiling);
+	                 unmap_ceiling(plan));
 }
 
 /* `pages` of the VMA are going: out of the mm's figures. */

@@ -11,9 +11,8 @@ struct numa_sizes {
 	int32_t mapmax;
 };
 
-static void numa_page(void *arg, const struct page *page, pte_t pte)
+static void numa_page(void *arg, const struct page *page, pte_t pte, int32_t mapcount)
 {
-	int32_t mapcount = atomic_load_explicit(&page->mapcount, memory_order_relaxed);
 	bool anon = page_is_anon(page);
 	struct numa_sizes *n = arg;
 

@@ -5,6 +5,7 @@
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
+#include "mm/share.h"
 #include "mm/text.h"
 #include "mm/vma.h"
 
@@ -15,7 +16,8 @@
 #define PM_SOFT_DIRTY (1ull << 55) /* once clear_refs has begun to track it */
 #define PM_PFN_MASK   ((1ull << 55) - 1)
 
-static uint64_t pagemap_entry(const struct mm_struct *mm, pte_t pte, bool show_frame)
+static uint64_t pagemap_entry(const struct mm_struct *mm, const struct page *table, pte_t pte,
+			      bool show_frame)
 {
 	uint64_t entry = PM_PRESENT;
 	struct page *page;
@@ -33,7 +35,7 @@ static uint64_t pagemap_entry(const struct mm_struct *mm, pte_t pte, bool show_f
 		return entry;
 	if (!page_is_anon(page))
 		entry |= PM_FILE;
-	if (atomic_load_explicit(&page->mapcount, memory_order_relaxed) == 1)
+	if (table_page_mapcount(table, page) == 1)
 		entry |= PM_EXCLUSIVE;
 	return entry;
 }
@@ -42,17 +44,16 @@ static uint64_t pagemap_entry(const struct mm_struct *mm, pte_t pte, bool show_f
 static void pagemap_table(struct mm_struct *mm, unsigned long addr, unsigned long end,
 			  bool show_frame, char *out)
 {
-	struct page *table = pte_table_find(mm, addr);
+	struct page *table = table_find_lock(mm, addr);
 	pte_t *ptep;
 
 	if (!table) {
 		__builtin_memset(out, 0, ((end - addr) >> PAGE_SHIFT) * sizeof(uint64_t));
 		return;
 	}
-	spin_lock(mm->sys, &table->ptl);
 	ptep = table_pte(mm->sys, table, addr);
 	for (; addr < end; addr += PAGE_SIZE, out += sizeof(uint64_t)) {
-		uint64_t entry = pagemap_entry(mm, ptep_get(ptep++), show_frame);
+		uint64_t entry = pagemap_entry(mm, table, ptep_get(ptep++), show_frame);
 
 		__builtin_memcpy(out, &entry, sizeof(entry));
 	}
@@ -147,14 +148,15 @@ static size_t ptdump_line(char *buf, size_t size, unsigned long addr, pte_t pte)
 }
 
 /*
- * Lines for the present entries of [*addr, end) of one table; *addr moves to the first not shown.
+ * Lines for the present entries of [*addr, end) of one table, which is locked; *addr moves to the
+ * first not shown.
  */
 static size_t ptdump_table(struct mm_struct *mm, struct page *table, unsigned long *addr,
 			   unsigned long end, char *buf, size_t size)
 {
+	bool shared = table_sharers(table) > 1;
 	size_t done = 0;
 
-	spin_lock(mm->sys, &table->ptl);
 	for (; *addr < end; *addr += PAGE_SIZE) {
 		pte_t pte = ptep_get(table_pte(mm->sys, table, *addr));
 		char line[PTDUMP_LINE];
@@ -162,13 +164,14 @@ static size_t ptdump_table(struct mm_struct *mm, struct page *table, unsigned lo
 
 		if (!pte_present(pte))
 			continue;
+		if (shared) /* by the entry that leads to the table */
+			pte = pte_wrprotect(pte);
 		len = ptdump_line(line, sizeof(line), *addr, pte);
 		if (len > size - done)
 			break;
 		__builtin_memcpy(buf + done, line, len);
 		done += len;
 	}
-	spin_unlock(&table->ptl);
 	return done;
 }
 
@@ -180,13 +183,14 @@ long mmk_proc_ptdump(struct mmk_task *task, struct mmk_mm *mm, uint64_t *pos, ch
 	size_t done = 0;
 
 	mmap_read_lock(mm);
-	while ((table = pte_table_next(mm, &addr, mm->task_size))) {
+	while ((table = table_next_lock(mm, &addr, mm->task_size))) {
 		unsigned long stop = table_end(addr, mm->task_size);
 
 		if (table_used(table))
 			done += ptdump_table(mm, table, &addr, stop, buf + done, size - done);
 		else
 			addr = stop;
+		spin_unlock(&table->ptl);
 		if (addr < stop)
 			break;
 	}

@@ -6,6 +6,7 @@
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
+#include "mm/share.h"
 #include "mm/vma.h"
 
 #define ALL_CATEGORIES 0xffull
@@ -92,7 +93,7 @@ static void tell(struct scan *s, uint64_t is, unsigned long start, unsigned long
 
 /* ---- the walk ---- */
 
-/* From one table, or from none where there is none: then all of it is the same. */
+/* From one table, locked, or from none where there is none: then all of it is the same. */
 static void scan_table(struct scan *s, struct page *table, uint64_t vma_is, unsigned long addr,
                        unsigned long end)
 {
@@ -104,7 +105,6 @@ static void scan_table(struct scan *s, struct page *table, uint64_t vma_is, unsi
 		return;
 	}
 	ptep = table_pte(s->mm->sys, table, addr);
-	spin_lock(s->mm->sys, &table->ptl);
 	for (; addr < end && !s->full; addr += PAGE_SIZE, ptep++) {
 		uint64_t is = vma_is | pte_categories(s, ptep_get(ptep));
 
@@ -131,7 +131,7 @@ static int scan_vma(struct scan *s, const struct vm_area_struct *vma, unsigned l
 	while (start < end && !s->full) {
 		unsigned long stop = table_end(start, end);
 
-		scan_table(s, pte_table_find(s->mm, start), is, start, stop);
+		scan_table(s, table_find_lock(s->mm, start), is, start, stop);
 		start = stop;
 	}
 	return 0;

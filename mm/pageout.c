@@ -10,6 +10,7 @@
 #include "mm/cache.h"
 #include "mm/lazyfree.h"
 #include "mm/memory.h"
+#include "mm/share.h"
 #include "mm/vma.h"
 
 /* The page of m that this entry maps alone, or NULL. */
@@ -31,11 +32,10 @@ static struct page *next_file_page(struct mm_struct *mm, const struct address_sp
 {
 	struct page *table, *page = NULL;
 
-	while (!page && (table = pte_table_next(mm, addr, end))) {
+	while (!page && (table = table_next_lock(mm, addr, end))) {
 		unsigned long stop = table_end(*addr, end);
 		pte_t *ptep = table_pte(mm->sys, table, *addr);
 
-		spin_lock(mm->sys, &table->ptl);
 		for (; *addr < stop && !page; *addr += PAGE_SIZE)
 			page = sole_file_page(m, ptep_get(ptep++));
 		if (page)

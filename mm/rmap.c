@@ -6,6 +6,7 @@
  */
 #include "mm/internal.h"
 #include "mm/memory.h"
+#include "mm/share.h"
 
 /* Addresses of the VMA at which pages [first, last] of its file are mapped. */
 static void vma_file_range(const struct vm_area_struct *vma, uint64_t first, uint64_t last,
@@ -34,19 +35,6 @@ void unmap_mapping_range(struct address_space *m, uint64_t first, uint64_t last,
 	i_mmap_unlock(m);
 }
 
-/* The last-level table of addr, locked; NULL where there is none. */
-static struct page *lock_table_of(struct mm_struct *mm, unsigned long addr)
-{
-	struct page *table;
-
-	spin_lock(mm->sys, &mm->page_table_lock);
-	table = pte_table_find(mm, addr);
-	if (table)
-		spin_lock(mm->sys, &table->ptl);
-	spin_unlock(&mm->page_table_lock);
-	return table;
-}
-
 /*
  * Clean and protect the page in one VMA (where that is private the page is neither dirty nor
  * writable, so there is nothing to do). The TLBs know it before the lock goes.
@@ -55,7 +43,7 @@ static bool mkclean_one(struct vm_area_struct *vma, struct page *page, unsigned 
 {
 	struct mm_struct *mm = vma->vm_mm;
 	struct mmk_system *sys = mm->sys;
-	struct page *table = lock_table_of(mm, addr);
+	struct page *table = table_find_lock_slow(mm, addr);
 	bool dirty = false;
 	pte_t *ptep, pte;
 
@@ -92,7 +80,7 @@ bool page_mkclean(struct address_space *m, struct page *page)
 static bool mkold_one(struct vm_area_struct *vma, struct page *page, unsigned long addr)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	struct page *table = lock_table_of(mm, addr);
+	struct page *table = table_find_lock_slow(mm, addr);
 	bool young = false;
 	pte_t *ptep, pte;
 

@@ -7,6 +7,7 @@
 #include "mm/internal.h"
 #include "mm/maps.h"
 #include "mm/memory.h"
+#include "mm/share.h"
 #include "mm/vma.h"
 
 #define PSS_SHIFT   12
@@ -35,10 +36,9 @@ static void smaps_pss(struct mem_sizes *m, const struct page *page, uint64_t pss
 		m->pss_dirty += pss;
 }
 
-static void smaps_page(void *arg, const struct page *page, pte_t pte)
+static void smaps_page(void *arg, const struct page *page, pte_t pte, int32_t mapcount)
 {
 	struct mem_sizes *m = arg;
-	int32_t mapcount = atomic_load_explicit(&page->mapcount, memory_order_relaxed);
 	bool dirty = pte_dirty(pte) || page_test(page, PG_DIRTY | PG_WRITTEN);
 
 	m->rss += PAGE_SIZE;
@@ -58,25 +58,23 @@ static void smaps_page(void *arg, const struct page *page, pte_t pte)
 	}
 }
 
-void each_mapped_page(const struct vm_area_struct *vma,
-                      void (*fn)(void *arg, const struct page *page, pte_t pte), void *arg)
+void each_mapped_page(const struct vm_area_struct *vma, mapped_page_fn *fn, void *arg)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned long addr = vma->vm_start;
 	struct page *table;
 
-	while ((table = pte_table_next(mm, &addr, vma->vm_end))) {
+	while ((table = table_next_lock(mm, &addr, vma->vm_end))) {
 		unsigned long stop = table_end(addr, vma->vm_end);
 		const pte_t *ptep = table_pte(mm->sys, table, addr);
 
-		spin_lock(mm->sys, &table->ptl);
 		for (; addr < stop; addr += PAGE_SIZE, ptep++) {
 			pte_t pte = ptep_get(ptep);
 			const struct page *page =
 			    pte_present(pte) ? pte_counted_page(mm->sys, pte) : NULL;
 
 			if (page)
-				fn(arg, page, pte);
+				fn(arg, page, pte, table_page_mapcount(table, page));
 		}
 		spin_unlock(&table->ptl);
 	}

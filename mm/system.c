@@ -57,6 +57,8 @@ static void set_defaults(struct mmk_system *sys)
 	sys->admin_reserve_kbytes = free_kb / 32 < 8192 ? free_kb / 32 : 8192;
 	sys->user_reserve_kbytes = free_kb / 32 < 131072 ? free_kb / 32 : 131072;
 	atomic_init(&sys->fault_around_bytes, 16 * PAGE_SIZE);
+	/* Less is copied sooner than it is shared and taken apart again. */
+	sys->share_entries = 64;
 	sys->oom_dump_tasks = 1;
 	sys->dirty_ratio = 20;
 	sys->dirty_background_ratio = 10;

@@ -31,7 +31,7 @@ static pte_t *walk_to(const struct mm_struct *mm, unsigned long addr, unsigned l
 	return level_entry(mm->sys, phys, addr, level);
 }
 
-static struct page *table_new(struct mm_struct *mm)
+struct page *table_new(struct mm_struct *mm)
 {
 	struct page *table = alloc_page_reclaim(mm->sys, PAGE_TABLE);
 
@@ -41,6 +41,8 @@ static struct page *table_new(struct mm_struct *mm)
 	spin_lock_init(&table->ptl);
 	table->nr_used = 0;
 	table->table_mm = mm;
+	table->lazy = 0;
+	table->traits = 0;
 	return table;
 }
 
@@ -91,18 +93,37 @@ static bool table_insert(struct mm_struct *mm, phys_addr_t parent, pte_t *entry,
 	return true;
 }
 
-struct page *pte_table_make(struct mm_struct *mm, unsigned long addr)
+pte_t *table_slot_find(const struct mm_struct *mm, unsigned long addr, struct page **parent)
+{
+	return walk_to(mm, addr, LAST_LEVEL - 1, parent);
+}
+
+/* The table of addr at `level`, made with those above it; NULL when memory is short. */
+static struct page *level_make(struct mm_struct *mm, unsigned long addr, unsigned level)
 {
 	phys_addr_t phys = mm->pgd;
 
-	for (unsigned level = FIRST_LEVEL; level < LAST_LEVEL; level++) {
-		pte_t *entry = level_entry(mm->sys, phys, addr, level);
+	for (unsigned l = FIRST_LEVEL; l < level; l++) {
+		pte_t *entry = level_entry(mm->sys, phys, addr, l);
 
-		if (unlikely(pte_none(ptep_get(entry))) && !table_insert(mm, phys, entry, level))
+		if (unlikely(pte_none(ptep_get(entry))) && !table_insert(mm, phys, entry, l))
 			return NULL;
 		phys = pte_phys(ptep_get(entry));
 	}
 	return phys_to_page(mm->sys, phys);
+}
+
+pte_t *table_slot_make(struct mm_struct *mm, unsigned long addr, struct page **parent)
+{
+	*parent = level_make(mm, addr, LAST_LEVEL - 1);
+	if (!*parent)
+		return NULL;
+	return level_entry(mm->sys, page_to_phys(mm->sys, *parent), addr, LAST_LEVEL - 1);
+}
+
+struct page *pte_table_make(struct mm_struct *mm, unsigned long addr)
+{
+	return level_make(mm, addr, LAST_LEVEL);
 }
 
 /* The table at addr, or NULL with the size of the empty piece that addr lies in, and its entry. */
@@ -155,7 +176,8 @@ struct page *pte_table_next(const struct mm_struct *mm, unsigned long *addr, uns
 static struct page *table_remove(struct mm_struct *mm, struct page *parent, pte_t *entry,
 				 unsigned level)
 {
-	struct page *table = phys_to_page(mm->sys, pte_phys(ptep_get(entry)));
+	pte_t old = ptep_get(entry);
+	struct page *table = phys_to_page(mm->sys, pte_phys(old));
 	bool empty;
 
 	spin_lock(mm->sys, &mm->page_table_lock);
@@ -164,6 +186,8 @@ static struct page *table_remove(struct mm_struct *mm, struct page *parent, pte_
 	if (empty) {
 		set_pte_raw(mm->sys, entry, (pte_t){0}, level);
 		table_use(parent, -1);
+		if (unlikely(table_is_shared(old)))
+			atomic_fetch_sub_explicit(&mm->nr_shared, 1, memory_order_release);
 	}
 	spin_unlock(&table->ptl);
 	spin_unlock(&mm->page_table_lock);
@@ -184,6 +208,8 @@ struct page *pte_tables_prune(struct mm_struct *mm, unsigned long addr, unsigned
 		if (base < floor || base + LEVEL_SIZE(level) - 1 > ceiling - 1)
 			break;
 		entry = walk_to(mm, addr, level, &parent);
+		if (entry && pte_none(ptep_get(entry)))
+			continue; /* a shared one has gone ahead */
 		table = entry ? table_remove(mm, parent, entry, level) : NULL;
 		if (!table)
 			break;
@@ -208,17 +234,25 @@ static void free_level(struct mm_struct *mm, phys_addr_t phys, unsigned level)
 	pte_t *entries = phys_to_virt(mm->sys, phys);
 	uint32_t left = level < LAST_LEVEL ? table_used(phys_to_page(mm->sys, phys)) : 0;
 
+	struct page *table = phys_to_page(mm->sys, phys);
+
 	for (unsigned long i = 0; left && i < PTRS_PER_TABLE; i++) {
 		if (!pte_is_table(entries[i]))
 			continue;
 		free_level(mm, pte_phys(entries[i]), level + 1);
 		left--;
 	}
-	if (level > FIRST_LEVEL)
-		table_free(mm, phys_to_page(mm->sys, phys));
+	MMK_BUG_ON(mm->sys, atomic_load_explicit(&table->refcount, memory_order_relaxed) != 1);
+	if (level == LAST_LEVEL && unlikely(table->traits & TABLE_WAS_SHARED))
+		table_retire(mm, table);
+	else if (level > FIRST_LEVEL)
+		table_free(mm, table);
 }
 
-/* No CPU has the mm active and nothing is mapped; nobody will walk these tables again. */
+/*
+ * No CPU has the mm active and nothing is mapped; nobody will walk these tables again. (But a fault
+ * without mmap_lock in an mm that has had one of them as well may still hold it.)
+ */
 void mm_pgd_free(struct mm_struct *mm)
 {
 	if (!mm->pgd)

@@ -7,9 +7,11 @@
  *  - Entries of a last-level table change under the lock of its page (ptl), which also
  *    guards nr_used.
  *  - Tables appear under mm->page_table_lock; the walk that finds them takes no lock.
- *  - Tables go only in pte_tables_prune(), called with mmap_lock held for writing, so that no
- *    fault is on its way. Walkers who come from a file instead (rmap.c) hold page_table_lock from
- *    the descent until they have the ptl; prune takes both.
+ *  - Tables of one mm alone go only in pte_tables_prune(), called with mmap_lock held for writing,
+ *    so that no fault is on its way. Walkers who come from a file instead (rmap.c) hold
+ *    page_table_lock from the descent until they have the ptl; prune takes both.
+ *  - Last-level tables that several mms have (table_is_shared) do not change, and may be exchanged
+ *    with mmap_lock held for reading: who may meet one does as rmap.c does. See share.h.
  *
  * After a store that makes an invalid entry valid, DSB ISHST lets the walkers see it (Arm ARM
  * D8.2.7); no ISB, as the exception return that follows is one. A valid entry that gets another
@@ -127,31 +129,47 @@ static inline pte_t table_entry_get(const pte_t *entry)
 	return (pte_t){__atomic_load_n(&entry->v, MMK_DEPENDENT_LOAD)};
 }
 
-/* The last-level table that covers addr; 0: none. */
-static inline phys_addr_t pte_table_phys(const struct mm_struct *mm, unsigned long addr)
+/* The entry that leads to the last-level table of addr; none where there is no such table. */
+static inline pte_t pte_table_entry(const struct mm_struct *mm, unsigned long addr)
 {
 	const uintptr_t offset = mm->sys->virt_offset;
 	phys_addr_t phys = mm->pgd;
+	pte_t entry = {0};
 
 #pragma GCC unroll 4
 	for (unsigned shift = LEVEL_SHIFT(FIRST_LEVEL); shift > PAGE_SHIFT; shift -= TABLE_SHIFT) {
 		const pte_t *entries = (const pte_t *)(uintptr_t)(phys + offset);
-		pte_t entry = table_entry_get(entries + ((addr >> shift) & (PTRS_PER_TABLE - 1)));
 
+		entry = table_entry_get(entries + ((addr >> shift) & (PTRS_PER_TABLE - 1)));
 		if (unlikely(!pte_is_table(entry)))
-			return 0;
+			return (pte_t){0};
 		phys = pte_phys(entry);
 	}
-	return phys;
+	return entry;
 }
 
-/* Its page, or NULL. */
+/* The last-level table that covers addr, or NULL. */
 static inline struct page *pte_table_find(const struct mm_struct *mm, unsigned long addr)
 {
-	phys_addr_t phys = pte_table_phys(mm, addr);
+	pte_t entry = pte_table_entry(mm, addr);
 
-	return phys ? phys_to_page(mm->sys, phys) : NULL;
+	return pte_none(entry) ? NULL : phys_to_page(mm->sys, pte_phys(entry));
 }
+
+/* The same, but NULL as well where others may have it. */
+static inline struct page *pte_table_find_own(const struct mm_struct *mm, unsigned long addr)
+{
+	pte_t entry = pte_table_entry(mm, addr);
+
+	return table_is_own(entry) ? phys_to_page(mm->sys, pte_phys(entry)) : NULL;
+}
+
+/*
+ * Where the entry of the last-level table of addr stands, whether there is one or not, and in which
+ * table; NULL where there is not even that. Or made: NULL when memory is short.
+ */
+pte_t *table_slot_find(const struct mm_struct *mm, unsigned long addr, struct page **parent);
+pte_t *table_slot_make(struct mm_struct *mm, unsigned long addr, struct page **parent);
 
 /*
  * The same, made where it was missing; NULL when memory is short. No spinlock held by the caller.
@@ -165,6 +183,7 @@ struct page *pte_table_next(const struct mm_struct *mm, unsigned long *addr, uns
  */
 struct page *pte_tables_prune(struct mm_struct *mm, unsigned long addr, unsigned long floor,
 			      unsigned long ceiling);
+struct page *table_new(struct mm_struct *mm); /* empty, part of no tree; NULL: no memory */
 void table_free(struct mm_struct *mm, struct page *table); /* one that was never part of the tree */
 /* One that was, and that the TLBs have forgotten: a fault without mmap_lock may still look at it. */
 void table_retire(struct mm_struct *mm, struct page *table);

@@ -208,7 +208,13 @@ static inline pte_t pte_apply(pte_t pte, pte_t difference)
 	return (pte_t){pte.v ^ difference.v};
 }
 
-/* Tables: D8.3.1. No hierarchical restrictions (APTable and its like) are used. */
+/*
+ * Tables: D8.3.1. Of the hierarchical restrictions APTable[1] is used: whatever the entries below
+ * say, nothing can be written (D8.4.2, as long as TCR_EL1.HPD0 is 0). So a table may be several
+ * address spaces', without a change of its entries.
+ */
+#define PTE_TABLE_NO_WRITE (1ull << 62)
+
 static inline pte_t table_make(phys_addr_t table)
 {
 	return (pte_t){table | PTE_TABLE | PTE_VALID};
@@ -217,6 +223,30 @@ static inline pte_t table_make(phys_addr_t table)
 static inline bool pte_is_table(pte_t pte)
 {
 	return (pte.v & (PTE_TABLE | PTE_VALID)) == (PTE_TABLE | PTE_VALID);
+}
+
+static inline pte_t table_mkshared(pte_t pte)
+{
+	pte.v |= PTE_TABLE_NO_WRITE;
+	return pte;
+}
+
+static inline pte_t table_mkown(pte_t pte)
+{
+	pte.v &= ~PTE_TABLE_NO_WRITE;
+	return pte;
+}
+
+/* Others may have that table as well. */
+static inline bool table_is_shared(pte_t pte)
+{
+	return pte.v & PTE_TABLE_NO_WRITE;
+}
+
+/* It leads to a table of this address space alone. */
+static inline bool table_is_own(pte_t pte)
+{
+	return (pte.v & (PTE_TABLE_NO_WRITE | PTE_TABLE | PTE_VALID)) == (PTE_TABLE | PTE_VALID);
 }
 
 /*

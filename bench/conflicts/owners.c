@@ -58,7 +58,8 @@ static const struct field mm_fields[] = {
     FIELD(mm_struct, pgd),         FIELD(mm_struct, context),
     FIELD(mm_struct, users),       FIELD(mm_struct, mmap_lock),
     FIELD(mm_struct, seq),         FIELD(mm_struct, page_table_lock),
-    FIELD(mm_struct, cpus),        FIELD(mm_struct, map_count),
+    FIELD(mm_struct, cpus),        FIELD(mm_struct, nr_shared),
+    FIELD(mm_struct, map_count),
     FIELD(mm_struct, flags),       FIELD(mm_struct, mmap_base),
     FIELD(mm_struct, total_vm),    FIELD(mm_struct, data_vm),
     FIELD(mm_struct, exec_vm),     FIELD(mm_struct, stack_vm),
@@ -110,6 +111,7 @@ static const struct field table_page_fields[] = {
     FIELD(page, nr_used),
     FIELD(page, table_mm),
     FIELD(page, lazy),
+    FIELD(page, traits),
     {0},
 };
 static const struct field slab_page_fields[] = {

@@ -111,7 +111,7 @@ void mmk_mm_put(struct mmk_mm *mm);
 int mmk_mm_dup(struct mmk_task *task, struct mmk_mm **out);
 /*
  * Make mm the user address space of the calling CPU (TTBR0, ASID). Interrupts off or preemption
- * off.
+ * off. TCR_EL1.HPD0 is 0: after fork, rights are taken away in table descriptors (APTable).
  */
 void mmk_mm_activate(struct mmk_mm *mm, unsigned cpu);
 /* The calling CPU uses no user address space from now on. */
@@ -732,6 +732,7 @@ struct mmk_stats {
 	uint64_t dirty, committed, commit_limit;	      /* now, pages */
 	uint64_t faults, faults_major, faults_anon_zero, faults_anon, faults_file_read;
 	uint64_t faults_file_private, faults_file_shared, faults_cow_copy, faults_cow_reuse, faults_spurious;
+	uint64_t tables_shared, tables_copied; /* by fork; when they had to change after all */
 	uint64_t faults_refused;
 	uint64_t pages_read, pages_written;
 	uint64_t writeback, dirty_limit, dirty_background; /* now, pages */

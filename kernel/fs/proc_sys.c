@@ -38,6 +38,8 @@ static int show_mmkit(const struct pseudo_ctx *c, struct seq *s)
 	stat_line(s, "faults_cow_reuse", st.faults_cow_reuse);
 	stat_line(s, "faults_spurious", st.faults_spurious);
 	stat_line(s, "faults_refused", st.faults_refused);
+	stat_line(s, "tables_shared", st.tables_shared);
+	stat_line(s, "tables_copied", st.tables_copied);
 	stat_line(s, "vmas", st.vmas);
 	stat_line(s, "vmas_made", st.vmas_made);
 	stat_line(s, "merges", st.merges);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "mm/mm_types.h"
 #include "tests/model/hosted.h"
 
 #define SEQUENCES_EACH 64            /* to a machine */
@@ -137,8 +138,11 @@ static bool have_machine(void)
 
 	if (used++ % SEQUENCES_EACH == 0)
 		end_machine();
-	if (!machine)
+	if (!machine) {
 		machine = hosted_create(&config);
+		if (machine) /* fork shares every table that can be shared */
+			hosted_system(machine)->share_entries = 1;
+	}
 	return machine != NULL;
 }
 

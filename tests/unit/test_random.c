@@ -4,6 +4,7 @@
  * access to it gets. Checked after every step: the result, one page's contents, every invariant,
  * the TLBs. A failure prints its seed; MMKIT_SEED=n and MMKIT_STEPS=n replay it or go further.
  */
+#include "mm/mm_types.h"
 #include "tests/unit/harness.h"
 
 #define PAGES      24
@@ -282,6 +283,7 @@ static void run(uint64_t seed, bool tmpfs, bool failing, unsigned long nr_steps)
 	struct world *w = world_new(&config);
 	struct model m = {.w = w, .state = seed, .file_pages = FILE_PAGES, .failing = failing};
 
+	w->sys->share_entries = 1; /* every table that can be shared is */
 	print_message("# seed %llu, %s%s\n", (unsigned long long)seed, tmpfs ? "tmpfs" : "a file",
 	              failing ? ", failing" : "");
 	m.fd = tmpfs ? hosted_memfd(w->h, "m", FILE_PAGES * PAGE)

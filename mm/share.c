@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork without copying page-table entries: parent and child get the same last-level table.
+ *
+ * 	parent	[L2 entry, no write] --.
+ * 				       +--> table, refcount 2 --> pages, mapcount 1
+ * 	child	[L2 entry, no write] --'
+ *
+ * The entries stay as they are, the right to write goes by the entry that leads to the table
+ * (APTable). What is in such a table does not change: table_own() comes before every change, and
+ * gives the mm a copy - or, when all others have gone by then, the table itself with the right to
+ * write again, so that the last one pays one fault a table and none a page.
+ *
+ * Shared is a table with many entries in which nothing but private anonymous memory lies, all of
+ * which the child gets as it is, without markers or lazily freed pages. So no file leads to a
+ * shared table, and reclaim has nothing to look for in it.
+ *
+ * What counts how:
+ *  - A table's refcount is the number of address spaces that have it. Each counts it in pgtables
+ *    and what it maps in rss_anon.
+ *  - A page's mapcount and refcount count a shared table once, and its PG_ANON_EXCL means "of this
+ *    table alone". That suffices as long as no other table maps the page; so when the first of n
+ *    has its copy made, each page gets n - 1 more, and the tables are TABLE_MIXED from then on: all
+ *    counts are of address spaces, and who leaves such a table takes his own off each page. A mixed
+ *    table is not shared again before every page in it has one owner.
+ *
+ * Locks: the table's lock guards its refcount. The entry that leads to it changes under
+ * page_table_lock as well, held from its break to its make, so who looks for the table under that
+ * lock finds the one or the other. mmap_lock held for reading is enough: faults that found a shared
+ * table do nothing with it but come here; faults without mmap_lock have compared mm->seq, as a
+ * table becomes shared only with that lock held for writing; all others look as table_find_lock()
+ * does.
+ */
+#include "mm/internal.h"
+#include "mm/memory.h"
+#include "mm/share.h"
+#include "mm/vma.h"
+
+/* ---- fork ---- */
+
+static bool vma_may_share(const struct vm_area_struct *vma)
+{
+	const uint64_t never = MMK_VM_SHARED | MMK_VM_DONTCOPY | MMK_VM_WIPEONFORK |
+			       MMK_VM_DROPPABLE | MMK_VM_PFNMAP | MMK_VM_MIXEDMAP | MMK_VM_IO;
+
+	return !vma->vm_ops && !(vma->vm_flags & never);
+}
+
+/* All VMAs that the table of addr covers: the child gets what they have as it is. */
+static bool vmas_may_share(const struct vm_area_struct *vma, unsigned long addr)
+{
+	unsigned long start = addr & ~(TABLE_SIZE - 1), end = start + TABLE_SIZE;
+	const struct vm_area_struct *v;
+
+	for (v = vma; v && v->vm_end > start; v = vma_prev(v))
+		if (!vma_may_share(v))
+			return false;
+	for (v = vma_next(vma); v && v->vm_start < end; v = vma_next(v))
+		if (!vma_may_share(v))
+			return false;
+	return true;
+}
+
+/* No other table maps any of its pages. Those that did may have gone: then it is so again. */
+static bool table_unmix(const struct mmk_system *sys, struct page *table)
+{
+	const pte_t *ptep = table_entries(sys, table);
+
+	if (!(table->traits & TABLE_MIXED))
+		return true;
+	if (table_sharers(table) > 1)
+		return false;
+	for (unsigned long i = 0; i < PTRS_PER_TABLE; i++) {
+		pte_t pte = ptep_get_locked(ptep + i);
+		struct page *page = pte_present(pte) ? pte_counted_page(sys, pte) : NULL;
+
+		if (page && atomic_load_explicit(&page->mapcount, memory_order_relaxed) != 1)
+			return false;
+	}
+	table->traits &= ~TABLE_MIXED;
+	return true;
+}
+
+/* Entries that count a page. */
+static int64_t table_pages(const struct mmk_system *sys, const struct page *table)
+{
+	const pte_t *ptep = table_entries(sys, table);
+	int64_t n = 0;
+
+	if (likely(!(table->traits & TABLE_UNCOUNTED)))
+		return table_used(table);
+	for (unsigned long i = 0; i < PTRS_PER_TABLE; i++) {
+		pte_t pte = ptep_get_locked(ptep + i);
+
+		n += pte_present(pte) && !pte_special(pte);
+	}
+	return n;
+}
+
+/* The table's lock is held. */
+static void share_with(struct mm_struct *parent, struct mm_struct *child, struct page *table,
+		       pte_t *from, pte_t *to, struct page *to_parent)
+{
+	struct mmk_system *sys = parent->sys;
+	pte_t entry = ptep_get(from);
+
+	if (!table_is_shared(entry)) {
+		entry = table_mkshared(entry);
+		set_pte_raw(sys, from, entry, LAST_LEVEL - 1);
+		atomic_fetch_add_explicit(&parent->nr_shared, 1, memory_order_relaxed);
+	}
+	table->traits |= TABLE_WAS_SHARED;
+	get_page(table);
+	set_pte_raw(sys, to, entry, LAST_LEVEL - 1);
+	table_use(to_parent, 1);
+	atomic_fetch_add_explicit(&child->nr_shared, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&child->pgtables, 1, memory_order_relaxed);
+	mm_rss_add(child, RSS_ANON, table_pages(sys, table));
+	stat_inc(sys, tables_shared);
+}
+
+int table_share(struct mm_struct *child, struct vm_area_struct *vma, struct page *table,
+		unsigned long addr)
+{
+	struct mm_struct *parent = vma->vm_mm;
+	struct mmk_system *sys = parent->sys;
+	struct page *above, *to_parent;
+	pte_t *from, *to;
+	bool can;
+
+	if (table_used(table) < sys->share_entries || !vmas_may_share(vma, addr))
+		return 0;
+	to = table_slot_make(child, addr, &to_parent);
+	if (!to)
+		return -MMK_ENOMEM;
+	if (!pte_none(ptep_get(to)))
+		return phys_to_page(sys, pte_phys(ptep_get(to))) == table;
+	from = table_slot_find(parent, addr, &above);
+	spin_lock(sys, &child->page_table_lock);
+	spin_lock(sys, &table->ptl);
+	can = !table->lazy && !(table->traits & TABLE_MARKERS) && table_unmix(sys, table);
+	if (can)
+		share_with(parent, child, table, from, to, to_parent);
+	spin_unlock(&table->ptl);
+	spin_unlock(&child->page_table_lock);
+	return can;
+}
+
+/* ---- before a change ---- */
+
+/*
+ * The entries into another table, neither side with a right to write: no TLB needs to hear of that,
+ * as there was none. Each page is counted `more` times more.
+ */
+static void copy_shared(struct mmk_system *sys, struct page *to, const struct page *from,
+			uint32_t more)
+{
+	pte_t *src = table_entries(sys, from), *dst = table_entries(sys, to);
+	uint32_t left = table_used(from);
+
+	for (unsigned long i = 0; left && i < PTRS_PER_TABLE; i++) {
+		pte_t old = ptep_get_locked(src + i), pte = pte_wrprotect(old);
+		struct page *page;
+
+		if (pte_none(old))
+			continue;
+		left--;
+		page = pte_present(old) ? pte_counted_page(sys, old) : NULL;
+		if (page && more) {
+			page_clear(page, PG_ANON_EXCL);
+			atomic_fetch_add_explicit(&page->refcount, more, memory_order_relaxed);
+			atomic_fetch_add_explicit(&page->mapcount, (int32_t)more,
+						  memory_order_relaxed);
+		}
+		if (!pte_same(old, pte))
+			set_pte_rights(sys, src + i, old, pte);
+		set_pte_rights(sys, dst + i, (pte_t){0}, pte);
+	}
+	to->nr_used = table_used(from);
+}
+
+/* A copy takes the place of the table that others keep. page_table_lock, the table's lock. */
+static void table_replace(struct mm_struct *mm, pte_t *entry, struct page *table,
+			  struct page *copy)
+{
+	struct mmk_system *sys = mm->sys;
+	bool mixed = table->traits & TABLE_MIXED;
+
+	copy_shared(sys, copy, table, mixed ? 0 : table_sharers(table) - 1);
+	table->traits |= TABLE_MIXED;
+	copy->traits = table->traits;
+	set_pte_raw(sys, entry, (pte_t){0}, LAST_LEVEL - 1);
+	flush_tlb_mm(mm);
+	set_pte_raw(sys, entry, table_make(page_to_phys(sys, copy)), LAST_LEVEL - 1);
+	pte_barrier(sys);
+	atomic_fetch_sub_explicit(&table->refcount, 1, memory_order_relaxed);
+	stat_inc(sys, tables_copied);
+}
+
+/* All others have gone. Rights only come, but the TLBs may hold what they refused with. */
+static void table_take_back(struct mm_struct *mm, pte_t *entry, struct page *table)
+{
+	set_pte_raw(mm->sys, entry, table_mkown(ptep_get(entry)), LAST_LEVEL - 1);
+	table->table_mm = mm;
+	flush_tlb_mm(mm);
+}
+
+/* False: a table to copy into is needed. *spare is one, or NULL; it becomes NULL when used. */
+static bool table_own_with(struct mm_struct *mm, unsigned long addr, struct page **spare)
+{
+	struct page *parent, *table;
+	bool done = true;
+	pte_t *entry;
+
+	spin_lock(mm->sys, &mm->page_table_lock);
+	entry = table_slot_find(mm, addr, &parent);
+	if (entry && table_is_shared(ptep_get(entry))) {
+		table = phys_to_page(mm->sys, pte_phys(ptep_get(entry)));
+		spin_lock(mm->sys, &table->ptl);
+		if (table_sharers(table) == 1) {
+			table_take_back(mm, entry, table);
+		} else if (*spare) {
+			table_replace(mm, entry, table, *spare);
+			*spare = NULL;
+		} else {
+			done = false;
+		}
+		spin_unlock(&table->ptl);
+		if (done)
+			atomic_fetch_sub_explicit(&mm->nr_shared, 1, memory_order_release);
+	}
+	spin_unlock(&mm->page_table_lock);
+	return done;
+}
+
+int table_own_slow(struct mm_struct *mm, unsigned long addr)
+{
+	struct page *spare = NULL;
+
+	while (!table_own_with(mm, addr, &spare)) {
+		spare = table_new(mm);
+		if (!spare)
+			return -MMK_ENOMEM;
+	}
+	if (spare)
+		free_pages(mm->sys, spare);
+	return 0;
+}
+
+int tables_own_slow(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	int err = 0;
+
+	for (unsigned long addr = start; !err && addr < end; addr = table_end(addr, end))
+		err = table_own_slow(mm, addr);
+	return err;
+}
+
+/* Whether nothing of the table of addr is left when [addr, end) has gone. */
+bool table_goes_whole(unsigned long addr, unsigned long end, unsigned long floor,
+		      unsigned long ceiling)
+{
+	unsigned long start = addr & ~(TABLE_SIZE - 1), stop = start + TABLE_SIZE;
+
+	return (addr == start || start >= floor) && (stop <= end || stop - 1 <= ceiling - 1);
+}
+
+int tables_own_part_slow(struct mm_struct *mm, unsigned long start, unsigned long end,
+			 unsigned long floor, unsigned long ceiling)
+{
+	unsigned long last = (end - 1) & ~(TABLE_SIZE - 1);
+	int err = 0;
+
+	if (!table_goes_whole(start, end, floor, ceiling))
+		err = table_own_slow(mm, start);
+	if (!err && last > start && !table_goes_whole(last, end, floor, ceiling))
+		err = table_own_slow(mm, last);
+	return err;
+}
+
+/* ---- going ---- */
+
+/* One of several leaves a table whose pages count each of them. */
+static void uncount_shared(const struct mmk_system *sys, const struct page *table)
+{
+	const pte_t *ptep = table_entries(sys, table);
+
+	for (unsigned long i = 0; i < PTRS_PER_TABLE; i++) {
+		pte_t pte = ptep_get_locked(ptep + i);
+		struct page *page = pte_present(pte) ? pte_counted_page(sys, pte) : NULL;
+
+		if (!page)
+			continue;
+		page_map_sub(page);
+		atomic_fetch_sub_explicit(&page->refcount, 1, memory_order_release);
+	}
+}
+
+/* Both locks. From the flush on nothing of the mm's reaches the table's pages any more. */
+static void table_unhook(struct mm_struct *mm, pte_t *entry, struct page *parent,
+			 struct page *table)
+{
+	set_pte_raw(mm->sys, entry, (pte_t){0}, LAST_LEVEL - 1);
+	table_use(parent, -1);
+	if (!mm_has_ended(mm))
+		flush_tlb_mm(mm);
+	if (table->traits & TABLE_MIXED)
+		uncount_shared(mm->sys, table);
+	mm_rss_add(mm, RSS_ANON, -table_pages(mm->sys, table));
+	atomic_fetch_sub_explicit(&mm->pgtables, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&mm->nr_shared, 1, memory_order_release);
+	atomic_fetch_sub_explicit(&table->refcount, 1, memory_order_release);
+}
+
+bool table_leave(struct mm_struct *mm, unsigned long addr)
+{
+	struct page *parent, *table;
+	bool left = false;
+	pte_t *entry;
+
+	spin_lock(mm->sys, &mm->page_table_lock);
+	entry = table_slot_find(mm, addr, &parent);
+	if (entry && table_is_shared(ptep_get(entry))) {
+		table = phys_to_page(mm->sys, pte_phys(ptep_get(entry)));
+		spin_lock(mm->sys, &table->ptl);
+		left = table_sharers(table) > 1;
+		if (left)
+			table_unhook(mm, entry, parent, table);
+		spin_unlock(&table->ptl);
+	}
+	spin_unlock(&mm->page_table_lock);
+	return left;
+}
+
+/* ---- looking ---- */
+
+struct page *table_find_lock_slow(struct mm_struct *mm, unsigned long addr)
+{
+	struct page *table;
+
+	spin_lock(mm->sys, &mm->page_table_lock);
+	table = pte_table_find(mm, addr);
+	if (table)
+		spin_lock(mm->sys, &table->ptl);
+	spin_unlock(&mm->page_table_lock);
+	return table;
+}
+
+struct page *table_next_lock_slow(struct mm_struct *mm, unsigned long *addr,
+				  unsigned long end)
+{
+	struct page *table;
+
+	spin_lock(mm->sys, &mm->page_table_lock);
+	table = pte_table_next(mm, addr, end);
+	if (table)
+		spin_lock(mm->sys, &table->ptl);
+	spin_unlock(&mm->page_table_lock);
+	return table;
+}
