@@ -29,7 +29,8 @@
 static struct mutex oom_lock = MUTEX_INIT(oom_lock);
 static struct wait_queue reaper_wq = WAIT_QUEUE_INIT(reaper_wq);
 static struct wait_queue leaving_wq = WAIT_QUEUE_INIT(leaving_wq);
-static struct mmk_mm *victim_mm; /* [A] with a reference: the reaper is to take it back */
+static struct mmk_mm *victim_mm; /* [A] with a reference: the reaper is to take it back. Set
+                                  * before the kill: a victim that ends at once finds it */
 static struct task *reaper_task;
 
 static void pause_a_while(void)
@@ -131,12 +132,12 @@ static struct process *choose_victim(u64 total)
 
 /* ------------------------------------------------------------------ the end of it */
 
-static void tell(const struct process *p, struct mmk_mm *mm, s32 adj)
+static void tell(const struct process *p, u64 pages, s32 adj)
 {
 	pr_err(
 	    "Out of memory: killed process %d (%s): %llu kB of it were in use, oom_score_adj %d\n",
 	    p->tgid, p->leader ? p->leader->comm : "?",
-	    (unsigned long long)mmk_mm_badness(mm) * (PAGE_SIZE / 1024), adj);
+	    (unsigned long long)pages * (PAGE_SIZE / 1024), adj);
 }
 
 /* proc_lock: everybody with this memory, but for PID 1 and the kernel. */
@@ -157,19 +158,22 @@ static bool kill_somebody(void)
 	u64 total = figures().frames_total;
 	unsigned long irq = spin_lock_irqsave(&proc_lock);
 	struct process *p = choose_victim(total);
-	struct mmk_mm *mm = p ? mmk_mm_get(process_mm(p)) : NULL;
+	struct mmk_mm *mm = p ? process_mm(p) : NULL;
+	u64 pages = 0;
 
 	if (p) {
 		process_get(p);
+		pages = mmk_mm_badness(mm);
+		/* the reaper's reference is the only one of ours: with that all of it comes back */
+		__atomic_store_n(&victim_mm, mmk_mm_get(mm), __ATOMIC_RELEASE);
 		kill_sharers(mm);
 	}
 	spin_unlock_irqrestore(&proc_lock, irq);
 	if (!p)
 		return false;
-	tell(p, mm, p->oom_score_adj);
-	process_put(p);
-	__atomic_store_n(&victim_mm, mm, __ATOMIC_RELEASE);
 	wake_up(&reaper_wq);
+	tell(p, pages, p->oom_score_adj);
+	process_put(p);
 	return true;
 }
 
