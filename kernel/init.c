@@ -7,6 +7,7 @@
  */
 #include "kernel/arch/memory.h"
 #include "kernel/arch/psci.h"
+#include "kernel/arch/stack.h"
 #include "kernel/boot.h"
 #include "kernel/drivers/hostlink.h"
 #include "kernel/drivers/virtio.h"
@@ -414,6 +415,7 @@ static s32 init_main(void *arg)
 	drivers_may_sleep = true;
 	kworker_start();
 	oom_start();
+	kstack_test();
 	err = vfs_init();
 	if (!err)
 		err = vfs_mount_root();

@@ -8,9 +8,10 @@
 #ifndef KERNEL_PERCPU_H
 #define KERNEL_PERCPU_H
 
-#define PERCPU_TASK  0
-#define PERCPU_STACK 8
-#define NR_CPUS      8
+#define PERCPU_TASK     0
+#define PERCPU_STACK    8
+#define PERCPU_OVERFLOW 16
+#define NR_CPUS         8
 
 #ifndef __ASSEMBLER__
 
@@ -21,12 +22,14 @@ struct task;
 struct percpu {
 	struct task *task; /* for entry.S: sp_el0 is the user's when an exception comes from EL0 */
 	void *first_sp;    /* for head.S: where the stack of its idle task begins */
+	void *overflow_sp; /* for entry.S: a stack to tell of an overflow on */
 	u32 id;
 	u32 irq_depth;
 	u64 mpidr;
 } __aligned(64);
 _Static_assert(offsetof(struct percpu, task) == PERCPU_TASK, "entry.S");
 _Static_assert(offsetof(struct percpu, first_sp) == PERCPU_STACK, "head.S");
+_Static_assert(offsetof(struct percpu, overflow_sp) == PERCPU_OVERFLOW, "entry.S");
 
 extern struct percpu percpu_area[NR_CPUS];
 

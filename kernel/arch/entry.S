@@ -70,6 +70,18 @@
 	mov	x29, xzr
 	.endm
 
+/*
+ * A stack is the upper half of its slot (stack.c), so the bit is clear where it has no room for
+ * pt_regs. TPIDRRO_EL0 holds x0 meanwhile; programs can read it, so it does not stay there.
+ */
+	.macro	check_stack_room
+	msr	tpidrro_el0, x0
+	sub	x0, sp, #PT_REGS_SIZE
+	tbz	x0, #THREAD_SHIFT, kernel_stack_overflow
+	mrs	x0, tpidrro_el0
+	msr	tpidrro_el0, xzr
+	.endm
+
 /* From the kernel itself: the same stack goes on. Leaves x24 = ESR_EL1. */
 	.macro	enter_from_el1
 	save_x0_to_x29
@@ -185,6 +197,7 @@ el0_irq:
 
 	.balign	64
 el1_sync:
+	check_stack_room
 	enter_from_el1
 	mov	x0, sp
 	mov	x1, x24
@@ -194,9 +207,26 @@ el1_sync:
 
 	.balign	64
 el1_irq:
+	check_stack_room
 	enter_from_el1
 	bl	handle_irq
 	return_to_el1
+
+/* x0: sp less PT_REGS_SIZE. User mode is not returned to, so its TPIDR_EL0 can go. */
+kernel_stack_overflow:
+	add	x0, x0, #PT_REGS_SIZE
+	msr	tpidr_el0, x0
+	mrs	x0, tpidr_el1
+	ldr	x0, [x0, #PERCPU_OVERFLOW]
+	mov	sp, x0
+	mrs	x0, tpidrro_el0
+	enter_from_el1
+	mrs	x21, tpidr_el0
+	str	x21, [sp, #PT_REGS_SP]
+	mov	x0, sp
+	mov	x1, x24
+	mrs	x2, far_el1
+	b	kernel_stack_overflow_exception
 
 	bad_vector bad_el1_sp0, 0, el1
 	bad_vector bad_el1_fiq, 1, el1

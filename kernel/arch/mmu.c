@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The kernel's own page tables, after head.S has mapped the image: the linear map of all RAM, and
- * device registers. Mappings are only ever added, so nothing here needs TLB invalidation or
- * break-before-make.
+ * device registers, stacks. But for those of dead tasks mappings are only ever added, so nothing
+ * else here needs TLB invalidation, and nothing at all break-before-make.
  *
  * The linear map repeats the image's read-only pages read-only: a stray store finds no second way
  * in.
@@ -172,6 +172,46 @@ void __iomem *ioremap(u64 pa, size_t size)
 	ok = map_range(IO_BASE + start, start, end - start, ATTR_DEVICE);
 	spin_unlock_irqrestore(&tables_lock, flags);
 	return ok ? (void __iomem *)(IO_BASE + pa) : NULL;
+}
+
+/* ------------------------------------------------------------------ mappings that come and go */
+
+bool kernel_map(u64 va, u64 pa, u64 size)
+{
+	unsigned long flags = spin_lock_irqsave(&tables_lock);
+	bool ok = map_range(va, pa, size, ATTR_RAM);
+
+	spin_unlock_irqrestore(&tables_lock, flags);
+	return ok;
+}
+
+/* Its table stays for the next one. */
+void kernel_unmap(u64 va, u64 size)
+{
+	unsigned long flags = spin_lock_irqsave(&tables_lock);
+	u64 at;
+
+	for (at = va; at < va + size; at += PAGE_SIZE) {
+		int level = 3;
+
+		WRITE_ONCE(*descriptor(at, &level), 0);
+	}
+	dsb(ishst);
+	for (at = va; at < va + size; at += PAGE_SIZE)
+		tlbi_kernel_page(at);
+	dsb(ish);
+	isb();
+	spin_unlock_irqrestore(&tables_lock, flags);
+}
+
+u64 kernel_va_to_phys(const void *p)
+{
+	unsigned long flags = spin_lock_irqsave(&tables_lock);
+	int level = 3;
+	u64 desc = *descriptor((u64)p, &level);
+
+	spin_unlock_irqrestore(&tables_lock, flags);
+	return (desc & DESC_ADDR) + ((u64)p & (PAGE_SIZE - 1));
 }
 
 static unsigned order_of(size_t nr_pages)

@@ -13,4 +13,10 @@ void linear_map_ram(u64 start, u64 end);
  */
 u64 boot_heap_close(void);
 
+/* RAM [pa, pa + size) a second time, at va, page-aligned, where nothing is. False: no memory for
+ * tables. */
+bool kernel_map(u64 va, u64 pa, u64 size);
+/* => of kernel_map(): no CPU uses it any more, nor its translation when this returns. */
+void kernel_unmap(u64 va, u64 size);
+
 #endif

@@ -109,6 +109,9 @@ static inline void isb(void)
 	__asm__ volatile("isb" ::: "memory");
 }
 
+/* VAAE1IS: at EL1, whatever the ASID, on all CPUs (DDI 0487, D8.14). */
+#define tlbi_kernel_page(va)                                                                       \
+	__asm__ volatile("tlbi vaae1is, %0" : : "r"((va) >> 12 & 0xfffffffffff) : "memory")
 #define dsb(scope) __asm__ volatile("dsb " #scope ::: "memory")
 #define dmb(scope) __asm__ volatile("dmb " #scope ::: "memory")
 #define smp_mb()   dmb(ish)

@@ -10,6 +10,7 @@
 #define KERNEL_ARCH_THREAD_H
 
 #define THREAD_SIZE      16384
+#define THREAD_SHIFT     14
 #define CPU_CONTEXT_TASK 104
 #define TASK_TAGGED_ADDR 4
 #define TASK_TRACE_CALLS 8

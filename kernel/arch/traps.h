@@ -11,5 +11,7 @@ void el0_other_sync(struct pt_regs *regs, u64 esr, u64 far);
 /* From EL1, all masked. */
 void el1_sync_exception(struct pt_regs *regs, u64 esr, u64 far);
 void unexpected_exception(struct pt_regs *regs, u64 esr, u64 kind) __noreturn;
+/* From EL1, on a stack of the CPU's own: the task's has no room. */
+void kernel_stack_overflow_exception(struct pt_regs *regs, u64 esr, u64 far) __noreturn;
 
 #endif

@@ -348,8 +348,10 @@ clear_bss:
 
 	.ltorg
 
+/* As a slot of stack.c, but that its lower half is there: nobody's memory. */
 	.section .bss.boot_stack, "aw", %nobits
-	.balign	THREAD_SIZE
+	.balign	2 * THREAD_SIZE
+	.skip	THREAD_SIZE
 	.globl	boot_stack
 boot_stack:
 	.skip	THREAD_SIZE

@@ -9,6 +9,7 @@
 #include "kernel/arch/extable.h"
 #include "kernel/arch/memory.h"
 #include "kernel/arch/mmu.h"
+#include "kernel/arch/stack.h"
 #include "kernel/arch/psci.h"
 #include "kernel/arch/sysreg.h"
 #include "kernel/boot.h"
@@ -83,6 +84,7 @@ void kmain(u64 dtb_pa)
 	       boot_info.ram_base, boot_info.ram_base + boot_info.ram_size, boot_info.kernel_start,
 	       boot_info.kernel_end);
 	printk("command line: %s\n", boot_info.cmdline);
+	kstack_init();
 	smp_find_cpus();
 	mm_init_system();
 	gic_init();

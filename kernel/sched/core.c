@@ -19,6 +19,7 @@
 #include "kernel/sched/sched.h"
 
 #include "kernel/arch/sysreg.h"
+#include "kernel/arch/stack.h"
 #include "kernel/clock.h"
 #include "kernel/irq.h"
 #include "kernel/lib/errno.h"
@@ -574,7 +575,7 @@ int sched_make_idle(u32 cpu)
 {
 	struct task *t = &idle_tasks[cpu];
 
-	t->stack = mmk_alloc_frames(mm_sys, 2, false);
+	t->stack = kstack_alloc(false);
 	if (!t->stack)
 		return -ENOMEM;
 	init_idle_task(cpu);

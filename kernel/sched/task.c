@@ -6,6 +6,7 @@
  */
 #include "kernel/sched/task.h"
 
+#include "kernel/arch/stack.h"
 #include "kernel/clock.h"
 #include "kernel/fs/fs.h"
 #include "kernel/lib/printk.h"
@@ -220,7 +221,7 @@ void task_put(struct task *t)
 	if (__atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	group_list_put(t->cred.groups);
-	mmk_free_frames(mm_sys, t->stack, 2);
+	kstack_free(t->stack);
 	process_put(t->proc);
 	kfree(t);
 }
@@ -232,7 +233,7 @@ struct task *task_alloc(struct process *p)
 
 	if (!t)
 		return NULL;
-	t->stack = mmk_alloc_frames_wait(mm_sys, 2, false);
+	t->stack = kstack_alloc(true);
 	if (!t->stack) {
 		kfree(t);
 		return NULL;

@@ -111,6 +111,10 @@ same "all invariants hold at the end" "$(sed -n 's/.*invariants violated *//p' e
 plain_qemu -cpu max -smp 4 -M virt,virtualization=on,gic-version=3 -initrd exit.cpio \
 	>out 2>&1 </dev/null
 same "four CPUs that start at EL2" "$? $(tr -d '\r' <out | grep -cx 'init says hello')" "0 1"
+MMKIT_CONSOLE=$work/overflow.console run --smp 4 --append mmkit.overflow_stack=1 -- sleep 100 >out 2>err </dev/null
+same "a kernel stack that overflows is told" \
+	"$? $(grep -ac 'panic.*the kernel stack has overflowed' overflow.console) $(grep -ac 'pid.*(overflow)' overflow.console)" \
+	"125 1 1"
 same "exit while other CPUs compute" "$(run --smp 4 -- sh -c \
 	'for i in 1 2 3 4 5; do (while :; do :; done) & done; sleep 1; echo bye')" bye
 
