@@ -7,7 +7,8 @@
  *   without one    looked up in DIR's usual directories, then among mmkit's own busybox tree
  *
  * The host's current directory is the guest's too (under /host) unless --root says what the guest
- * shall see.
+ * shall see. Over some directories of its root the guest has file systems of its own; what the host
+ * has there is brought in as any file of the host.
  */
 #define _GNU_SOURCE
 #include "run.h"
@@ -51,6 +52,18 @@ static const char *below(const char *dir, const char *path)
 	return !strncmp(dir, path, len) && path[len] == '/' ? path + len : NULL;
 }
 
+/* Does the guest mount a file system of its own over this path of its root? kernel/fs/init.c does. */
+static bool covered(const char *guest_path)
+{
+	static const char *const mounts[] = {"/tmp", "/dev", "/proc", "/sys"};
+	size_t i;
+
+	for (i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
+		if (below(mounts[i], guest_path))
+			return true;
+	return false;
+}
+
 /* The file at @host is what will be started; @shown is the name that the user knows it by. */
 static void check_startable(const struct run_config *cfg, const char *host, const char *shown)
 {
@@ -88,9 +101,9 @@ static bool try_guest_file(struct run_config *cfg, const char *dir, const char *
 	return true;
 }
 
-static void place_host_file(struct run_config *cfg, const char *cwd)
+static void place_host_file(struct run_config *cfg, const char *name, const char *cwd)
 {
-	const char *name = cfg->argv[0], *rest;
+	const char *rest;
 	char *real = realpath(name, NULL), *slash;
 
 	if (!real)
@@ -98,7 +111,7 @@ static void place_host_file(struct run_config *cfg, const char *cwd)
 		    strerror(errno));
 	check_startable(cfg, real, name);
 	rest = below(root_of(cfg), real);
-	if (rest) {
+	if (rest && !covered(rest)) {
 		cfg->guest_program = xprintf("%s", rest);
 	} else if (!cfg->root && (rest = below(cwd, real))) {
 		cfg->guest_program = xprintf(CWD_MOUNT "%s", rest);
@@ -154,6 +167,9 @@ static void place_by_name(struct run_config *cfg)
 void program_place(struct run_config *cfg)
 {
 	char *cwd = getcwd(NULL, 0);
+	const char *name = cfg->argv[0];
+	bool in_root = cfg->root && name[0] == '/';
+	char *hidden = in_root && covered(name) ? rootwalk(cfg->root, name) : NULL;
 
 	cfg->guest_path = GUEST_PATH;
 	cfg->guest_cwd = "/";
@@ -162,11 +178,14 @@ void program_place(struct run_config *cfg)
 		run_add_share(cfg, "cwd", cwd, CWD_MOUNT);
 		cfg->guest_cwd = CWD_MOUNT;
 	}
-	if (cfg->root && cfg->argv[0][0] == '/' && try_guest_file(cfg, cfg->root, cfg->argv[0]))
-		cfg->guest_program = xprintf("%s", cfg->argv[0]);
-	else if (strchr(cfg->argv[0], '/'))
-		place_host_file(cfg, cwd ? cwd : "/nowhere");
+	if (hidden)
+		place_host_file(cfg, hidden, cwd ? cwd : "/nowhere");
+	else if (in_root && try_guest_file(cfg, cfg->root, name))
+		cfg->guest_program = xprintf("%s", name);
+	else if (strchr(name, '/'))
+		place_host_file(cfg, name, cwd ? cwd : "/nowhere");
 	else
 		place_by_name(cfg);
+	free(hidden);
 	free(cwd);
 }

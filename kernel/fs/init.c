@@ -35,18 +35,10 @@ static void mount_system(struct super *sb, const char *type, const char *at, u32
 		pr_err("cannot mount %s on %s: error %d\n", type, at, -err);
 }
 
-static bool exists(const char *path)
-{
-	struct path p;
-	int err = path_lookup(AT_FDCWD, path, LOOKUP_KERNEL | LOOKUP_FOLLOW, &p);
-
-	path_put(&p);
-	return !err;
-}
-
 /*
  * On a root that is a directory of the host nothing can be expected to mount these: it is done
- * here. Its own /tmp, where it has one, stays the host's.
+ * here, and as Debian has them. What the host's directory has in its own /tmp is not seen: programs
+ * expect a /tmp that is empty when the machine starts, and of memory.
  */
 static void mount_defaults(void)
 {
@@ -54,8 +46,7 @@ static void mount_defaults(void)
 	mount_system(tmpfs_new("tmpfs", TMPFS_DEFAULT_SIZE, 01777), "tmpfs", "/dev/shm", MNT_NOSUID | MNT_NODEV);
 	mount_system(procfs_new(), "proc", "/proc", 0);
 	mount_system(sysfs_new(), "sysfs", "/sys", 0);
-	if (!exists("/tmp"))
-		mount_system(tmpfs_new("tmpfs", TMPFS_DEFAULT_SIZE, 01777), "tmpfs", "/tmp", 0);
+	mount_system(tmpfs_new("tmpfs", TMPFS_DEFAULT_SIZE, 01777), "tmpfs", "/tmp", MNT_NOSUID | MNT_NODEV);
 }
 
 /* An initramfs brings its own mounts; but PID 1's /dev/console has to be there before it. */

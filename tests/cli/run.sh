@@ -212,7 +212,8 @@ placed() {
 	shift 2
 	same "$name" "$(fake config launch "$@" 2>&1 </dev/null | sed -n 's/^p//p')" "$want"
 }
-mkdir -p here/sub root/bin root/usr/bin root/opt
+mkdir -p here/sub root/bin root/usr/bin root/opt root/tmp
+cp "$ARM" root/tmp/prog5
 cp "$ARM" here/prog && cp "$ARM" here/sub/prog2 && cp "$ARM" outside
 cp "$ARM" root/opt/prog3 && ln -s /opt/prog3 root/usr/bin/prog4
 cp "$TREE/bin/busybox" root/bin/busybox
@@ -229,6 +230,8 @@ placed "program by name" /bin/ls ls
 placed "program in --root by name, through an absolute link" /usr/bin/prog4 --root ../root prog4
 placed "program in --root by its path there" /opt/prog3 --root ../root /opt/prog3
 placed "program of the host in --root" /opt/prog3 --root ../root ../root/opt/prog3
+placed "program of --root below a mount of the guest's" /.mmkit-prog/prog5 --root ../root /tmp/prog5
+placed "the same by the host's name" /.mmkit-prog/prog5 --root ../root ../root/tmp/prog5
 placed "program of the host outside --root" /.mmkit-prog/prog --root ../root ./prog
 placed "tool that --root lacks" /.mmkit-tools/bin/sort --root ../root sort
 same "configuration" "$(fake config launch --report ./prog a '' 'b c' 2>&1 </dev/null |

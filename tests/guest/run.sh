@@ -234,6 +234,15 @@ run "$GUEST/mapfile" file >out 2>err </dev/null
 same "shared mapping reaches the host's file, private not" "$? $(cmp file want && echo same)" "0 same"
 run --root root /mapfile /file >out 2>err </dev/null
 same "the same with --root" "$? $(cmp root/file want && echo same)" "0 same"
+mkdir root/tmp root/bin
+cp "$TREE/bin/busybox" root/bin/
+echo mine >root/tmp/host
+run --root root /bin/busybox sh -c 'ls -A /tmp /dev/shm; echo guest >/tmp/guest; echo guest >/dev/shm/guest
+	grep -E "^tmpfs (/tmp|/dev/shm) tmpfs rw,nosuid,nodev" /proc/mounts | cut -d" " -f2; stat -c %a /tmp /dev/shm' \
+	>out 2>err </dev/null
+same "a root's /tmp and /dev/shm are the guest's own memory" \
+	"$? $(cat err)$(sort out | tr '\n' ' ') $(cat root/tmp/*) $(ls root/dev 2>/dev/null)" \
+	"0  /dev/shm /dev/shm: /tmp /tmp: 1777 1777  mine "
 
 # 16 MiB in files of many sizes, always the same ones
 make_tree() {
