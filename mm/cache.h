@@ -16,6 +16,8 @@ void page_alloc_watermarks(struct mmk_system *sys);
 
 /* slab.c, for system.c: give empty slabs back to the buddy allocator. */
 void slab_reap(struct mmk_system *sys);
+/* slab.c, for check.c: objects in use, of all caches. */
+uint64_t slab_objects(struct mmk_system *sys);
 
 /* ---- radix.c: index -> page; every call but radix_window() under i_pages_lock ---- */
 #define RADIX_SHIFT 6

@@ -6,6 +6,7 @@
  * Nothing is changed, nothing is allocated.
  */
 #include "mm/internal.h"
+#include "mm/cache.h"
 #include "mm/memory.h"
 #include "mm/share.h"
 #include "mm/vma.h"
@@ -352,8 +353,9 @@ static struct mm_struct *next_mm(struct mmk_system *sys, struct mm_struct *mm)
 }
 
 struct frame_sums {
-	uint64_t kind[8], free;
+	uint64_t kind[8], objects;
 	uint64_t shared; /* entries of tables that count pages once, for each further mm */
+	uint64_t sharers; /* of tables, after the first of each */
 	int64_t mapcount;
 };
 
@@ -366,6 +368,8 @@ static void check_used_frame(struct checker *c, const struct mmk_system *sys, st
 	if (may_be_mapped(kind))
 		check(c, page->mapcount >= 0 && page->refcount >= (uint32_t)page->mapcount,
 		      "fewer references than mappings", page_to_phys(sys, page), page->mapcount);
+	check(c, kind != PAGE_ANON || page->mapcount, "an anonymous frame that no entry maps",
+	      page_to_phys(sys, page), page->refcount);
 }
 
 /* Its pages count the table once, the mms that have it have each been counted. */
@@ -375,6 +379,7 @@ static void sum_shared_table(struct frame_sums *s, const struct mmk_system *sys,
 	const pte_t *entries = table_entries(sys, table);
 	uint64_t others = table_sharers(table) - 1;
 
+	s->sharers += others;
 	if (!others || (table->traits & TABLE_MIXED))
 		return;
 	for (unsigned long i = 0; i < PTRS_PER_TABLE; i++) {
@@ -404,6 +409,8 @@ static void sum_frames(struct checker *c, struct mmk_system *sys, struct frame_s
 		s->kind[kind] += 1ull << order;
 		if (may_be_mapped(kind))
 			s->mapcount += page->mapcount;
+		else if (kind == PAGE_SLAB)
+			s->objects += page->nr_used;
 		if (kind == PAGE_TABLE)
 			sum_shared_table(s, sys, page);
 		if (kind != PAGE_FREE)
@@ -418,8 +425,8 @@ static void sum_frames(struct checker *c, struct mmk_system *sys, struct frame_s
 unsigned mmk_check(struct mmk_system *sys, char *buf, size_t size)
 {
 	struct checker c = {.bad = 0};
-	struct mm_sums s = {.vmas = 0};
-	struct frame_sums frames = {.free = 0};
+	struct mm_sums s = {.vmas = 0}; /* tables: with the roots */
+	struct frame_sums frames = {.mapcount = 0};
 	uint64_t accounted = 0;
 	struct mm_struct *mm;
 
@@ -430,12 +437,15 @@ unsigned mmk_check(struct mmk_system *sys, char *buf, size_t size)
 		check_mm(&c, mm, &one);
 		s.vmas += one.vmas;
 		s.ptes += one.ptes;
+		s.tables += one.tables + 1;
 		accounted += one.accounted;
 	}
 	frame_cache_lock_all(sys);
 	sum_frames(&c, sys, &frames);
 	frame_cache_unlock_all(sys);
 	check_equal(&c, "mapcounts of all pages", frames.mapcount + frames.shared, s.ptes);
+	check_equal(&c, "page tables of all", frames.kind[PAGE_TABLE] + frames.sharers, s.tables);
+	check_equal(&c, "objects in all slabs", slab_objects(sys), frames.objects);
 	check_equal(&c, "VMAs in all", sys->vma_cache.in_use, s.vmas);
 	check_equal(&c, "committed pages", sys->committed - sys->committed_shmem, accounted);
 	return c.bad;

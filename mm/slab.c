@@ -169,13 +169,18 @@ void slab_free(struct slab_cache *cache, void *obj)
 		free_pages(sys, empty);
 }
 
+static bool has_cache(unsigned id)
+{
+	return id < KMALLOC_NUM || (id >= OTHER_CACHES && id < OTHER_CACHES + 4);
+}
+
 void slab_reap(struct mmk_system *sys)
 {
 	for (unsigned id = 0; id < OTHER_CACHES + 4; id++) {
 		struct slab_cache *cache = cache_of(sys, id);
 		struct page *page, *next;
 
-		if (id >= KMALLOC_NUM && id < OTHER_CACHES)
+		if (!has_cache(id))
 			continue;
 		spin_lock(sys, &cache->lock);
 		for (page = cache->partial; page; page = next) {
@@ -187,6 +192,16 @@ void slab_reap(struct mmk_system *sys)
 		}
 		spin_unlock(&cache->lock);
 	}
+}
+
+uint64_t slab_objects(struct mmk_system *sys)
+{
+	uint64_t n = 0;
+
+	for (unsigned id = 0; id < OTHER_CACHES + 4; id++)
+		if (has_cache(id))
+			n += __atomic_load_n(&cache_of(sys, id)->in_use, __ATOMIC_RELAXED);
+	return n;
 }
 
 /* ---- memory of any small size ---- */

@@ -300,6 +300,43 @@ void mmk_frame_census(struct mmk_system *sys, struct mmk_frame_census *c)
 	spin_unlock(&sys->buddy_lock);
 }
 
+/* Frames that nobody leads to, and slabs with no object. */
+static void count_orphans(struct mmk_system *sys, struct mmk_frame_ledger *l)
+{
+	for (uint64_t i = 0; i < sys->nr_frames; i++) {
+		const struct page *page = sys->mem_map + i;
+		enum page_kind kind = page_kind(page);
+		uint32_t flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
+
+		/* Behind the first frame of a block the word may be stale. */
+		if ((flags & PG_ORDER_MASK) ||
+		    !atomic_load_explicit(&page->refcount, memory_order_relaxed))
+			continue;
+		l->unmapped += kind == PAGE_ANON &&
+			       !atomic_load_explicit(&page->mapcount, memory_order_relaxed);
+		l->detached += kind == PAGE_CACHE && !page->mapping;
+		l->empty_slabs += kind == PAGE_SLAB && !page->nr_used;
+	}
+}
+
+void mmk_frame_ledger(struct mmk_system *sys, struct mmk_frame_ledger *l)
+{
+	frame_cache_lock_all(sys);
+	*l = (struct mmk_frame_ledger){
+	    .total = sys->nr_frames,
+	    .reserved = frames_of_kind(sys, PAGE_RESERVED),
+	    .free = frames_free(sys),
+	    .anonymous = frames_of_kind(sys, PAGE_ANON),
+	    .page_cache = frames_of_kind(sys, PAGE_CACHE),
+	    .tables = frames_of_kind(sys, PAGE_TABLE),
+	    .slab = frames_of_kind(sys, PAGE_SLAB),
+	    .kernel = frames_of_kind(sys, PAGE_KERNEL),
+	};
+	frame_cache_unlock_all(sys);
+	l->shared_memory = not_negative(&sys->nr_shmem);
+	count_orphans(sys, l);
+}
+
 /* ---- writers against executions ---- */
 
 /* i_writecount: > 0 that many writers, < 0 that many who deny writing. */

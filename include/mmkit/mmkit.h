@@ -757,6 +757,21 @@ struct mmk_frame_census {
 };
 void mmk_frame_census(struct mmk_system *sys, struct mmk_frame_census *c);
 /*
+ * Where every frame is. What is free and what each kind of owner has is counted apart, at every
+ * change; here it is read in one moment, so the seven add up to `total` at any time, or frames are
+ * lost. The orphans are found by looking: frames that nobody leads to, of which there are none but
+ * in the middle of a call. Takes its time, does not sleep.
+ */
+struct mmk_frame_ledger {
+	uint64_t total; /* all that the machine has */
+	uint64_t reserved, free, anonymous, page_cache, tables, slab, kernel;
+	uint64_t shared_memory; /* of the page cache */
+	uint64_t unmapped;	/* orphans: anonymous, and no entry maps it */
+	uint64_t detached;	/* orphans: of the page cache, and in no file */
+	uint64_t empty_slabs;	/* of the slab: kept for the next object, slab_reap() frees them */
+};
+void mmk_frame_ledger(struct mmk_system *sys, struct mmk_frame_ledger *l);
+/*
  * The most recent refusals with their reasons, newest first: one line each "pid N: ERRNO: words".
  * As mmk_proc_maps.
  */

@@ -280,6 +280,67 @@ static void unusable_configurations_are_refused(void **state)
 	free(ram);
 }
 
+static struct mmk_frame_ledger ledger(struct world *w)
+{
+	struct mmk_frame_ledger l;
+
+	mmk_frame_ledger(w->sys, &l);
+	assert_int_equal(l.total, l.reserved + l.free + l.anonymous + l.page_cache + l.tables +
+	                              l.slab + l.kernel);
+	return l;
+}
+
+static void the_ledger_adds_up_and_returns(void **state)
+{
+	struct world *w = *state;
+	struct mmk_frame_ledger before, during, after;
+	struct page *cache;
+	unsigned long at;
+
+	at = must_mmap(w, 0, 64 * PAGE, RW, ANON_PRIVATE, -1, 0);
+	store(w, at, 1); /* what is made once: tables, slabs */
+	before = ledger(w);
+	for (unsigned i = 1; i < 64; i++)
+		store(w, at + i * PAGE, 1);
+	cache = alloc_pages(w->sys, 3, PAGE_KERNEL);
+	during = ledger(w);
+	assert_int_equal(during.anonymous, before.anonymous + 63);
+	assert_int_equal(during.kernel, before.kernel + 8);
+	assert_int_equal(during.free, before.free - 71);
+	free_pages(w->sys, cache);
+	assert_int_equal(mmk_sys_madvise(&w->task, at + PAGE, 63 * PAGE, MMK_MADV_DONTNEED), 0);
+	after = ledger(w);
+	assert_memory_equal(&after, &before, sizeof(after));
+}
+
+/* One violation of whoever checks, and none when the frame is back. */
+static void expect_lost(struct world *w, struct page *page, unsigned violations)
+{
+	char why[128];
+
+	assert_non_null(page);
+	assert_int_equal(mmk_check(w->sys, why, sizeof(why)), violations);
+	free_pages(w->sys, page);
+	assert_int_equal(mmk_check(w->sys, why, sizeof(why)), 0);
+}
+
+static void a_frame_that_nobody_leads_to_is_seen(void **state)
+{
+	struct world *w = *state;
+	struct page *page = alloc_pages(w->sys, 0, PAGE_ANON);
+
+	assert_int_equal(ledger(w).unmapped, 1);
+	expect_lost(w, page, 1);
+	page = alloc_pages(w->sys, 0, PAGE_CACHE);
+	assert_int_equal(ledger(w).detached, 1);
+	free_pages(w->sys, page);
+	expect_lost(w, alloc_pages(w->sys, 0, PAGE_TABLE), 1);
+	page = alloc_pages(w->sys, 0, PAGE_SLAB);
+	page->nr_used = 1;
+	expect_lost(w, page, 1);
+	assert_int_equal(ledger(w).unmapped + ledger(w).detached, 0);
+}
+
 static void sysctls_are_read_set_and_bounded(void **state)
 {
 	struct world *w = *state;
@@ -314,6 +375,8 @@ int main(void)
 	    WORLD_TEST(slabs_go_back_when_the_system_ends),
 	    WORLD_TEST(reserved_ranges_are_left_alone),
 	    WORLD_TEST(unusable_configurations_are_refused),
+	    WORLD_TEST(the_ledger_adds_up_and_returns),
+	    WORLD_TEST(a_frame_that_nobody_leads_to_is_seen),
 	    WORLD_TEST(sysctls_are_read_set_and_bounded),
 	};
 
