@@ -44,11 +44,13 @@ struct epitem {
 	bool done;                 /* EPOLLONESHOT, until it is set anew */
 	bool told;                 /* EPOLLET: reported at generation `gen` */
 	u32 gen;
+	u64 scan; /* which one reported it last */
 };
 
 struct epoll {
 	struct list_head node;
 	struct list_head items; /* in the order in which they are to be reported */
+	u64 scans;              /* how many there were */
 };
 
 static struct mutex epoll_mutex = MUTEX_INIT(epoll_mutex); /* guards all of the above */
@@ -110,18 +112,19 @@ struct ep_wait {
 	u32 max;
 };
 
-/* Up to EP_BATCH that are ready; those go to the end of the line. */
-static u32 collect(struct epoll *ep, struct abi_epoll_event *out, u32 max)
+/* Up to max that are ready and that this scan has not reported; they go to the end of the line. */
+static u32 collect(struct epoll *ep, struct abi_epoll_event *out, u32 max, u64 scan)
 {
 	struct list_head reported = LIST_HEAD_INIT(reported);
 	struct epitem *it, *next;
 	u32 n = 0;
 
 	list_for_each_entry_safe (it, next, &ep->items, node) {
-		u32 events = ready_events(it);
+		u32 events = it->scan == scan ? 0 : ready_events(it);
 
 		if (!events)
 			continue;
+		it->scan = scan;
 		out[n++] = (struct abi_epoll_event){.events = events, .data = it->ev.data};
 		it->done = it->ev.events & EPOLLONESHOT;
 		it->told = true;
@@ -142,13 +145,21 @@ static long ep_scan(void *arg)
 {
 	struct ep_wait *w = arg;
 	struct abi_epoll_event out[EP_BATCH];
-	u32 n;
+	u32 n = 0, k;
+	u64 scan;
 
 	mutex_lock(&epoll_mutex);
-	n = collect(w->ep, out, min(w->max, (u32)EP_BATCH));
+	scan = ++w->ep->scans;
 	mutex_unlock(&epoll_mutex);
-	if (n && copy_to_user(w->uevents, out, n * sizeof(*out)))
-		return -EFAULT;
+	/* A store to the program's memory may wait for whom epoll_mutex must not keep waiting. */
+	do {
+		mutex_lock(&epoll_mutex);
+		k = collect(w->ep, out, min(w->max - n, (u32)EP_BATCH), scan);
+		mutex_unlock(&epoll_mutex);
+		if (k && copy_to_user(w->uevents + n * sizeof(*out), out, k * sizeof(*out)))
+			return n ? n : -EFAULT;
+		n += k;
+	} while (k == EP_BATCH && n < w->max);
 	return n;
 }
 

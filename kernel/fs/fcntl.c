@@ -6,7 +6,6 @@
 #include "kernel/sys/uaccess.h"
 
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT | O_ASYNC)
-#define PIPE_SIZE  65536
 
 static void set_flags(struct file *f, u32 mask, u32 value)
 {
@@ -61,16 +60,6 @@ static long dup_from(struct file *f, u64 from, bool cloexec)
 	return fd;
 }
 
-static long pipe_size(struct file *f, u64 cmd, u64 arg)
-{
-	if (!f->inode->pipe)
-		return -EBADF;
-	/* One size fits: it may be asked for, less is rounded up, more is refused. */
-	if (cmd == F_SETPIPE_SZ && arg > PIPE_SIZE)
-		return -EPERM;
-	return PIPE_SIZE;
-}
-
 static long fcntl_file(struct file *f, int fd, u64 cmd, u64 arg)
 {
 	switch (cmd) {
@@ -93,8 +82,9 @@ static long fcntl_file(struct file *f, int fd, u64 cmd, u64 arg)
 	case F_GETSIG:
 		return 0;
 	case F_SETPIPE_SZ:
+		return pipe_set_size(f, (u32)arg);
 	case F_GETPIPE_SZ:
-		return pipe_size(f, cmd, arg);
+		return pipe_size(f);
 	case F_ADD_SEALS:
 		return file_add_seals(f, (u32)arg);
 	case F_GET_SEALS:

@@ -5,6 +5,7 @@
  */
 #include "kernel/fs/pidfd.h"
 
+#include "kernel/fs/pseudo.h"
 #include "kernel/fs/syscalls.h"
 #include "kernel/lib/printk.h"
 #include "kernel/sched/task.h"
@@ -65,6 +66,22 @@ struct process *pidfd_process(int fd, u32 *flags)
 		if (flags)
 			*flags = READ_ONCE(f->flags);
 	}
+	fput(f);
+	return p;
+}
+
+struct process *pidfd_or_proc_process(int fd, int *err)
+{
+	struct process *p = pidfd_process(fd, NULL);
+	struct file *f;
+
+	if (p)
+		return p;
+	*err = -EBADF;
+	f = fget(fd);
+	if (!f)
+		return NULL;
+	p = proc_dir_process(f, err);
 	fput(f);
 	return p;
 }

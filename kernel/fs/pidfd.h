@@ -14,5 +14,7 @@ int pidfd_file(struct process *p, u32 flags, struct file **out);
  * once it has been waited for. flags (may be NULL): of the open file.
  */
 struct process *pidfd_process(int fd, u32 *flags);
+/* The same for pidfd_send_signal(2), which takes /proc/PID as well; NULL: *err says why. */
+struct process *pidfd_or_proc_process(int fd, int *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipes and fifos: 64 KiB in a ring of pages, which come as they are needed. A write of up to 4096
- * bytes is not mixed with others': it waits until it fits whole.
+ * Pipes and fifos: a ring of pages, which come as they are needed; 64 KiB unless F_SETPIPE_SZ says
+ * otherwise. A write of up to 4096 bytes is not mixed with others': it waits until it fits whole.
  */
 #include "kernel/fs/syscalls.h"
 #include "kernel/fs/vfs.h"
@@ -9,38 +9,56 @@
 #include "kernel/sched/task.h"
 #include "kernel/sys/uaccess.h"
 
-#define PIPE_PAGES 16u
-#define PIPE_SIZE  (PIPE_PAGES * 4096u)
-#define PIPE_BUF   4096u
+#define PIPE_PAGES     16u  /* of a new one */
+#define PIPE_MAX_PAGES 256u /* Linux's pipe-max-size, which here binds the administrator too */
+#define PIPE_BUF       4096u
 
 struct pipe {
 	struct mutex lock;
 	struct wait_queue rd, wr;
-	u32 readers, writers;   /* lock for changing */
-	u32 r_opens, w_opens;   /* lock; how often, for open to see who came and went */
-	u32 head, tail;         /* lock; bytes ever written and read, modulo 2^32 */
-	char *page[PIPE_PAGES]; /* lock */
+	u32 readers, writers; /* lock for changing */
+	u32 r_opens, w_opens; /* lock; how often, for open to see who came and went */
+	u32 head, tail;       /* lock; bytes ever written and read, modulo 2^32 */
+	u32 size;             /* lock; bytes that it holds: a power of two, of whole pages */
+	char **page;          /* lock */
 };
+
+static bool ring_alloc(struct pipe *p, u32 pages)
+{
+	p->page = fs_zalloc(pages * sizeof(*p->page));
+	p->size = pages * 4096;
+	return p->page != NULL;
+}
+
+static void ring_free(struct pipe *p)
+{
+	u32 i;
+
+	for (i = 0; i < p->size / 4096; i++)
+		if (p->page[i])
+			mmk_free_frames(mm_sys, p->page[i], 0);
+	fs_free(p->page);
+}
 
 static struct pipe *pipe_alloc(void)
 {
 	struct pipe *p = fs_zalloc(sizeof(*p));
 
-	if (p) {
-		mutex_init(&p->lock);
-		wait_queue_init(&p->rd);
-		wait_queue_init(&p->wr);
+	if (!p)
+		return NULL;
+	mutex_init(&p->lock);
+	wait_queue_init(&p->rd);
+	wait_queue_init(&p->wr);
+	if (!ring_alloc(p, PIPE_PAGES)) {
+		fs_free(p);
+		return NULL;
 	}
 	return p;
 }
 
 static void pipe_free(struct pipe *p)
 {
-	unsigned i;
-
-	for (i = 0; i < PIPE_PAGES; i++)
-		if (p->page[i])
-			mmk_free_frames(mm_sys, p->page[i], 0);
+	ring_free(p);
 	fs_free(p);
 }
 
@@ -68,7 +86,7 @@ static size_t take_bytes(struct pipe *p, char *buf, size_t n)
 	size_t done = 0;
 
 	while (done < n && p->tail != p->head) {
-		u32 at = p->tail % PIPE_SIZE, k = 4096 - at % 4096;
+		u32 at = p->tail % p->size, k = 4096 - at % 4096;
 
 		k = min(k, p->head - p->tail);
 		k = (u32)min((size_t)k, n - done);
@@ -115,8 +133,8 @@ static size_t put_bytes(struct pipe *p, const char *buf, size_t n, int *err)
 	size_t done = 0;
 
 	*err = 0;
-	while (done < n && p->head - p->tail < PIPE_SIZE) {
-		u32 at = p->head % PIPE_SIZE, k = 4096 - at % 4096;
+	while (done < n && p->head - p->tail < p->size) {
+		u32 at = p->head % p->size, k = 4096 - at % 4096;
 		char **page = &p->page[at / 4096];
 
 		if (!*page)
@@ -125,7 +143,7 @@ static size_t put_bytes(struct pipe *p, const char *buf, size_t n, int *err)
 			*err = -ENOMEM;
 			break;
 		}
-		k = min(k, PIPE_SIZE - (p->head - p->tail));
+		k = min(k, p->size - (p->head - p->tail));
 		k = (u32)min((size_t)k, n - done);
 		memcpy(*page + at % 4096, buf + done, k);
 		p->head += k;
@@ -137,7 +155,7 @@ static size_t put_bytes(struct pipe *p, const char *buf, size_t n, int *err)
 /* Room for what has to go in one piece. */
 static bool has_room(const struct pipe *p, size_t need)
 {
-	return PIPE_SIZE - pipe_used(p) >= need;
+	return READ_ONCE(p->size) >= pipe_used(p) + need;
 }
 
 static ssize_t pipe_write(struct file *f, const void *buf, size_t n, u64 *pos)
@@ -169,6 +187,64 @@ static ssize_t pipe_write(struct file *f, const void *buf, size_t n, u64 *pos)
 	if (err == -EPIPE && !done)
 		send_sig(SIGPIPE, current);
 	return done ? (ssize_t)done : err;
+}
+
+/* ------------------------------------------------------------------ its size */
+
+/* A ring of another size in place of p's, with the same bytes in it; p->lock. */
+static int ring_change(struct pipe *p, u32 pages)
+{
+	struct pipe fresh = {.head = p->tail, .tail = p->tail};
+	int err = 0;
+
+	if (pipe_used(p) > pages * 4096)
+		return -EBUSY;
+	if (!ring_alloc(&fresh, pages))
+		return -ENOMEM;
+	while (!err && fresh.head != p->head) {
+		u32 at = fresh.head % p->size, k = min(4096 - at % 4096, p->head - fresh.head);
+
+		put_bytes(&fresh, p->page[at / 4096] + at % 4096, k, &err);
+	}
+	if (!err) {
+		struct pipe old = {.page = p->page, .size = p->size};
+
+		p->page = fresh.page;
+		WRITE_ONCE(p->size, fresh.size);
+		fresh = old;
+	}
+	ring_free(&fresh);
+	return err;
+}
+
+long pipe_size(struct file *f)
+{
+	return f->inode->pipe ? (long)READ_ONCE(f->inode->pipe->size) : -EBADF;
+}
+
+/* fcntl(F_SETPIPE_SZ): the size is rounded up to what a ring can have. */
+long pipe_set_size(struct file *f, u32 size)
+{
+	struct pipe *p = f->inode->pipe;
+	u32 pages = 1;
+	long ret = 0;
+
+	if (!p)
+		return -EBADF;
+	if (size > 1u << 31)
+		return -EINVAL;
+	if (size > PIPE_MAX_PAGES * 4096)
+		return -EPERM;
+	while (pages * 4096 < size)
+		pages *= 2;
+	mutex_lock(&p->lock);
+	if (pages * 4096 != p->size)
+		ret = ring_change(p, pages);
+	mutex_unlock(&p->lock);
+	if (ret)
+		return ret;
+	pipe_changed(&p->wr);
+	return pages * 4096;
 }
 
 /* ------------------------------------------------------------------ the rest of a pipe's file */

@@ -330,6 +330,25 @@ static bool next_fd(const struct pseudo_ctx *c, u32 *n, char *name, size_t size,
 
 /* ------------------------------------------------------------------ the directories */
 
+struct process *proc_dir_process(const struct file *f, int *err)
+{
+	const struct pseudo_ctx *c = pseudo_dir_ctx(f);
+	struct process *p = NULL;
+	struct task *t;
+
+	*err = -EBADF;
+	if (!c || c->e != &proc_pid_dir)
+		return NULL;
+	*err = -ESRCH;
+	t = proc_task(c);
+	if (!t)
+		return NULL;
+	p = t->proc;
+	process_get(p);
+	task_put(t);
+	return p;
+}
+
 static int lookup_task(const struct pseudo_ctx *c, const char *name, size_t len,
                        struct pseudo_ctx *out);
 static bool next_task(const struct pseudo_ctx *c, u32 *n, char *name, size_t size, u8 *type);
@@ -358,21 +377,21 @@ static bool next_task(const struct pseudo_ctx *c, u32 *n, char *name, size_t siz
 	 .next = next_fd,                                                                          \
 	 .permission = proc_may_ptrace},                                                           \
 	    {.name = "fdinfo", .mode = S_IFDIR | 0500, .lookup = lookup_fdinfo, .next = next_fd},  \
-	    BYTES("environ", 0400, proc_read_environ), BYTES("auxv", 0400, proc_read_auxv),                  \
+	    BYTES("environ", 0400, proc_read_environ), BYTES("auxv", 0400, proc_read_auxv),        \
 	    FILE("status", 0444, proc_show_status), FILE("personality", 0400, show_personality),   \
 	    FILE("limits", 0444, proc_show_limits),                                                \
 	    {.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm},      \
-	    {.name = "cmdline", .mode = S_IFREG | 0444, .read_at = proc_read_cmdline},                  \
+	    {.name = "cmdline", .mode = S_IFREG | 0444, .read_at = proc_read_cmdline},             \
 	    FILE("stat", 0444, proc_show_stat), FILE("statm", 0444, proc_show_statm),              \
 	    {.name = "maps",                                                                       \
 	     .mode = S_IFREG | 0444,                                                               \
 	     .stream = proc_stream_maps,                                                           \
 	     .ioctl = proc_ioctl_maps,                                                             \
-	     .permission = proc_may_ptrace},                                                    \
+	     .permission = proc_may_ptrace},                                                       \
 	    {.name = "mem",                                                                        \
 	     .mode = S_IFREG | 0600,                                                               \
-	     .read_at = proc_read_mem,                                                                  \
-	     .write = proc_write_mem,                                                                   \
+	     .read_at = proc_read_mem,                                                             \
+	     .write = proc_write_mem,                                                              \
 	     .permission = proc_may_ptrace},                                                       \
 	    MAGIC("cwd", follow_cwd), MAGIC("root", follow_root), MAGIC("exe", follow_exe),        \
 	    FILE("mounts", 0444, show_mount_table), FILE("mountinfo", 0444, show_mountinfo),       \
@@ -388,9 +407,8 @@ static bool next_task(const struct pseudo_ctx *c, u32 *n, char *name, size_t siz
 	     .show = proc_show_smaps_rollup,                                                       \
 	     .permission = proc_may_ptrace},                                                       \
 	    PRIVATE("numa_maps", 0444, proc_stream_numa_maps),                                     \
-	    PRIVATE("ptdump", 0400, proc_stream_ptdump),          \
-	    FILE("wchan", 0444, show_wchan), FILE("cgroup", 0444, show_cgroup),                    \
-	    FILE("oom_score", 0444, proc_show_oom_score),                                          \
+	    PRIVATE("ptdump", 0400, proc_stream_ptdump), FILE("wchan", 0444, show_wchan),          \
+	    FILE("cgroup", 0444, show_cgroup), FILE("oom_score", 0444, proc_show_oom_score),       \
 	    {.name = "oom_score_adj",                                                              \
 	     .mode = S_IFREG | 0644,                                                               \
 	     .show = proc_show_oom_score_adj,                                                      \

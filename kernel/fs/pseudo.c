@@ -25,6 +25,11 @@ const struct pseudo_ctx *pseudo_ctx(const struct inode *inode)
 	return inode->priv;
 }
 
+const struct pseudo_ctx *pseudo_dir_ctx(const struct file *f)
+{
+	return f->fop == &pseudo_dir_file_ops ? f->inode->priv : NULL;
+}
+
 /* ------------------------------------------------------------------ text */
 
 void seq_write(struct seq *s, const void *data, size_t n)

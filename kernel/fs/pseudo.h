@@ -55,6 +55,8 @@ struct pseudo_entry {
 
 struct super *pseudo_super(const char *type, u32 magic, const struct pseudo_entry *root);
 const struct pseudo_ctx *pseudo_ctx(const struct inode *inode);
+/* That of an open directory, or NULL: it is no directory of such a file system. */
+const struct pseudo_ctx *pseudo_dir_ctx(const struct file *f);
 /* Whoever opened it was the administrator (CAP_SYS_ADMIN). */
 bool pseudo_opened_by_admin(const struct file *f);
 
@@ -73,6 +75,8 @@ int proc_pid_lookup(const struct pseudo_ctx *c, const char *name, size_t len,
 bool proc_pid_next(const struct pseudo_ctx *c, u32 *n, char *name, size_t size, u8 *type);
 /* The task a file speaks of, with a reference, or NULL: it is gone. */
 struct task *proc_task(const struct pseudo_ctx *c);
+/* Whose directory an open file is, with a reference; NULL: nobody's (-EBADF), or gone (-ESRCH). */
+struct process *proc_dir_process(const struct file *f, int *err);
 bool parse_number(const char *name, size_t len, u32 *out);
 /* Its mm with a reference, or NULL. */
 struct mmk_mm *proc_mm(const struct pseudo_ctx *c);

@@ -182,8 +182,8 @@ struct super_ops {
 	void (*evict)(struct inode *inode);
 	int (*statfs)(struct super *sb, struct kstatfs *st);
 	int (*sync)(struct super *sb);
-	void (*unmount)(struct super *sb); /* the last mount is gone, the tree is still there */
-	void (*put)(struct super *sb);     /* and nothing is any more */
+	void (*unmount)(struct super *sb);    /* the last mount is gone, the tree is still there */
+	void (*put)(struct super *sb);        /* and nothing is any more */
 	void (*account)(struct inode *inode); /* the file has been written or cut; may be NULL */
 	/* For /proc/mounts, after "rw": ",size=8k"; may be NULL. */
 	void (*options)(struct super *sb, char *buf, size_t size);
@@ -201,7 +201,7 @@ struct super {
 	u32 dev;      /* st_dev */
 	u64 next_ino; /* [A] */
 	struct dentry *root;
-	u32 wb_err;   /* [A] errors of writeback, of all its files: mmk_wb_err_note */
+	u32 wb_err; /* [A] errors of writeback, of all its files: mmk_wb_err_note */
 	struct spinlock lock;
 	struct list_head inodes; /* lock */
 	struct list_head all;    /* mount_lock */
@@ -472,8 +472,8 @@ int mnt_want_write(const struct path *p); /* 0 or -EROFS */
 /* A number that every poll_notify() moves. */
 u32 poll_generation(void);
 /*
- * Calls scan(arg) until it returns something else than 0, again after each poll_notify(). That, 0 at
- * the deadline, or -ERESTARTNOHAND.
+ * Calls scan(arg) until it returns something else than 0, again after each poll_notify(). That, 0
+ * at the deadline, or -ERESTARTNOHAND.
  */
 long poll_until(long (*scan)(void *arg), void *arg, u64 deadline);
 /* The file is about to go: off all epoll instances (f->nr_epoll). */
@@ -558,6 +558,10 @@ long file_fcntl_lock(struct file *file, int fd, int cmd, u64 arg);
 
 extern const struct file_ops fifo_file_ops;
 void pipe_inode_free(struct inode *inode);
+/* fcntl(2): how many bytes a pipe holds, or -EBADF; another such number, which it returns rounded.
+ */
+long pipe_size(struct file *f);
+long pipe_set_size(struct file *f, u32 size);
 /* Bytes to read in a pipe or a socket, for FIONREAD. */
 extern const struct file_ops socket_file_ops;
 

@@ -392,9 +392,9 @@ long sys_pidfd_send_signal(u64 fd, u64 usig, u64 uinfo, u64 uflags)
 
 	if (flags & (flags - 1) || flags > PIDFD_SIGNAL_PROCESS_GROUP)
 		return -EINVAL;
-	p = pidfd_process((int)fd, NULL);
+	p = pidfd_or_proc_process((int)fd, &err);
 	if (!p)
-		return -EBADF;
+		return err;
 	err = pidfd_siginfo(&si, p, (s32)usig, uinfo, flags);
 	if (!err)
 		err = signal_process(p, &si, flags);

@@ -139,6 +139,27 @@ static void *write_later(void *arg)
 	return NULL;
 }
 
+/* As many as there is room for in one call, none twice. */
+TEST(epoll_reports_all_that_are_ready)
+{
+	enum { NR = 100 };
+	struct epoll_event ev[2 * NR];
+	int ep = ep_new(), fd[2], seen[NR] = {0}, i;
+
+	for (i = 0; i < NR; i++) {
+		CHECK(!pipe(fd));
+		CHECK(!ep_ctl(ep, EPOLL_CTL_ADD, fd[1], EPOLLOUT, i));
+	}
+	CHECK_EQ(epoll_wait(ep, ev, 2 * NR, 0), NR);
+	for (i = 0; i < NR; i++)
+		CHECK_EQ(seen[ev[i].data.fd]++, 0);
+	/* with less room, the rest is the next one's */
+	CHECK_EQ(epoll_wait(ep, ev, NR - 30, 0), NR - 30);
+	CHECK_EQ(epoll_wait(ep, ev + NR - 30, 30, 0), 30);
+	for (i = 0; i < NR; i++)
+		CHECK_EQ(seen[ev[i].data.fd]++, 1);
+}
+
 TEST(epoll_wait_sleeps_until_something_comes)
 {
 	struct epoll_event ev[8];

@@ -600,3 +600,77 @@ TEST(extended_attributes_refusals)
 	CHECK_FAILS(getxattr("/proc/self/maps", "user.a", value, 4), EOPNOTSUPP);
 	CHECK_EQ(listxattr("/proc/self/maps", value, 4), 0);
 }
+
+/* Writes or reads len bytes of one running pattern, which goes on at *at. */
+static void pipe_bytes(int fd, bool writing, size_t *at, size_t len)
+{
+	char *p = map_anon((int)((len + page - 1) / page));
+	ssize_t n;
+	size_t i;
+
+	for (i = 0; writing && i < len; i++)
+		p[i] = (char)((*at + i) % 251);
+	for (i = 0; i < len; i += (size_t)n) {
+		n = writing ? write(fd, p + i, len - i) : read(fd, p + i, len - i);
+		CHECK(n > 0);
+	}
+	for (i = 0; i < len; i++)
+		CHECK_EQ(p[i], (char)((*at + i) % 251));
+	*at += len;
+	CHECK(!munmap(p, (len + page - 1) / page * page));
+}
+
+TEST(pipe_of_another_size)
+{
+	size_t in = 0, out = 0;
+	char big[9000] = {0};
+	int fd[2], null = open("/dev/null", O_RDWR);
+
+	CHECK(!pipe2(fd, O_NONBLOCK));
+	CHECK_EQ(fcntl(fd[0], F_GETPIPE_SZ), 65536);
+	CHECK_EQ(fcntl(fd[1], F_SETPIPE_SZ, 1), 4096);
+	CHECK_EQ(write(fd[1], big, sizeof(big)), 4096);
+	CHECK_FAILS(write(fd[1], big, 1), EAGAIN);
+	CHECK_EQ(read(fd[0], big, sizeof(big)), 4096);
+	CHECK_EQ(fcntl(fd[1], F_SETPIPE_SZ, 32768), 32768);
+	/* what is in it stays, in its order */
+	pipe_bytes(fd[1], true, &in, 10000);
+	pipe_bytes(fd[0], false, &out, 3000);
+	CHECK_FAILS(fcntl(fd[1], F_SETPIPE_SZ, 4096), EBUSY);
+	CHECK_EQ(fcntl(fd[0], F_SETPIPE_SZ, 12289), 16384);
+	pipe_bytes(fd[1], true, &in, 5000);
+	CHECK_EQ(fcntl(fd[0], F_SETPIPE_SZ, 1 << 20), 1 << 20);
+	CHECK_EQ(fcntl(fd[1], F_GETPIPE_SZ), 1 << 20);
+	pipe_bytes(fd[1], true, &in, 900000);
+	pipe_bytes(fd[0], false, &out, 912000);
+	CHECK_FAILS(read(fd[0], big, 1), EAGAIN);
+	CHECK_FAILS(fcntl(null, F_SETPIPE_SZ, 4096), EBADF);
+	CHECK_FAILS(fcntl(null, F_GETPIPE_SZ), EBADF);
+}
+
+static int proc_dir(const char *format, int pid)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), format, pid);
+	return open(name, O_RDONLY | O_DIRECTORY);
+}
+
+TEST(directory_in_proc_stands_for_its_process)
+{
+	pid_t pid = fork();
+	int fd, status;
+
+	if (!pid)
+		for (;;)
+			pause();
+	fd = proc_dir("/proc/%d", pid);
+	CHECK_FAILS(syscall(SYS_pidfd_send_signal, proc_dir("/proc/%d/task", pid), 0, NULL, 0),
+	            EBADF);
+	CHECK_FAILS(syscall(SYS_pidfd_send_signal, proc_dir("/proc", 0), 0, NULL, 0), EBADF);
+	CHECK(!syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0));
+	CHECK(!syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0));
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	CHECK_FAILS(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), ESRCH);
+}
