@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-# Debian's own programs on mmkit and on Linux: sourced with $TOP and $work set, by the suite and by
-# the oracle. A case is a script NAME.sh for the guest, whose head says what root it wants and how much
+# Debian's own programs on mmkit and on Linux: sourced with $TOP and $work set, by the suites programs and
+# stress and by the oracle. A case is a script NAME.sh for the guest, whose head says what root it wants and how much
 # it does in the short and in the long form; then NAME.host, if there is one, looks at the files from
 # the host. What the two print is the case's output.
 CASES=$TOP/tests/programs
 ROOTS=$TOP/build/programs
+MEMORY=512M
 PATIENCE=${MMKIT_PATIENCE:-3600} # seconds for a boot; a machine under load is slow, a hang is for ever
 
 say() {
@@ -18,6 +19,7 @@ root_packages() {
 	python) echo python3 "lib$(readlink "$ROOTS/small/usr/bin/python3")-testsuite" ;;
 	fio) echo fio ;;
 	gcc) echo gcc libc6-dev ;;
+	stress) echo stress-ng ;;
 	esac
 }
 
@@ -59,12 +61,12 @@ new_home() {
 	root=$ROOTS/$(field "$1" root)
 	home=/home/case.$$.$1
 	rm -rf "$root$home"
-	mkdir -p "$root$home" && cp "$CASES/$1.sh" "$CASES"/*.py "$root$home/"
+	mkdir -p "$root$home" && cp "$CASES"/*.[ps][yh] "$root$home/"
 }
 
 on_mmkit() {
 	MMKIT_CONSOLE=$work/console timeout --preserve-status $PATIENCE "$TOP/build/hosted/tools/mmkit-run" \
-		--kernel "$TOP/build/arm64/kernel/Image" --tree "$TOP/build/root" --root "$root" --mem 512M --smp "$1" \
+		--kernel "$TOP/build/arm64/kernel/Image" --tree "$TOP/build/root" --root "$root" --mem $MEMORY --smp "$1" \
 		--report -- sh -c "cd $home && exec sh $2.sh $3" >"$work/raw" 2>"$work/both" </dev/null
 	mmkit_status=$?
 	sed '/^mappings$/,$d' "$work/both" >"$work/err"
@@ -82,7 +84,7 @@ linux_initramfs() {
 	rm -rf "$work/initramfs"
 	mkdir -p "$work/initramfs/bin" "$work/initramfs/proc" "$work/initramfs/dev" "$work/initramfs/root" &&
 		cp "$TOP/build/root/bin/busybox" "$work/initramfs/bin/busybox" &&
-		cp -r "${image%/*}/modules" "$work/initramfs/" && cp "$CASES/linux-init" "$work/initramfs/init" &&
+		cp -r "${image%/*}/modules" "$work/initramfs/" && cp "$TOP/tests/programs/linux-init" "$work/initramfs/init" &&
 		chmod +x "$work/initramfs/init" &&
 		(cd "$work/initramfs" && find . | cpio -o -H newc --quiet) >"$work/linux.cpio"
 }
@@ -90,7 +92,7 @@ linux_initramfs() {
 on_linux() {
 	image=$(sh "$TOP/tools/linux-kernel.sh" "$TOP/build/linux") && linux_initramfs || return 125
 	echo "sh $2.sh $3" >"$root$home/command"
-	timeout $PATIENCE "${MMKIT_QEMU:-qemu-system-aarch64}" -M virt,gic-version=3 -cpu cortex-a72 -m 512M -smp "$1" \
+	timeout $PATIENCE "${MMKIT_QEMU:-qemu-system-aarch64}" -M virt,gic-version=3 -cpu cortex-a72 -m $MEMORY -smp "$1" \
 		-nographic -nic none -no-reboot -device virtio-rng-device \
 		-fsdev "local,id=root,path=$root,security_model=none,multidevs=remap" \
 		-device virtio-9p-device,fsdev=root,mount_tag=root \
