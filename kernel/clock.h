@@ -21,6 +21,7 @@ void clock_arm(u64 deadline_ns);
 void clock_tick(void);
 
 u32 clock_frequency(void);
+u64 clock_mult(void); /* nanoseconds a tick of the counter, 32.32 */
 void clock_init(void);
 void clock_init_cpu(void); /* on each further CPU */
 

@@ -188,7 +188,7 @@ static int fault_file_read(struct vm_fault *f, struct address_space *m)
 	return rc;
 }
 
-/* A driver's page: itself and nothing else. */
+/* A driver's page: itself and nothing else. Of a frame that is not ours to count no count is kept. */
 static int fault_driver_map(struct vm_fault *f)
 {
 	struct page *page;
@@ -198,6 +198,8 @@ static int fault_driver_map(struct vm_fault *f)
 	if (rc)
 		return rc;
 	pte = fault_pte(f, page);
+	if (f->vma->vm_flags & MMK_VM_PFNMAP)
+		pte = pte_mkspecial(pte);
 	if (f->flags & FAULT_FLAG_WRITE)
 		pte = fault_mkwrite(f, pte);
 	if (!fault_lock(f)) {
@@ -205,6 +207,11 @@ static int fault_driver_map(struct vm_fault *f)
 		return FAULT_RETRY;
 	}
 	stat_inc(f->sys, faults_file_read);
+	if (pte_special(pte)) {
+		fault_install(f, NULL, pte);
+		put_page(f->sys, page);
+		return 0;
+	}
 	fault_install(f, page, pte);
 	return 0;
 }

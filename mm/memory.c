@@ -299,12 +299,13 @@ static void copy_table(struct fork_copy *c, struct page *to, struct page *from, 
 }
 
 /*
- * Without anonymous pages there is nothing that a fault in the child would not find again. (A guard
- * gives its VMA an anon_vma: guard.c.)
+ * Without anonymous pages there is nothing that a fault in the child would not find again, but
+ * frames that are mapped without faults. (A guard gives its VMA an anon_vma: guard.c.)
  */
 static bool vma_needs_copy(const struct vm_area_struct *src)
 {
-	return src->anon_vma || (src->vm_flags & (MMK_VM_PFNMAP | MMK_VM_MIXEDMAP));
+	return src->anon_vma || ((src->vm_flags & (MMK_VM_PFNMAP | MMK_VM_MIXEDMAP)) &&
+				 !(src->vm_ops && src->vm_ops->fault));
 }
 
 /* The part of `from` that [addr, end) is, shared or copied. 0 or -ENOMEM. */

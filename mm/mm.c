@@ -216,11 +216,14 @@ struct special {
 	_Atomic uint32_t refs;
 };
 
+static void special_get(struct special *s)
+{
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+}
+
 static void special_open(struct mmk_vma *vma)
 {
-	struct special *s = vma->vm_private_data;
-
-	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	special_get(vma->vm_private_data);
 }
 
 static void special_put(struct special *s)
@@ -262,46 +265,66 @@ static struct special *special_make(struct mmk_system *sys, void *kva, const cha
 	return s;
 }
 
-/* The range is found or, if addr is given, must be free. */
-static long special_place(struct mmk_task *task, struct mm_struct *mm, unsigned long addr)
+/* The range of `size` bytes is found or, if addr is given, must be free. */
+static long special_place(struct mmk_task *task, struct mm_struct *mm, unsigned long addr,
+                          unsigned long size)
 {
 	const struct vm_area_struct *vma;
 	struct hole hole;
 	unsigned long place =
-	    get_unmapped_area(task, mm, NULL, addr, PAGE_SIZE, 0, addr ? MMK_MAP_FIXED : 0, &hole);
+	    get_unmapped_area(task, mm, NULL, addr, size, 0, addr ? MMK_MAP_FIXED : 0, &hole);
 
 	if (IS_ERR_VALUE(place))
 		return place;
 	vma = find_vma(mm, place);
-	if (vma && vma->vm_start < place + PAGE_SIZE)
+	if (vma && vma->vm_start < place + size)
 		return refuse(task, -MMK_EEXIST, MMK_REASON_NOREPLACE, place, vma->vm_start);
 	return place;
 }
 
-static long special_install(struct mmk_task *task, struct mm_struct *mm, unsigned long addr,
-                            struct special *s)
+/* Takes s over, where it goes well. */
+static int special_install(struct mmk_task *task, struct mm_struct *mm, unsigned long place,
+                           struct special *s, uint64_t flags)
 {
-	long place = special_place(task, mm, addr);
-	struct vm_area_struct *vma;
+	struct vm_area_struct *vma = vma_alloc(mm);
 	int err;
 
-	if (IS_ERR_VALUE(place))
-		return place;
-	vma = vma_alloc(mm);
 	if (!vma)
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
 	vma->vm_start = place;
 	vma->vm_end = place + PAGE_SIZE;
-	vma->vm_flags =
-	    MMK_VM_READ | MMK_VM_EXEC | VM_MAY_FLAGS | MMK_VM_DONTEXPAND | MMK_VM_SOFTDIRTY;
+	vma->vm_flags = MMK_VM_READ | MMK_VM_DONTEXPAND | MMK_VM_SOFTDIRTY | flags;
 	vma->vm_ops = &s->ops;
 	vma->vm_private_data = s;
 	err = insert_vma(task, mm, vma);
-	if (err) {
+	if (err)
 		vma_free(vma);
-		return err;
+	return err;
+}
+
+#define SPECIAL_CODE (MMK_VM_EXEC | VM_MAY_FLAGS)
+#define SPECIAL_DATA (MMK_VM_MAYREAD | MMK_VM_PFNMAP)
+
+/* data may be NULL: then the code alone. mmap_lock for writing. */
+static long special_install_all(struct mmk_task *task, struct mm_struct *mm, unsigned long addr,
+                                struct special *data, struct special *code)
+{
+	long place = special_place(task, mm, addr, data ? 2 * PAGE_SIZE : PAGE_SIZE);
+	int err;
+
+	if (IS_ERR_VALUE(place) || !data) {
+		err = IS_ERR_VALUE(place) ? 0 : special_install(task, mm, place, code, SPECIAL_CODE);
+		return err ? err : place;
 	}
-	return place;
+	err = special_install(task, mm, place + PAGE_SIZE, code, SPECIAL_CODE);
+	if (err)
+		return err;
+	err = special_install(task, mm, place, data, SPECIAL_DATA);
+	if (!err)
+		return place + PAGE_SIZE;
+	special_get(code); /* its VMA takes one with it, the caller the other */
+	(void)do_munmap(task, mm, place + PAGE_SIZE, PAGE_SIZE);
+	return err;
 }
 
 long mmk_install_special_mapping(struct mmk_task *task, struct mmk_mm *mm, unsigned long addr,
@@ -316,10 +339,48 @@ long mmk_install_special_mapping(struct mmk_task *task, struct mmk_mm *mm, unsig
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
 	ret = mmap_lock_or_refuse(task, mm);
 	if (!ret) {
-		ret = special_install(task, mm, addr, s);
+		ret = special_install_all(task, mm, addr, NULL, s);
 		mmap_write_unlock(mm);
 	}
 	if (IS_ERR_VALUE(ret))
 		special_put(s);
+	return ret;
+}
+
+/*
+ * Where the pair goes: above all that mmap will find room for, in a page table of its own. Every
+ * program touches it, and unmapping its neighbours would have to look into that table. 0: anywhere.
+ */
+static unsigned long pair_place(const struct mm_struct *mm)
+{
+	unsigned long place = (mm->mmap_base + TABLE_SIZE - 1) & ~(TABLE_SIZE - 1);
+	const struct vm_area_struct *vma = find_vma(mm, place);
+
+	if (mm->mmap_legacy || (vma && vma->vm_start < place + 2 * PAGE_SIZE))
+		return 0;
+	return place;
+}
+
+long mmk_install_special_pair(struct mmk_task *task, struct mmk_mm *mm, void *data,
+                              const char *data_name, void *code, const char *code_name)
+{
+	struct special *d, *c;
+	long ret = -MMK_ENOMEM;
+
+	reason_clear(task);
+	d = special_make(mm->sys, data, data_name);
+	c = special_make(mm->sys, code, code_name);
+	if (!d || !c)
+		refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
+	else
+		ret = mmap_lock_or_refuse(task, mm);
+	if (!ret) {
+		ret = special_install_all(task, mm, pair_place(mm), d, c);
+		mmap_write_unlock(mm);
+	}
+	if (IS_ERR_VALUE(ret) && d)
+		special_put(d);
+	if (IS_ERR_VALUE(ret) && c)
+		special_put(c);
 	return ret;
 }

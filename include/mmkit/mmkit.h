@@ -154,6 +154,14 @@ unsigned long mmk_mm_brk_base(struct mmk_task *task, unsigned long end_bss);
  */
 long mmk_install_special_mapping(struct mmk_task *task, struct mmk_mm *mm, unsigned long addr,
 				 void *kva, const char *name);
+/*
+ * The same for two pages side by side, of which the first is data that the embedder goes on writing
+ * ([vvar]): it is read, never written or executed whatever mprotect asks for, and not counted as
+ * resident; its frame must outlive every mapping. They lie above what mmap places (top-down), as they
+ * would else share a page table with that. Returns the address of the second, the code.
+ */
+long mmk_install_special_pair(struct mmk_task *task, struct mmk_mm *mm, void *data,
+			      const char *data_name, void *code, const char *code_name);
 
 /* ------------------------------------------------------------------ system calls */
 /*

@@ -37,6 +37,11 @@ u64 clock_ns(void)
 	return scale(counter(), mult);
 }
 
+u64 clock_mult(void)
+{
+	return mult;
+}
+
 u32 clock_frequency(void)
 {
 	return frequency;

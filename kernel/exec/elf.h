@@ -72,6 +72,7 @@ struct elf_property {
 #define AT_RSEQ_FEATURE_SIZE 27
 #define AT_RSEQ_ALIGN        28
 #define AT_EXECFN            31
+#define AT_SYSINFO_EHDR      33
 #define AT_MINSIGSTKSZ       51
 
 #endif

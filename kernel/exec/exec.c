@@ -15,6 +15,7 @@
 #include "kernel/sched/sched.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/uaccess.h"
+#include "kernel/vdso/vdso.h"
 
 #define ARG_LIMIT_MAX (6ull << 20)
 #define ARG_LIMIT_MIN 131072ull
@@ -129,30 +130,6 @@ static void choose_ids(struct exec *e)
 	e->secure = e->euid != c->uid || e->egid != c->gid;
 }
 
-/* One page that all programs share: a signal handler returns to it. */
-static int map_trampoline(struct exec *e)
-{
-	static const u32 code[] = {
-	    0xd503201f, /* nop: unwinders look at pc - 4 */
-	    0xd2801168, /* mov x8, #139: rt_sigreturn */
-	    0xd4000001, /* svc #0 */
-	};
-	static void *page;
-	long at;
-
-	if (!page) {
-		page = mmk_alloc_frames(mm_sys, 0, true);
-		if (!page)
-			return -ENOMEM;
-		memcpy(page, code, sizeof(code));
-	}
-	at = mmk_install_special_mapping(&e->loader, e->loader.mm, 0, page, "[vdso]");
-	if (at < 0)
-		return at;
-	e->tramp = at + 4;
-	return 0;
-}
-
 /* The new address space, whole. */
 static int build(struct exec *e)
 {
@@ -171,7 +148,7 @@ static int build(struct exec *e)
 		                           MMK_ADDR_COMPAT_LAYOUT | MMK_MMAP_PAGE_ZERO);
 	err = exec_load_elf(e);
 	if (!err)
-		err = map_trampoline(e);
+		err = vdso_map(&e->loader, &e->vdso, &e->tramp);
 	if (!err)
 		err = exec_setup_stack(e);
 	if (!err && (e->loader.personality & MMK_MMAP_PAGE_ZERO))

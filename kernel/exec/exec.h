@@ -56,7 +56,8 @@ struct exec {
 	u64 sp;
 	u64 auxv[AUXV_MAX];
 
-	u64 tramp;      /* of rt_sigreturn */
+	u64 vdso;       /* AT_SYSINFO_EHDR */
+	u64 tramp;      /* of rt_sigreturn, in it */
 	u32 euid, egid; /* after set-user-ID */
 	bool secure;
 };

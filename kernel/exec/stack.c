@@ -83,6 +83,7 @@ static void put_auxv(struct word_writer *w, u64 random_at, u64 platform_at, u64 
 	const struct exec *e = w->e;
 	const struct cred *c = &current->cred;
 	const u64 aux[][2] = {
+	    {AT_SYSINFO_EHDR, e->vdso},
 	    {AT_MINSIGSTKSZ, MINSIGSTKSZ_AT},
 	    {AT_HWCAP, cpu_features.hwcap},
 	    {AT_PAGESZ, PAGE_SIZE},
@@ -115,7 +116,7 @@ static void put_auxv(struct word_writer *w, u64 random_at, u64 platform_at, u64 
 		put_word(w, aux[i][1]);
 	}
 }
-#define AUXV_WORDS 44
+#define AUXV_WORDS 46
 
 /* How the strings and the tables lie; all addresses. */
 struct plan {

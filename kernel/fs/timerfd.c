@@ -9,12 +9,7 @@
 #include "kernel/sched/timer.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/sys/uaccess.h"
-
-#define CLOCK_REALTIME       0
-#define CLOCK_MONOTONIC      1
-#define CLOCK_BOOTTIME       7
-#define CLOCK_REALTIME_ALARM 8
-#define CLOCK_BOOTTIME_ALARM 9
+#include "kernel/vdso/clock.h"
 
 #define TFD_TIMER_ABSTIME       1u
 #define TFD_TIMER_CANCEL_ON_SET 2u

@@ -53,7 +53,13 @@ long sys_remap_file_pages(u64 addr, u64 size, u64 prot, u64 pgoff, u64 flags)
 
 long sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 {
-	return mmk_sys_mremap(&current->mmk, addr, old_len, new_len, flags, new_addr);
+	long to = mmk_sys_mremap(&current->mmk, addr, old_len, new_len, flags, new_addr);
+	u64 offset = current->proc->sigreturn_tramp - addr;
+
+	/* Signal handlers return to where [vdso] is now. */
+	if (unlikely(offset < old_len) && to >= 0)
+		current->proc->sigreturn_tramp = (u64)to + offset;
+	return to;
 }
 
 long sys_msync(u64 addr, u64 len, u64 flags)

@@ -6,21 +6,10 @@
 #include "kernel/sys/calls.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/sys/uaccess.h"
-
-#define CLOCK_REALTIME           0
-#define CLOCK_MONOTONIC          1
-#define CLOCK_PROCESS_CPUTIME_ID 2
-#define CLOCK_THREAD_CPUTIME_ID  3
-#define CLOCK_MONOTONIC_RAW      4
-#define CLOCK_REALTIME_COARSE    5
-#define CLOCK_MONOTONIC_COARSE   6
-#define CLOCK_BOOTTIME           7
-#define CLOCK_REALTIME_ALARM     8
-#define CLOCK_BOOTTIME_ALARM     9
-#define CLOCK_TAI                11
+#include "kernel/vdso/clock.h"
+#include "kernel/vdso/vdso.h"
 
 #define TIMER_ABSTIME 1
-#define COARSE_NS     4000000ull /* of the coarse clocks, as with HZ=250 */
 
 /* ------------------------------------------------------------------ timespec */
 
@@ -99,7 +88,7 @@ static int read_clock(s32 id, u64 *ns)
 		*ns = realtime_ns();
 		return 0;
 	case CLOCK_MONOTONIC_COARSE:
-		*ns = ALIGN_DOWN(clock_ns(), COARSE_NS);
+		*ns = clock_ns() / COARSE_NS * COARSE_NS;
 		return 0;
 	case CLOCK_REALTIME_COARSE:
 		*ns = realtime_boot_ns + clock_ns() / COARSE_NS * COARSE_NS;
@@ -140,7 +129,7 @@ static int set_realtime(u64 ns)
 {
 	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
-	realtime_boot_ns = ns - clock_ns();
+	vdso_set_realtime(ns - clock_ns());
 	return 0;
 }
 

@@ -371,6 +371,39 @@ static void a_special_mapping_is_shared_and_named(void **state)
 	mmk_free_frames(w->sys, kva, 0);
 }
 
+/* Data before code: read but never written, not resident, and gone with the rest of the mm. */
+static void a_special_pair_is_side_by_side(void **state)
+{
+	struct world *w = *state;
+	struct mmk_task parent = w->task, child = w->task;
+	uint8_t *data = mmk_alloc_frames(w->sys, 0, true), *code = mmk_alloc_frames(w->sys, 0, true);
+	struct mmk_mm_stats before, after;
+	long a;
+
+	data[5] = 42;
+	code[5] = 43;
+	a = CHECKED(w, mmk_install_special_pair(&w->task, w->task.mm, data, "[vvar]", code, "[vdso]"));
+	assert_true(a > 0);
+	mmk_mm_stats(w->task.mm, &before);
+	assert_int_equal(load(w, a - PAGE + 5), 42);
+	mmk_mm_stats(w->task.mm, &after);
+	assert_int_equal(before.rss_file, after.rss_file);
+	assert_int_equal(load(w, a + 5), 43);
+	data[5] = 44;
+	assert_int_equal(load(w, a - PAGE + 5), 44);
+	assert_non_null(strstr(world_maps(w), "[vvar]\n"));
+	assert_fault(w_store(w, a - PAGE, 1), UNIT_SIGSEGV, MMK_SEGV_ACCERR);
+	assert_int_equal(w_mprotect(w, a - PAGE, PAGE, RW), -MMK_EACCES);
+	assert_int_equal(w_fork(w, &child), 0);
+	w->task = child;
+	assert_int_equal(load(w, a - PAGE + 5), 44);
+	hosted_exit(w->h, &w->task);
+	w->task = parent;
+	assert_int_equal(w_munmap(w, a - PAGE, 2 * PAGE), 0);
+	mmk_free_frames(w->sys, data, 0);
+	mmk_free_frames(w->sys, code, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,6 +423,7 @@ int main(void)
 	    WORLD_TEST(the_search_leaves_the_guard_gap_free),
 	    WORLD_TEST(maps_in_linuxs_format),
 	    WORLD_TEST(a_special_mapping_is_shared_and_named),
+	    WORLD_TEST(a_special_pair_is_side_by_side),
 	};
 
 	return cmocka_run_group_tests_name("advice, locks, heap and stack", tests, NULL, NULL);

@@ -246,6 +246,8 @@ static void do_embedder(struct scenario *s)
 		allow(s, mmk_install_special_mapping(t, t->mm, 0, frame, "[vdso]"));
 	else
 		s->refused++;
+	if (frame)
+		allow(s, mmk_install_special_pair(t, t->mm, frame, "[vvar]", frame, "[vdso]"));
 	err = mmk_mapping_pin(hosted_file(w->h, s->memfd)->f_mapping, 2, true, &page, &kva);
 	allow(s, err);
 	if (!err)
