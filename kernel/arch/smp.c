@@ -50,9 +50,9 @@ void smp_send_reschedule(u32 cpu)
 	irq_send(cpu, SGI_RESCHEDULE);
 }
 
+/* The way out of it looks at what there is to do. */
 static void reschedule_interrupt(void *arg)
 {
-	sched_interrupt();
 }
 
 static void call_interrupt(void *arg)

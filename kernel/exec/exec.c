@@ -12,6 +12,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/mm.h"
 #include "kernel/percpu.h"
+#include "kernel/sched/ptimer.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/uaccess.h"
@@ -339,6 +340,7 @@ static void commit(struct exec *e)
 	sighand_flush(p->sighand);
 	spin_unlock_irq(&proc_lock);
 
+	ptimers_delete_all(p);
 	p->sigreturn_tramp = e->tramp;
 	commit_creds(e);
 	set_comm(t, e->filename);

@@ -6,15 +6,15 @@
  * good part of it; but not without end.
  *
  * The kernel itself is not preempted: a task gives up the CPU where it sleeps, and on the way back
- * to user mode when WORK_RESCHED says that its slice is over. The timer ticks for slices only while
- * somebody waits for a CPU, so one running program is never interrupted and an idle machine
- * sleeps.
+ * to user mode when WORK_RESCHED says that its slice is over. A CPU that is not idle has a tick every
+ * 10 ms, which ends slices and finds out whether programs or the kernel for them are running; it goes
+ * on across switches, so that they need not set the timer. An idle machine sleeps.
  *
  * sched_lock is held across the switch itself: the task that comes next releases it, so no other
  * CPU can take up a task whose registers are not stored yet.
  *
  * An idle CPU sleeps in WFI with its bit in idle_mask; who makes a task runnable takes the bit away
- * and sends an interrupt. With no CPU idle, those that have no tick yet are told to start theirs.
+ * and sends an interrupt.
  */
 #include "kernel/sched/sched.h"
 
@@ -40,7 +40,7 @@ struct rq {
 	u64 idle_ns;
 	u64 system_ns; /* of kernel tasks and of ticks that found a task in the kernel */
 	u64 start_ns;
-	u64 tick_at; /* end of the running slice, NO_DEADLINE when nobody waits */
+	u64 tick_at; /* the next tick; NO_DEADLINE: idle */
 	u64 passes;  /* how often it has been in schedule(); atomic for readers */
 	bool stepping; /* the CPU stops after each instruction of the user's; its own */
 } __aligned(64);
@@ -78,16 +78,15 @@ void set_current_state(int state)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* ------------------------------------------------------------------ the slice's timer */
+/* ------------------------------------------------------------------ the tick */
 
-/* When the clock must interrupt this CPU (it is the caller's) for the running task's sake.
+/* Does the clock have to interrupt this CPU (it is the caller's) for the running task's sake?
  * sched_lock. */
 static void update_tick(struct rq *rq, u64 now)
 {
 	struct task *t = rq->curr;
-	bool want = t != rq->idle && (nr_queued || process_needs_tick(t->proc));
 
-	if (!want)
+	if (t == rq->idle)
 		rq->tick_at = NO_DEADLINE;
 	else if (rq->tick_at == NO_DEADLINE)
 		rq->tick_at = now + TICK_NS;
@@ -96,45 +95,6 @@ static void update_tick(struct rq *rq, u64 now)
 void clock_rearm(void)
 {
 	clock_arm(min(timers_next(), READ_ONCE(this_rq()->tick_at)));
-}
-
-/* Every other CPU that runs a task without a tick finds out whether it needs one. sched_lock. */
-static void kick_tickless(u64 mask)
-{
-	u32 cpu;
-
-	for (cpu = 0; cpu < nr_cpus; cpu++) {
-		struct rq *rq = &rqs[cpu];
-
-		if ((mask >> cpu & 1) && rq->idle && rq->curr != rq->idle &&
-		    rq->tick_at == NO_DEADLINE)
-			smp_send_reschedule(cpu);
-	}
-}
-
-void sched_update_timer(void)
-{
-	unsigned long flags = spin_lock_irqsave(&sched_lock);
-	struct rq *rq = this_rq();
-	u64 was = rq->tick_at;
-
-	update_tick(rq, clock_ns());
-	if (nr_cpus > 1)
-		kick_tickless(~(1ull << cpu_id()));
-	spin_unlock(&sched_lock);
-	if (rq->tick_at != was)
-		clock_rearm();
-	local_irq_restore(flags);
-}
-
-void sched_interrupt(void)
-{
-	struct rq *rq = this_rq();
-
-	spin_lock(&sched_lock);
-	update_tick(rq, clock_ns());
-	spin_unlock(&sched_lock);
-	clock_rearm();
 }
 
 /* Nothing has nested since the interrupt came, so SPSR_EL1 still tells whom it interrupted. */
@@ -157,11 +117,14 @@ static void slice_tick(struct rq *rq, u64 now)
 		return;
 	}
 	rq->tick_at = NO_DEADLINE;
-	if (interrupted_kernel() && !task_is_kernel(t)) {
-		t->usage.stime += TICK_NS;
-		rq->system_ns += TICK_NS;
+	if (!task_is_kernel(t)) {
+		t->ticks++;
+		if (interrupted_kernel()) {
+			t->kernel_ticks++;
+			rq->system_ns += TICK_NS;
+		}
 	}
-	if (nr_queued)
+	if (nr_queued && now - t->sched_in >= TICK_NS / 2)
 		task_set_work(t, WORK_RESCHED);
 	update_tick(rq, now);
 	spin_unlock(&sched_lock);
@@ -193,11 +156,8 @@ static bool find_cpu(const struct task *t)
 	u64 idle = idle_mask & t->cpus_allowed;
 	u32 me = cpu_id(), cpu;
 
-	if (!idle) {
-		if (nr_cpus > 1)
-			kick_tickless(t->cpus_allowed & ~(1ull << me));
+	if (!idle)
 		return false;
-	}
 	cpu = idle >> t->cpu & 1 ? t->cpu : (u32)__builtin_ctzll(idle);
 	idle_mask &= ~(1ull << cpu);
 	if (cpu != me) /* else the idle task looks at the queue after this interrupt */
@@ -246,8 +206,6 @@ static void preempt_for(const struct task *t, u64 now)
 bool wake_up_state(struct task *t, u32 state_mask)
 {
 	unsigned long flags = spin_lock_irqsave(&sched_lock);
-	struct rq *rq = this_rq();
-	u64 was = rq->tick_at;
 	bool slept;
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -255,18 +213,12 @@ bool wake_up_state(struct task *t, u32 state_mask)
 	if (slept) {
 		WRITE_ONCE(t->state, TASK_RUNNING);
 		if (!t->on_cpu) {
-			u64 now = clock_ns();
-
 			enqueue(t, true);
 			if (!find_cpu(t))
-				preempt_for(t, now);
-			update_tick(rq, now);
+				preempt_for(t, clock_ns());
 		}
 	}
-	spin_unlock(&sched_lock);
-	if (rq->tick_at != was)
-		clock_rearm();
-	local_irq_restore(flags);
+	spin_unlock_irqrestore(&sched_lock, flags);
 	return slept;
 }
 
@@ -295,10 +247,7 @@ void sched_enqueue_new(struct task *t)
 	t->state = TASK_RUNNING;
 	enqueue(t, true);
 	(void)find_cpu(t);
-	update_tick(this_rq(), clock_ns());
-	spin_unlock(&sched_lock);
-	clock_rearm();
-	local_irq_restore(flags);
+	spin_unlock_irqrestore(&sched_lock, flags);
 }
 
 static struct task *first_of(struct list_head *queue, u32 cpu)
@@ -482,7 +431,6 @@ void schedule(void)
 	charge(rq, prev, now);
 	next->sched_in = now;
 	was = rq->tick_at;
-	rq->tick_at = NO_DEADLINE;
 	rq->curr = next;
 	update_tick(rq, now);
 	if (rq->tick_at != was)
@@ -608,6 +556,7 @@ void sched_init(void)
 	list_init(&idle_process.all);
 	list_init(&idle_process.threads);
 	list_init(&idle_process.pending.queue);
+	list_init(&idle_process.ptimers);
 	itimers_init(&idle_process);
 	idle_process.kernel = true;
 	idle_process.refs = 1;

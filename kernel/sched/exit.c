@@ -11,6 +11,7 @@
 #include "kernel/lib/printk.h"
 #include "kernel/mm.h"
 #include "kernel/sched/oom.h"
+#include "kernel/sched/ptimer.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/uaccess.h"
@@ -343,6 +344,7 @@ static void exit_group_resources(struct process *p)
 	struct file *exe;
 
 	itimers_exit(p);
+	ptimers_delete_all(p);
 	shm_process_exit(p->tgid);
 	if (p->tgid == 1)
 		init_died(p->exit_code);

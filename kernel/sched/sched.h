@@ -12,7 +12,6 @@
 void sched_init(void);          /* the boot code becomes CPU 0's idle task */
 int sched_make_idle(u32 cpu);   /* the idle task of another, before it starts: 0 or -ENOMEM */
 void sched_start_cpu(void);     /* the calling CPU, on its idle task's stack, takes part from now */
-void sched_interrupt(void);     /* from another CPU: look whether the tick must run */
 void sched_kick(struct task *t); /* if it runs on another CPU it looks at its work now */
 u64 sched_get_affinity(const struct task *t);
 int sched_set_affinity(struct task *t, u64 mask); /* -EINVAL: no CPU that runs is in it */
@@ -27,8 +26,6 @@ void sched_wait_off_cpu(struct task *t); /* one that is about to sleep does so *
 void sched_update_step(void); /* the CPU steps through the program of the running task, or not */
 /* Nanoseconds that a thread has run; sched_lock is taken. */
 u64 task_runtime(struct task *t);
-/* The timer interrupt must look at CPU time: somebody set a limit or an interval timer. */
-void sched_update_timer(void);
 
 /* How often the CPU has been in schedule(): it grows before anything of the next task runs. */
 u64 sched_passes(u32 cpu);

@@ -277,6 +277,7 @@ struct process *process_alloc(void)
 	list_init(&p->pending.queue);
 	wait_queue_init(&p->wait_child);
 	wait_queue_init(&p->wait_group);
+	list_init(&p->ptimers);
 	itimers_init(p);
 	return p;
 }

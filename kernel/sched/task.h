@@ -144,6 +144,9 @@ struct process {
 	/* Time. */
 	struct timer real_timer;     /* ITIMER_REAL */
 	struct itimer itimer[3];     /* [P] */
+	struct list_head ptimers;    /* [P] POSIX timers: ptimer.c */
+	u32 nr_cpu_ptimers;          /* [P] of these, those on CPU time */
+	u32 next_timer;              /* [P] number */
 	struct usage dead_threads;   /* [P] threads that have exited */
 	struct usage children_usage; /* [P] children that have been waited for */
 
@@ -211,9 +214,11 @@ struct task {
 	u64 (*restart_fn)(struct task *t); /* restart_syscall(2) goes on here */
 	u64 restart_arg[5];
 	char comm[TASK_COMM_LEN];
-	struct usage usage; /* utime and stime by ticks and switches: see times.c */
+	struct usage usage; /* without its times, for which see times.c */
 	u64 sched_in;       /* [S] clock_ns() of the last switch to it */
 	u64 runtime;        /* [S] nanoseconds on a CPU until then */
+	u32 ticks, kernel_ticks; /* [S] that found it there, and in the kernel */
+	u64 told_utime, told_stime; /* [P] by task_cputime(): neither ever falls */
 	u64 start_time;     /* [I] */
 	u64 tls;            /* tpidr_el0 while it does not run */
 	s32 (*kthread_fn)(void *);

@@ -2,15 +2,16 @@
 /*
  * CPU time: who has had how much; interval timers and limits on it; getrusage(2), times(2).
  *
- * How long a thread ran is measured at each switch. How much of it was the kernel's is sampled by
- * ticks that find it there, since a clock read at each kernel entry would cost more than many a
- * system call.
+ * How long a thread ran is measured at each switch. How much of it was the kernel's is told from the
+ * ticks that found it there, by their share, since a clock read at each kernel entry would cost more
+ * than many a system call.
  */
 #include "kernel/sched/usage.h"
 
 #include "kernel/clock.h"
 #include "kernel/lib/string.h"
 #include "kernel/mm.h"
+#include "kernel/sched/ptimer.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/syscall.h"
@@ -28,13 +29,18 @@
 
 void task_cputime(struct task *t, u64 *utime, u64 *stime)
 {
-	u64 total = task_runtime(t);
-	u64 sys = min(READ_ONCE(t->usage.stime), total);
+	u64 total = task_runtime(t), sys = 0;
+	u32 ticks = READ_ONCE(t->ticks), in_kernel = READ_ONCE(t->kernel_ticks);
 
 	if (task_is_kernel(t))
 		sys = total;
-	*stime = sys;
-	*utime = total - sys;
+	else if (ticks)
+		sys = total / ticks * min(in_kernel, ticks);
+	/* Shares change; what has been told once does not fall. */
+	sys = max(sys, t->told_stime);
+	sys = min(sys, total - min(total, t->told_utime));
+	t->told_stime = *stime = sys;
+	t->told_utime = *utime = total - min(total, sys);
 }
 
 static void task_usage(struct task *t, struct usage *u)
@@ -113,7 +119,7 @@ bool process_needs_tick(const struct process *p)
 {
 	return p->itimer[ITIMER_VIRTUAL].deadline != NO_DEADLINE ||
 	       p->itimer[ITIMER_PROF].deadline != NO_DEADLINE ||
-	       p->rlim[RLIMIT_CPU].cur != MMK_RLIM_INFINITY;
+	       p->rlim[RLIMIT_CPU].cur != MMK_RLIM_INFINITY || p->nr_cpu_ptimers;
 }
 
 /* proc_lock. One of the CPU-time timers: has it come? */
@@ -154,6 +160,7 @@ void process_tick(struct process *p)
 	cpu_itimer(p, ITIMER_VIRTUAL, utime, SIGVTALRM);
 	cpu_itimer(p, ITIMER_PROF, utime + stime, SIGPROF);
 	cpu_limit(p, utime + stime);
+	ptimers_tick(p);
 	spin_unlock(&proc_lock);
 }
 
@@ -275,7 +282,6 @@ long sys_setitimer(u64 which, u64 addr, u64 uold)
 	if (which == ITIMER_REAL)
 		timer_start(&p->real_timer, it->deadline);
 	spin_unlock_irq(&proc_lock);
-	sched_update_timer();
 	return uold ? put_user(old, struct abi_itimerval, uold) : 0;
 }
 

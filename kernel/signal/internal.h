@@ -9,6 +9,7 @@
 struct sigqueue {
 	struct list_head node;
 	struct siginfo info;
+	struct ptimer *timer; /* whose entry it is; NULL: allocated for this signal */
 };
 
 /* By default these stop; SIGSTOP always does. */
@@ -46,6 +47,8 @@ int put_siginfo(u64 addr, const struct siginfo *si);
 int read_siginfo(struct siginfo *si, u64 addr);
 /* May a user have it? */
 bool pstate_ok(u64 pstate);
+/* send.c: a signal with an entry of the sender's own, which is on no queue. False: it is ignored. */
+bool send_entry_locked(struct task *t, struct process *p, struct sigqueue *q);
 /* regset.c */
 long ptrace_regset(struct task *t, bool write, u64 type, u64 iov);
 

@@ -11,6 +11,7 @@
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/mm.h"
+#include "kernel/sched/ptimer.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/syscall.h"
 
@@ -91,15 +92,21 @@ static int queue_info(struct process *p, struct sigpending *pend, int sig, const
 		return 0;
 	}
 	q->info = *si;
+	q->timer = NULL;
 	q->info.signo = sig;
 	p->nr_sigqueued++;
 	list_add_tail(&q->node, &pend->queue);
 	return 0;
 }
 
-static void free_entry(struct process *p, struct sigqueue *q)
+/* si: the signal has been taken; NULL: nobody will. */
+static void free_entry(struct process *p, struct sigqueue *q, struct siginfo *si)
 {
 	list_del_init(&q->node);
+	if (q->timer) {
+		ptimer_taken(q->timer, si ? si : &q->info);
+		return;
+	}
 	p->nr_sigqueued--;
 	if (in_interrupt())
 		list_add(&q->node, &spare_entries);
@@ -121,7 +128,7 @@ void pending_remove(struct process *p, struct sigpending *pend, sigset_t which)
 	pend->set &= ~which;
 	list_for_each_entry_safe (q, next, &pend->queue, node)
 		if (sigmask(q->info.signo) & which)
-			free_entry(p, q);
+			free_entry(p, q, NULL);
 }
 
 /* The oldest siginfo of sig; the bit stays while there are more. */
@@ -143,7 +150,7 @@ void pending_take(struct process *p, struct sigpending *pend, int sig, struct si
 		pend->set &= ~sigmask(sig);
 	if (first) {
 		*si = first->info;
-		free_entry(p, first);
+		free_entry(p, first, si);
 	} else {
 		memset(si, 0, sizeof(*si));
 		si->signo = sig;
@@ -283,6 +290,42 @@ sigset_t signals_pending(struct task *t)
 
 /* ------------------------------------------------------------------ sending */
 
+/* It is in the queue now: who is to act on it? */
+static void signal_arrived(struct task *t, struct process *p, int sig)
+{
+	struct task *target;
+
+	if (unlikely(READ_ONCE(nr_pollers)))
+		poll_notify();
+	if (t)
+		target = wants(t, sig) ? t : NULL;
+	else
+		target = choose_thread(p, sig);
+	if (!target)
+		return;
+	if (is_fatal(p, target, sig))
+		kill_process_locked(p, sig);
+	else
+		signal_wake(target, 1u << TASK_INTERRUPTIBLE);
+}
+
+bool send_entry_locked(struct task *t, struct process *p, struct sigqueue *q)
+{
+	struct sigpending *pend = t ? &t->pending : &p->pending;
+	struct task *target = t ? t : p->leader;
+	int sig = q->info.signo;
+
+	if (!target || p->zombie || !p->sighand)
+		return false;
+	act_at_once(p, sig);
+	if (sig_dropped(p, target, sig))
+		return false;
+	list_add_tail(&q->node, &pend->queue);
+	pend->set |= sigmask(sig);
+	signal_arrived(t, p, sig);
+	return true;
+}
+
 /* To the thread t, or to process p when t is NULL. proc_lock. */
 int send_locked(struct task *t, struct process *p, int sig, const struct siginfo *si)
 {
@@ -301,18 +344,7 @@ int send_locked(struct task *t, struct process *p, int sig, const struct siginfo
 	if (err)
 		return err;
 	pend->set |= sigmask(sig);
-	if (unlikely(READ_ONCE(nr_pollers)))
-		poll_notify();
-	if (t)
-		target = wants(t, sig) ? t : NULL;
-	else
-		target = choose_thread(p, sig);
-	if (!target)
-		return 0;
-	if (is_fatal(p, target, sig))
-		kill_process_locked(p, sig);
-	else
-		signal_wake(target, 1u << TASK_INTERRUPTIBLE);
+	signal_arrived(t, p, sig);
 	return 0;
 }
 

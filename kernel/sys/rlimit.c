@@ -76,8 +76,6 @@ static int change(s32 pid, u32 which, const struct mmk_rlimit *new, struct mmk_r
 			err = set_limit(p, which, new);
 	}
 	spin_unlock_irq(&proc_lock);
-	if (!err && new &&which == RLIMIT_CPU)
-		sched_update_timer();
 	return err;
 }
 

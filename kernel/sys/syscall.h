@@ -26,6 +26,13 @@ struct timeval64 {
 int get_user_timespec(u64 *ns, u64 addr);
 int put_user_timespec(u64 ns, u64 addr);
 
+/* A clock by its number: 0, -EINVAL. */
+int read_clock(s32 id, u64 *ns);
+/* Those of CPU time: with proc_lock held, for negative numbers; and the number by which the clock of
+ * the calling process or thread is known everywhere. */
+int cpu_clock_locked(s32 id, u64 *ns);
+s32 cpu_clock_absolute(s32 id);
+
 /* CLOCK_REALTIME in nanoseconds since 1970. */
 u64 realtime_ns(void);
 /* The uts name, for /proc/version and /proc/sys/kernel. */

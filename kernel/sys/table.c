@@ -41,7 +41,8 @@ static const syscall_fn calls[NR_SYSCALLS] = {
 	/* Everything else: kernel/sys, kernel/sched, kernel/signal, kernel/exec. */
 	CALL(capget), CALL(capset), CALL(personality), CALL(exit), CALL(exit_group),
 	CALL(waitid), CALL(set_tid_address), CALL(futex), CALL(set_robust_list),
-	CALL(get_robust_list), CALL(nanosleep), CALL(getitimer), CALL(setitimer),
+	CALL(get_robust_list), CALL(nanosleep), CALL(timer_create), CALL(timer_settime), CALL(timer_gettime),
+	CALL(timer_getoverrun), CALL(timer_delete), CALL(getitimer), CALL(setitimer),
 	CALL(clock_settime), CALL(clock_gettime), CALL(clock_getres), CALL(clock_nanosleep),
 	CALL(syslog), CALL(sched_setparam), CALL(sched_setscheduler), CALL(sched_getscheduler),
 	CALL(sched_getparam), CALL(sched_setaffinity), CALL(sched_getaffinity),

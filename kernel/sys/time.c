@@ -46,7 +46,7 @@ u64 realtime_ns(void)
  * The CPU clock of another process or thread: bits 31:3 are ~pid, bit 2 says thread, bits 1:0 which
  * time. Only the scheduler's (2) is kept apart from profiling (0) and user time (1).
  */
-static int cpu_clock(s32 id, u64 *ns)
+int cpu_clock_locked(s32 id, u64 *ns)
 {
 	s32 pid = ~(id >> 3);
 	bool thread = id & 4;
@@ -55,23 +55,39 @@ static int cpu_clock(s32 id, u64 *ns)
 
 	if ((id & 3) == 3)
 		return -EINVAL;
-	t = find_task(pid ? pid : thread ? current->pid : current->proc->tgid);
-	if (!t)
+	t = find_task_locked(pid ? pid : thread ? current->pid : current->proc->tgid);
+	if (!t || (thread && t->proc != current->proc))
 		return -EINVAL;
-	if (thread && t->proc != current->proc) {
-		task_put(t);
-		return -EINVAL;
-	}
 	if (thread)
 		task_cputime(t, &utime, &stime);
 	else
-		process_cputime(t->proc, &utime, &stime);
-	task_put(t);
+		process_cputime_locked(t->proc, &utime, &stime);
 	*ns = (id & 3) == 1 ? utime : utime + stime;
 	return 0;
 }
 
-static int read_clock(s32 id, u64 *ns)
+static int cpu_clock(s32 id, u64 *ns)
+{
+	int err;
+
+	spin_lock_irq(&proc_lock);
+	err = cpu_clock_locked(id, ns);
+	spin_unlock_irq(&proc_lock);
+	return err;
+}
+
+s32 cpu_clock_absolute(s32 id)
+{
+	if (id == CLOCK_PROCESS_CPUTIME_ID)
+		return (s32)(~(u32)current->proc->tgid << 3) | 2;
+	if (id == CLOCK_THREAD_CPUTIME_ID)
+		return (s32)(~(u32)current->pid << 3) | 6;
+	if (id < 0 && id >> 3 == -1)
+		return (s32)(~(u32)(id & 4 ? current->pid : current->proc->tgid) << 3) | (id & 7);
+	return id;
+}
+
+int read_clock(s32 id, u64 *ns)
 {
 	u64 utime, stime;
 
