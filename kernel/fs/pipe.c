@@ -3,6 +3,7 @@
  * Pipes and fifos: a ring of pages, which come as they are needed; 64 KiB unless F_SETPIPE_SZ says
  * otherwise. A write of up to 4096 bytes is not mixed with others': it waits until it fits whole.
  */
+#include "kernel/fs/pipe.h"
 #include "kernel/fs/syscalls.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/string.h"
@@ -11,17 +12,6 @@
 
 #define PIPE_PAGES     16u  /* of a new one */
 #define PIPE_MAX_PAGES 256u /* Linux's pipe-max-size, which here binds the administrator too */
-#define PIPE_BUF       4096u
-
-struct pipe {
-	struct mutex lock;
-	struct wait_queue rd, wr;
-	u32 readers, writers; /* lock for changing */
-	u32 r_opens, w_opens; /* lock; how often, for open to see who came and went */
-	u32 head, tail;       /* lock; bytes ever written and read, modulo 2^32 */
-	u32 size;             /* lock; bytes that it holds: a power of two, of whole pages */
-	char **page;          /* lock */
-};
 
 static bool ring_alloc(struct pipe *p, u32 pages)
 {
@@ -68,12 +58,7 @@ void pipe_inode_free(struct inode *inode)
 	inode->pipe = NULL;
 }
 
-static u32 pipe_used(const struct pipe *p)
-{
-	return READ_ONCE(p->head) - READ_ONCE(p->tail);
-}
-
-static void pipe_changed(struct wait_queue *wq)
+void pipe_changed(struct wait_queue *wq)
 {
 	wake_up_all(wq);
 	poll_notify();
@@ -81,17 +66,16 @@ static void pipe_changed(struct wait_queue *wq)
 
 /* ------------------------------------------------------------------ reading */
 
-static size_t take_bytes(struct pipe *p, char *buf, size_t n)
+size_t pipe_peek(const struct pipe *p, char *buf, size_t n)
 {
 	size_t done = 0;
 
-	while (done < n && p->tail != p->head) {
-		u32 at = p->tail % p->size, k = 4096 - at % 4096;
+	n = min(n, (size_t)pipe_used(p));
+	while (done < n) {
+		u32 at = (p->tail + (u32)done) % p->size, k = 4096 - at % 4096;
 
-		k = min(k, p->head - p->tail);
 		k = (u32)min((size_t)k, n - done);
 		memcpy(buf + done, p->page[at / 4096] + at % 4096, k);
-		p->tail += k;
 		done += k;
 	}
 	return done;
@@ -109,7 +93,8 @@ static ssize_t pipe_read(struct file *f, void *buf, size_t n, u64 *pos)
 		bool over;
 
 		mutex_lock(&p->lock);
-		done = take_bytes(p, buf, n);
+		done = pipe_peek(p, buf, n);
+		p->tail += (u32)done;
 		over = !p->writers;
 		mutex_unlock(&p->lock);
 		if (done) {
@@ -128,7 +113,7 @@ static ssize_t pipe_read(struct file *f, void *buf, size_t n, u64 *pos)
 
 /* ------------------------------------------------------------------ writing */
 
-static size_t put_bytes(struct pipe *p, const char *buf, size_t n, int *err)
+size_t pipe_put(struct pipe *p, const char *buf, size_t n, int *err)
 {
 	size_t done = 0;
 
@@ -171,7 +156,7 @@ static ssize_t pipe_write(struct file *f, const void *buf, size_t n, u64 *pos)
 		if (!p->readers)
 			err = -EPIPE;
 		else if (has_room(p, need))
-			k = put_bytes(p, (const char *)buf + done, n - done, &err);
+			k = pipe_put(p, (const char *)buf + done, n - done, &err);
 		mutex_unlock(&p->lock);
 		done += k;
 		if (k)
@@ -204,7 +189,7 @@ static int ring_change(struct pipe *p, u32 pages)
 	while (!err && fresh.head != p->head) {
 		u32 at = fresh.head % p->size, k = min(4096 - at % 4096, p->head - fresh.head);
 
-		put_bytes(&fresh, p->page[at / 4096] + at % 4096, k, &err);
+		pipe_put(&fresh, p->page[at / 4096] + at % 4096, k, &err);
 	}
 	if (!err) {
 		struct pipe old = {.page = p->page, .size = p->size};
@@ -307,6 +292,11 @@ const struct file_ops fifo_file_ops = {
     .ioctl = pipe_ioctl,
     .release = pipe_release,
 };
+
+struct pipe *pipe_of(struct file *f)
+{
+	return f->fop == &fifo_file_ops ? f->inode->pipe : NULL;
+}
 
 /* ------------------------------------------------------------------ fifos: open waits for the
  * other end */

@@ -34,6 +34,9 @@ long sys_preadv2(u64 fd, u64 iov, u64 n, u64 pos_lo, u64 pos_hi, u64 flags);
 long sys_pwritev2(u64 fd, u64 iov, u64 n, u64 pos_lo, u64 pos_hi, u64 flags);
 long sys_lseek(u64 fd, u64 off, u64 whence);
 long sys_sendfile(u64 out, u64 in, u64 pos, u64 n);
+long sys_splice(u64 in, u64 pos_in, u64 out, u64 pos_out, u64 n, u64 flags);
+long sys_tee(u64 in, u64 out, u64 n, u64 flags);
+long sys_vmsplice(u64 fd, u64 iov, u64 n, u64 flags);
 long sys_copy_file_range(u64 in, u64 pos_in, u64 out, u64 pos_out, u64 n, u64 flags);
 
 /* attr.c, stat.c */

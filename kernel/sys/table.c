@@ -29,7 +29,7 @@ static const syscall_fn calls[NR_SYSCALLS] = {
 	CALL(chroot), CALL(fchmod), CALL(fchmodat), CALL(fchownat), CALL(fchown), CALL(openat),
 	CALL(close), CALL(pipe2), CALL(getdents64), CALL(lseek), CALL(read), CALL(write),
 	CALL(readv), CALL(writev), CALL(pread64), CALL(pwrite64), CALL(preadv), CALL(pwritev),
-	CALL(sendfile), CALL(pselect6), CALL(ppoll), CALL(readlinkat), CALL(newfstatat),
+	CALL(sendfile), CALL(splice), CALL(tee), CALL(vmsplice), CALL(pselect6), CALL(ppoll), CALL(readlinkat), CALL(newfstatat),
 	CALL(fstat), CALL(sync), CALL(fsync), CALL(fdatasync), CALL(sync_file_range),
 	CALL(utimensat), CALL(umask), CALL(socket), CALL(socketpair), CALL(bind), CALL(listen),
 	CALL(accept), CALL(connect), CALL(getsockname), CALL(getpeername), CALL(sendto),

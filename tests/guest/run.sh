@@ -8,7 +8,7 @@ TOP=$1
 SUITE=guest
 . "$TOP/tests/lib.sh"
 IMAGE=$TOP/build/arm64/kernel/Image
-PROGRAMS="kinds calls fault process code smp events trace timers"
+PROGRAMS="kinds calls fault process code smp events trace timers splice"
 PATIENCE=900 # seconds for a boot; a machine under load is slow, a hang is for ever
 
 run() {
