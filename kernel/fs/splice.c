@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * splice(2), tee(2), vmsplice(2): bytes from and to pipes. They are copied, page by page, where Linux
- * may hand pages on; nobody can tell.
+ * splice(2), tee(2), vmsplice(2): bytes from and to pipes. They are copied, page by page, where
+ * Linux may hand pages on; nobody can tell.
  */
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/syscalls.h"

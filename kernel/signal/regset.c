@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* PTRACE_GETREGSET, PTRACE_SETREGSET: the registers of a thread that does not run, in the layouts of
- * an ELF core file's notes. */
+/* PTRACE_GETREGSET, PTRACE_SETREGSET: the registers of a thread that does not run, in the layouts
+ * of an ELF core file's notes. */
 #include "kernel/signal/internal.h"
 
 #include "kernel/fs/abi.h"

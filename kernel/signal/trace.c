@@ -194,7 +194,7 @@ void trace_syscall_exit(struct pt_regs *regs)
 		call_stop(regs, 2);
 }
 
-/* The tracer may have put another number in its place; -1 is no call, with the result as it stands. */
+/* The tracer may have put another number in its place; -1 is no call: the result stays as it is. */
 void do_traced_syscall(struct pt_regs *regs)
 {
 	call_stop(regs, 1);

@@ -62,7 +62,7 @@ void trace_exec(s32 old_pid);
 void trace_exit_event(u32 code);
 void trace_syscall_exit(struct pt_regs *regs);
 
-/* The rest with proc_lock held. The calling thread: a signal is about to be acted on. False: it is not. */
+/* The rest with proc_lock held. The calling thread: shall this signal be acted on? */
 bool trace_signal(struct siginfo *si);
 void trace_job_stop(void);
 /* A new thread or process of the calling one, with CLONE_* flags: is it traced from the start? */

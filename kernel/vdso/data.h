@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel tells the vDSO's code: the page [vvar], which lies before [vdso] in every program. */
+/* What the kernel tells the vDSO's code: the page [vvar], which lies before [vdso]. */
 #ifndef KERNEL_VDSO_DATA_H
 #define KERNEL_VDSO_DATA_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Signal handlers return to here. Unwinders look at pc - 4, so an instruction precedes it, and know
- * the frame by these two (or by the S in the augmentation, which says that the frame is a signal's).
+ * the frame by these two (or by the S in the augmentation, which says that it is a signal's).
  */
 #define NR_rt_sigreturn 139
 

@@ -7,8 +7,8 @@
 
 struct mmk_task;
 
-/* Maps [vvar] and [vdso] into the mm of a program that is being loaded: where the ELF object is, and
- * the code that returns from signal handlers. 0 or -errno. */
+/* Maps [vvar] and [vdso] into the mm of a program that is being loaded: where the ELF object is,
+ * and the code that returns from signal handlers. 0 or -errno. */
 int vdso_map(struct mmk_task *loader, u64 *base, u64 *sigreturn);
 /* realtime_boot_ns is this from now on. */
 void vdso_set_realtime(u64 boot_ns);
