@@ -306,20 +306,28 @@ static void make_files(void)
 		}
 }
 
+/* The last quarter of what a table of pages maps, from p on. */
+static char *late_in_table(char *p)
+{
+	return (char *)(((uintptr_t)p + TABLE_SPAN - 1) & -TABLE_SPAN) + TABLE_SPAN / 4 * 3;
+}
+
 /*
  * Regions begin in the middle of what one table of pages maps and end in the middle of another; two
- * that follow each other share one. A page of PROT_NONE stays between them.
+ * that follow each other share one. But no table has pages both of files and of the anonymous
+ * regions: fork may treat those in another way. Pages of PROT_NONE stay between regions.
  */
 static void make_regions(struct racer *racers)
 {
 	size_t step = (PAGES + GAP) * PAGE, scratch = 2 * PAGES * PAGE;
-	size_t all = NR_REGIONS * step + THREADS * scratch + 2 * TABLE_SPAN;
+	size_t all = NR_REGIONS * step + THREADS * scratch + 4 * TABLE_SPAN;
 	char *p = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (p == MAP_FAILED)
 		fail("no address space: errno %d", errno);
-	p = (char *)(((uintptr_t)p + TABLE_SPAN - 1) & -TABLE_SPAN) + TABLE_SPAN / 4 * 3;
 	for (int r = 0; r < NR_REGIONS; r++, p += step) {
+		if (r == 0 || r == NR_ANON)
+			p = late_in_table(p);
 		regions[r].base = p;
 		map_range(r, 0, PAGES);
 		for (int i = 0; i < PAGES; i++)

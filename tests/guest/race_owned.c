@@ -235,6 +235,27 @@ static void step_give_up(const struct stretch *s)
 	}
 }
 
+/* A child's child has what the child had. */
+static void fork_again(const struct stretch *s)
+{
+	int status;
+	pid_t pid = fork();
+
+	must(s, pid < 0, "fork in a child");
+	if (!pid) {
+		look(s, "in a child's child");
+		if (regions[s->r].private)
+			step_write(s);
+		look(s, "written by a child's child");
+		_exit(0);
+	}
+	must(s, waitpid(pid, &status, 0) != pid, "waitpid");
+	if (status)
+		fail("%s, page %d: a child's child ended with %#x", regions[s->r].name, s->first,
+		     status);
+	look(s, "after a child's child");
+}
+
 /* Child and parent write at once; each keeps its own, or both have one. */
 static void fork_child(const struct stretch *s)
 {
@@ -249,6 +270,8 @@ static void fork_child(const struct stretch *s)
 	}
 	if (g->private)
 		look(s, "written by a child");
+	if (!random_below(s->me, 3))
+		fork_again(s);
 	for (int i = 0; i < 64; i++)
 		peek(random_below(s->me, NR_REGIONS), random_below(s->me, PAGES), 1);
 	_exit(0);

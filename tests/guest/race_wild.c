@@ -190,6 +190,8 @@ static void child_of_the_wild(struct racer *me)
 	}
 	for (int i = 0; i < 6; i++)
 		change_wild(me);
+	if (!random_below(me, 3))
+		fork_wild(me);
 	_exit(0);
 }
 
