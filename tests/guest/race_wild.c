@@ -98,7 +98,8 @@ static void wild_truncate(const struct range *g)
 		         "fallocate");
 		return;
 	}
-	may_fail(g, ftruncate(fd, (off_t)(g->first * PAGE + random_below(g->me, PAGE))),
+	/* a tag is cut off whole, or not at all */
+	may_fail(g, ftruncate(fd, (off_t)(g->first * PAGE + random_below(g->me, PAGE / 8) * 8)),
 	         "ftruncate");
 	if (random_below(g->me, 2))
 		peek(WILD_FILE, g->first, 2);
