@@ -67,6 +67,16 @@ static u64 port_random(void *ctx)
 	return random_u64();
 }
 
+static void port_resched(void *ctx)
+{
+	cond_resched();
+}
+
+static bool port_killed(void *ctx)
+{
+	return fatal_signal_pending(current);
+}
+
 static u64 port_now(void *ctx)
 {
 	return clock_ns();
@@ -99,6 +109,8 @@ static const struct mmk_port port = {
     .capable = port_capable,
     .random = port_random,
     .out_of_memory = port_out_of_memory,
+    .resched = port_resched,
+    .killed = port_killed,
     .now = port_now,
     .wake_worker = port_wake_worker,
     .hooks = &mm_hooks,

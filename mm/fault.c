@@ -422,14 +422,25 @@ static unsigned long populate_file(struct mmk_task *task, struct vm_area_struct 
 		stop = (addr & ~(group - 1)) + group;
 		n = populate_cached(&f, stop - 1 < end - 1 ? stop : end);
 		atomic_fetch_add_explicit(&mm->min_flt, n > 0, memory_order_relaxed);
+		cond_resched(mm->sys);
 	}
 	return addr;
+}
+
+int populate_pause(const struct mmk_system *sys, unsigned long addr, unsigned long *next)
+{
+	if (addr < *next)
+		return 0;
+	*next = addr + POPULATE_GROUP * PAGE_SIZE;
+	cond_resched(sys);
+	return sys->port->killed && sys->port->killed(sys->ctx) ? -MMK_EINTR : 0;
 }
 
 int populate_vma_page_range(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
 			    unsigned long end)
 {
 	const uint64_t access = MMK_VM_READ | MMK_VM_WRITE | MMK_VM_EXEC;
+	unsigned long pause = 0;
 	unsigned flags = 0;
 	int rc = 0;
 
@@ -441,6 +452,9 @@ int populate_vma_page_range(struct mmk_task *task, struct vm_area_struct *vma, u
 	if ((vma->vm_flags & (MMK_VM_WRITE | MMK_VM_SHARED)) == MMK_VM_WRITE)
 		flags = FAULT_FLAG_WRITE;
 	for (unsigned long addr = start; addr < end && !rc; addr += PAGE_SIZE) {
+		rc = populate_pause(vma->vm_mm->sys, addr, &pause);
+		if (unlikely(rc))
+			break;
 		if (!vma->vm_ops && flags)
 			addr = populate_anon(task, vma, addr, end);
 		else if (vma->vm_ops && !flags)

@@ -285,6 +285,7 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
 		if (gone || !table_used(table))
 			prune_tables(&tlb, addr, floor, ceiling);
 		addr = stop;
+		cond_resched(mm->sys);
 	}
 	tlb_finish(&tlb);
 }

@@ -282,6 +282,11 @@ int handle_mm_fault(struct mmk_task *task, struct vm_area_struct *vma, unsigned 
 int populate_vma_page_range(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
                             unsigned long end);
 /*
+ * In such a loop, before what it does at addr: now and then others get the CPU; *next (0 at first) is
+ * where. 0, or -EINTR for a thread that has been killed.
+ */
+int populate_pause(const struct mmk_system *sys, unsigned long addr, unsigned long *next);
+/*
  * Set by mmap.c: the anon_vma of a VMA, made or shared with a neighbour when first needed.
  * mmap_lock held (any). 0 or -ENOMEM.
  */

@@ -97,6 +97,13 @@ static inline bool down_write_trylock(struct rwsem *sem)
 	return false;
 }
 
+/* Between the parts of a long call, no spinlock held: see port->resched. */
+static inline void cond_resched(const struct mmk_system *sys)
+{
+	if (sys->port->resched)
+		sys->port->resched(sys->ctx);
+}
+
 static inline void down_read(struct mmk_system *sys, struct rwsem *sem)
 {
 	count_event(sys, locks_taken);

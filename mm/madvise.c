@@ -150,13 +150,16 @@ static int madvise_populate(struct mmk_task *task, struct vm_area_struct *vma, u
 {
 	bool write = advice == MMK_MADV_POPULATE_WRITE;
 	uint64_t need = write ? MMK_VM_WRITE : MMK_VM_READ;
+	unsigned long pause = 0;
 	int err;
 
 	if ((vma->vm_flags & (MMK_VM_IO | MMK_VM_PFNMAP)) || !(vma->vm_flags & need))
 		return refuse(task, -MMK_EINVAL, MMK_REASON_POPULATE_PROT, vma->vm_start, 0);
 	for (; start < end; start += PAGE_SIZE) {
-		err = handle_mm_fault(task, vma, start,
-		                      FAULT_FLAG_USER | (write ? FAULT_FLAG_WRITE : 0));
+		err = populate_pause(task->mm->sys, start, &pause);
+		if (!err)
+			err = handle_mm_fault(task, vma, start,
+			                      FAULT_FLAG_USER | (write ? FAULT_FLAG_WRITE : 0));
 		if (err)
 			return populate_errno(task, start, err);
 	}

@@ -177,6 +177,7 @@ void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned
 			spin_unlock(&table->ptl);
 		}
 		addr = stop;
+		cond_resched(mm->sys);
 	}
 	if (tlb.cleared)
 		pte_barrier(mm->sys);
@@ -342,6 +343,7 @@ int copy_page_range(struct vm_area_struct *dst, struct vm_area_struct *src)
 		if (table_used(from))
 			rc = fork_table(&c, from, addr, stop);
 		addr = stop;
+		cond_resched(mm->sys);
 	}
 	for (int kind = 0; kind < NR_RSS; kind++)
 		mm_rss_add(dst->vm_mm, kind, c.rss[kind]);
@@ -444,6 +446,7 @@ unsigned long move_page_tables(struct vm_area_struct *vma, unsigned long old,
 		if (!move_step(vma, new_vma, from, to, step))
 			break;
 		done += step;
+		cond_resched(vma->vm_mm->sys);
 	}
 	return done;
 }

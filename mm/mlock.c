@@ -37,7 +37,7 @@ static int populate(struct mmk_task *task, struct mm_struct *mm, unsigned long s
 	unsigned long end = start + len;
 	int err = 0;
 
-	while (start < end && !(err && strict)) {
+	while (start < end && !(err && (strict || err == -MMK_EINTR))) {
 		err = mmap_read_lock_killable(mm);
 		if (err)
 			return err;

@@ -263,6 +263,13 @@ struct mmk_port {
 	 * not wait for one. May sleep. NULL: as MMK_OOM_NONE, the reserve being used up first.
 	 */
 	enum mmk_oom (*out_of_memory)(void *ctx);
+	/*
+	 * A long call has come to a place where it holds no spinlock (an mmap_lock it may hold): let
+	 * another thread have the CPU if its turn has come. May sleep. NULL: the call goes on.
+	 */
+	void (*resched)(void *ctx);
+	/* The calling thread has been killed: bringing more pages in is for nobody. NULL: never. */
+	bool (*killed)(void *ctx);
 	/* A clock in nanoseconds, for the age of dirty pages. NULL: pages do not age. */
 	uint64_t (*now)(void *ctx);
 	/*

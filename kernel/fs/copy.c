@@ -37,6 +37,7 @@ static ssize_t copy_loop(struct file *in, u64 *ipos, struct file *out, u64 *opos
 		}
 		if (signal_pending(current))
 			break;
+		cond_resched();
 	}
 	fs_free(buf);
 	return done ? (ssize_t)done : r;

@@ -134,6 +134,7 @@ static ssize_t read_loop(struct file *f, struct user_iter *it, u64 *pos)
 		if ((size_t)n < want || (f->fop->flags & FOP_STREAM) ||
 		    fatal_signal_pending(current))
 			break;
+		cond_resched();
 	} while (it->left);
 	bounce_put(buf, small);
 	return done ? (ssize_t)done : n;
@@ -158,6 +159,7 @@ static ssize_t write_loop(struct file *f, struct user_iter *it, u64 *pos)
 			done += (size_t)n;
 		if (n < 0 || (size_t)n < want || fatal_signal_pending(current))
 			break;
+		cond_resched();
 	} while (it->left);
 	bounce_put(buf, small);
 	return done ? (ssize_t)done : n;

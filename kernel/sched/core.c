@@ -6,9 +6,10 @@
  * good part of it; but not without end.
  *
  * The kernel itself is not preempted: a task gives up the CPU where it sleeps, and on the way back
- * to user mode when WORK_RESCHED says that its slice is over. A CPU that is not idle has a tick every
- * 10 ms, which ends slices and finds out whether programs or the kernel for them are running; it goes
- * on across switches, so that they need not set the timer. An idle machine sleeps.
+ * to user mode or between the parts of a long call, when WORK_RESCHED says that its slice is over. A
+ * CPU that is not idle has a tick every 10 ms, which ends slices and finds out whether programs or the
+ * kernel for them are running; it goes on across switches, so that they need not set the timer. An idle
+ * machine sleeps.
  *
  * sched_lock is held across the switch itself: the task that comes next releases it, so no other
  * CPU can take up a task whose registers are not stored yet.
@@ -440,6 +441,14 @@ void schedule(void)
 	else
 		spin_unlock(&sched_lock);
 	local_irq_restore(flags);
+}
+
+/* Who looks for a condition in another state than TASK_RUNNING would sleep here for good. */
+void cond_resched(void)
+{
+	if (unlikely(READ_ONCE(current->work) & WORK_RESCHED) && current->state == TASK_RUNNING &&
+	    !irqs_disabled())
+		schedule();
 }
 
 void schedule_tail(struct task *prev)

@@ -83,6 +83,8 @@ void set_current_state(int state);
 /* Gives up the CPU; returns at once when the task has been made running since set_current_state().
  */
 void schedule(void);
+/* In a long call, no spinlock held: gives up the CPU if the slice is over and somebody waits for it. */
+void cond_resched(void);
 /* Makes a sleeping task runnable; harmless on any other. True when it slept. */
 bool wake_up_task(struct task *t);
 

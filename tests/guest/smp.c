@@ -48,6 +48,8 @@ static void all_together(void (*fn)(int, void *), void *arg)
 		CHECK_EQ(pthread_join(t[i], NULL), 0);
 }
 
+static void move_to(pid_t tid, int cpu);
+
 static int nr_cpus(void)
 {
 	cpu_set_t set;
@@ -537,6 +539,56 @@ TEST(interval_timer_while_all_cpus_compute)
 	atomic_store(&prey.stop, 1);
 	for (i = 0; i < THREADS; i++)
 		pthread_join(t[i], NULL);
+}
+
+/* ------------------------------------------------------------------ long calls */
+
+#define LONG_PAGES 4096
+
+static void call_at_length(atomic_int *seen)
+{
+	size_t len = LONG_PAGES * page;
+
+	while (!atomic_load(seen))
+		munmap(map(NULL, len, RW, ANON | MAP_POPULATE, -1, 0), len);
+}
+
+static long resident_pages(pid_t pid)
+{
+	char path[64];
+	long size, resident;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
+	f = fopen(path, "r");
+	CHECK(f && fscanf(f, "%ld %ld", &size, &resident) == 2);
+	fclose(f);
+	return resident;
+}
+
+/* On one CPU nobody else sees a call half done, if that keeps the CPU to its end. */
+TEST(others_run_while_a_call_takes_long)
+{
+	atomic_int *seen = (atomic_int *)map_anon_shared(1);
+	long least = 1 << 20, most = 0, now;
+	int status;
+	pid_t pid;
+
+	move_to(0, 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		call_at_length(seen);
+		_exit(0);
+	}
+	do {
+		now = resident_pages(pid);
+		least = now < least ? now : least;
+		most = now > most ? now : most;
+	} while (most - least < LONG_PAGES / 2 || now < least + 300 || now > most - 300);
+	atomic_store(seen, 1);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
 }
 
 /* ------------------------------------------------------------------ futexes, pipes */

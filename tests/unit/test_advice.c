@@ -76,6 +76,72 @@ static void populate_brings_pages_in_or_says_why_not(void **state)
 	        MMK_REASON_POPULATE_FAULT);
 }
 
+/* ---- long calls ---- */
+
+static unsigned nr_resched;
+static bool is_killed;
+
+static void count_resched(void *ctx)
+{
+	nr_resched++;
+}
+
+static bool killed(void *ctx)
+{
+	return is_killed && nr_resched > 1;
+}
+
+static unsigned resched_since(unsigned *before)
+{
+	unsigned n = nr_resched - *before;
+
+	*before = nr_resched;
+	return n;
+}
+
+#define TABLE_PAGES 512ul
+
+static void long_calls_let_others_run(void **state)
+{
+	struct world *w = *state;
+	unsigned long len = 3 * TABLE_PAGES * PAGE, a, to;
+	struct mmk_task child = w->task;
+	unsigned n = nr_resched;
+
+	hosted_port(w->h)->resched = count_resched;
+	a = must_mmap(w, 0, len, RW, ANON_PRIVATE | MMK_MAP_POPULATE, -1, 0);
+	assert_true(resched_since(&n) >= 3);
+	assert_int_equal(w_mprotect(w, a, len, R), 0);
+	assert_true(resched_since(&n) >= 3);
+	assert_int_equal(w_fork(w, &child), 0);
+	assert_true(resched_since(&n) >= 3);
+	hosted_exit(w->h, &child);
+	assert_true(resched_since(&n) >= 3);
+	to = must_mmap(w, 0, len, RW, ANON_PRIVATE, -1, 0);
+	assert_int_equal(w_mremap(w, a, len, len, MMK_MREMAP_MAYMOVE | MMK_MREMAP_FIXED, to), to);
+	assert_true(resched_since(&n) >= 3);
+	assert_int_equal(w_munmap(w, to, len), 0);
+	assert_true(resched_since(&n) >= 3);
+}
+
+static void a_killed_thread_brings_no_more_pages_in(void **state)
+{
+	struct world *w = *state;
+	unsigned long len = 3 * TABLE_PAGES * PAGE, a;
+
+	hosted_port(w->h)->resched = count_resched;
+	hosted_port(w->h)->killed = killed;
+	nr_resched = 0;
+	is_killed = true;
+	a = must_mmap(w, 0, len, R, ANON_SHARED, -1, 0);
+	assert_int_equal(w_madvise(w, a, len, MMK_MADV_POPULATE_READ), -MMK_EINTR);
+	assert_in_range(stats_of(w).rss_shmem, 1, TABLE_PAGES);
+	nr_resched = 0;
+	a = must_mmap(w, 0, len, RW, ANON_PRIVATE | MMK_MAP_POPULATE, -1, 0);
+	assert_in_range(stats_of(w).rss_anon, 1, 2 * TABLE_PAGES + 256);
+	is_killed = false;
+}
+
 static void willneed_reads_ahead(void **state)
 {
 	struct world *w = *state;
@@ -411,6 +477,8 @@ int main(void)
 	    WORLD_TEST(a_hole_is_told_after_the_rest_is_done),
 	    WORLD_TEST(a_split_without_memory_is_eagain),
 	    WORLD_TEST(populate_brings_pages_in_or_says_why_not),
+	    WORLD_TEST(long_calls_let_others_run),
+	    WORLD_TEST(a_killed_thread_brings_no_more_pages_in),
 	    WORLD_TEST(willneed_reads_ahead),
 	    WORLD_TEST(advice_for_fork_is_followed),
 	    WORLD_TEST(refusals_of_mlock),
