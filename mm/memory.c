@@ -66,13 +66,13 @@ static inline bool page_simply_owned(const struct page *page)
 	const uint32_t kind = 0xffu << PG_KIND_SHIFT;
 
 	return (atomic_load_explicit(&page->flags, memory_order_relaxed) &
-		(kind | PG_ANON_EXCL | PG_EXEC_CLEAN)) ==
+	        (kind | PG_ANON_EXCL | PG_EXEC_CLEAN)) ==
 	       (PAGE_ANON << PG_KIND_SHIFT | PG_ANON_EXCL);
 }
 
 /* Entries like the first one, one after the other, up to n, change alike. Returns how many. */
 static unsigned long change_alike(struct mmk_system *sys, pte_t *ptep, unsigned long n,
-				  pte_t difference)
+                                  pte_t difference)
 {
 	pte_t first = ptep_get_locked(ptep), old = first;
 	pte_t *p = ptep;
@@ -88,7 +88,7 @@ static unsigned long change_alike(struct mmk_system *sys, pte_t *ptep, unsigned 
 
 /* The same, where the page behind each entry has a say. */
 static unsigned long change_owned(struct mmk_system *sys, pte_t *ptep, unsigned long n,
-				  pte_t difference)
+                                  pte_t difference)
 {
 	pte_t first = ptep_get_locked(ptep), old = first;
 	pte_t *p = ptep;
@@ -109,7 +109,7 @@ static unsigned long change_owned(struct mmk_system *sys, pte_t *ptep, unsigned 
  * whatever their pages. Returns how many of n have been changed; the next one is another case.
  */
 static unsigned long protect_alike(const struct vm_area_struct *vma, pte_t *ptep, unsigned long n,
-				   pgprot_t prot)
+                                   pgprot_t prot)
 {
 	struct mmk_system *sys = vma->vm_mm->sys;
 	pte_t first = ptep_get_locked(ptep), pte = pte_modify(first, prot), difference;
@@ -125,12 +125,12 @@ static unsigned long protect_alike(const struct vm_area_struct *vma, pte_t *ptep
 	difference = pte_difference(first, pte);
 	if (pte_none(difference))
 		return 0;
-	return owned ? change_owned(sys, ptep, n, difference) :
-		       change_alike(sys, ptep, n, difference);
+	return owned ? change_owned(sys, ptep, n, difference)
+	             : change_alike(sys, ptep, n, difference);
 }
 
 static void protect_table(struct vm_area_struct *vma, struct page *table, unsigned long addr,
-			  unsigned long end, struct mmu_gather *tlb)
+                          unsigned long end, struct mmu_gather *tlb)
 {
 	struct mmk_system *sys = vma->vm_mm->sys;
 	pgprot_t prot = vma_page_prot(vma);
@@ -255,7 +255,7 @@ static void copy_marker(struct fork_copy *c, pte_t *dst, pte_t pte)
 }
 
 static void copy_table(struct fork_copy *c, struct page *to, struct page *from, unsigned long addr,
-		       unsigned long end)
+                       unsigned long end)
 {
 	struct mmk_system *sys = c->src->vm_mm->sys;
 	struct address_space *mapping = vma_page_cache(c->src);
@@ -373,7 +373,7 @@ static void unlock_two(struct page *a, struct page *b)
  * they reappear.
  */
 static void move_entries(struct mm_struct *mm, struct page *from, struct page *to,
-			 unsigned long old, unsigned long new, unsigned long len)
+                         unsigned long old, unsigned long new, unsigned long len)
 {
 	struct mmk_system *sys = mm->sys;
 	pte_t *src = table_pte(sys, from, old), *dst = table_pte(sys, to, new);
@@ -390,7 +390,7 @@ static void move_entries(struct mm_struct *mm, struct page *from, struct page *t
 			continue;
 		/* It is new where it now is. */
 		set_pte_raw(sys, dst + i, pte_present(pte) ? pte_mksoft_dirty(pte) : pte,
-			    LAST_LEVEL);
+		            LAST_LEVEL);
 		set_pte_raw(sys, src + i, (pte_t){0}, LAST_LEVEL);
 		valid += pte_valid(pte);
 		moved++;
@@ -410,8 +410,8 @@ static void move_entries(struct mm_struct *mm, struct page *from, struct page *t
  * A file's VMA: the walk over its mappings (truncate, writeback) sees the old place or the new one,
  * but could miss a page between the two, so it is kept out meanwhile.
  */
-static bool move_step(struct vm_area_struct *vma, struct vm_area_struct *new_vma,
-		      unsigned long old, unsigned long new, unsigned long len)
+static bool move_step(struct vm_area_struct *vma, struct vm_area_struct *new_vma, unsigned long old,
+                      unsigned long new, unsigned long len)
 {
 	struct address_space *mapping = vma_page_cache(vma);
 	struct mm_struct *mm = vma->vm_mm;
@@ -431,8 +431,8 @@ static bool move_step(struct vm_area_struct *vma, struct vm_area_struct *new_vma
 }
 
 unsigned long move_page_tables(struct vm_area_struct *vma, unsigned long old,
-			       struct vm_area_struct *new_vma, unsigned long new_addr,
-			       unsigned long len)
+                               struct vm_area_struct *new_vma, unsigned long new_addr,
+                               unsigned long len)
 {
 	unsigned long done = 0;
 
@@ -453,37 +453,49 @@ unsigned long move_page_tables(struct vm_area_struct *vma, unsigned long old,
 
 /* ---- mincore ---- */
 
-static unsigned char mincore_cached(struct vm_area_struct *vma, unsigned long addr)
+/* Which pages of [start, end), which one table covers, are mapped. */
+static void mincore_mapped(struct mm_struct *mm, unsigned long start, unsigned long end,
+                           unsigned char *vec)
 {
-	struct address_space *mapping = vma_page_cache(vma);
-	struct page *page;
+	size_t n = (end - start) >> PAGE_SHIFT;
+	struct page *table = table_find_lock(mm, start);
+	const pte_t *ptep;
 
-	if (!mapping)
-		return 0;
-	page = filemap_peek(mapping, linear_page_index(vma, addr));
-	if (!page)
-		return 0;
-	put_page(mapping->sys, page);
-	return 1;
+	if (!table) {
+		__builtin_memset(vec, 0, n);
+		return;
+	}
+	ptep = table_pte(mm->sys, table, start);
+	for (size_t i = 0; i < n; i++)
+		vec[i] = pte_present(ptep_get_locked(ptep + i));
+	spin_unlock(&table->ptl);
+}
+
+/* And which of the others the cache has. */
+static void mincore_cached(struct address_space *mapping, uint64_t index, size_t n,
+                           unsigned char *vec)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct page *page = vec[i] ? NULL : filemap_peek(mapping, index + i);
+
+		if (!page)
+			continue;
+		put_page(mapping->sys, page);
+		vec[i] = 1;
+	}
 }
 
 void mincore_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-		   unsigned char *vec)
+                   unsigned char *vec)
 {
-	struct mm_struct *mm = vma->vm_mm;
+	struct address_space *mapping = vma_page_cache(vma);
+	unsigned long stop;
 
-	for (unsigned long addr = start; addr < end;) {
-		struct page *table = table_find_lock(mm, addr);
-		unsigned long stop = table_end(addr, end), at = addr;
-		unsigned char *v = vec;
-
-		if (table) {
-			for (; at < stop; at += PAGE_SIZE)
-				*v++ = pte_present(ptep_get(table_pte(mm->sys, table, at)));
-			spin_unlock(&table->ptl);
-		}
-		for (; addr < stop; addr += PAGE_SIZE, vec++)
-			if (!table || !*vec)
-				*vec = mincore_cached(vma, addr);
+	for (unsigned long addr = start; addr < end; addr = stop) {
+		stop = table_end(addr, end);
+		mincore_mapped(vma->vm_mm, addr, stop, vec + ((addr - start) >> PAGE_SHIFT));
 	}
+	if (mapping)
+		mincore_cached(mapping, linear_page_index(vma, start), (end - start) >> PAGE_SHIFT,
+		               vec);
 }
