@@ -177,8 +177,7 @@ per_frame() {
 }
 
 text_of_core() {
-	size -t $(find "$ARM64/kernel/vmlinux.p" -name '.._mm_*.o' -o -name '.._arch_arm64_*.o') |
-		awk 'END { print $1 }'
+	size -t "$ARM64/kernel/libmmkit.a" | awk 'END { print $1 }'
 }
 
 print_footprint() {
