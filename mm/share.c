@@ -38,25 +38,45 @@
 
 /* ---- fork ---- */
 
-static bool vma_may_share(const struct vm_area_struct *vma)
+/* What a VMA without anon_vma has are zero pages: the child gets none of them, as none need copying. */
+static bool vma_has_only_zeros(const struct vm_area_struct *vma, const struct page *table,
+			       unsigned long addr)
+{
+	unsigned long start = addr & ~(TABLE_SIZE - 1), end = table_end(addr, vma->vm_end);
+	const pte_t *ptep;
+
+	if (vma_anon_vma(vma))
+		return false;
+	if (start < vma->vm_start)
+		start = vma->vm_start;
+	ptep = table_pte(vma->vm_mm->sys, table, start);
+	for (; start < end; start += PAGE_SIZE)
+		if (!pte_none(ptep_get_locked(ptep++)))
+			return true;
+	return false;
+}
+
+static bool vma_may_share(const struct vm_area_struct *vma, const struct page *table,
+			  unsigned long addr)
 {
 	const uint64_t never = MMK_VM_SHARED | MMK_VM_DONTCOPY | MMK_VM_WIPEONFORK |
 			       MMK_VM_DROPPABLE | MMK_VM_PFNMAP | MMK_VM_MIXEDMAP | MMK_VM_IO;
 
-	return !vma->vm_ops && !(vma->vm_flags & never);
+	return !vma->vm_ops && !(vma->vm_flags & never) && !vma_has_only_zeros(vma, table, addr);
 }
 
 /* All VMAs that the table of addr covers: the child gets what they have as it is. */
-static bool vmas_may_share(const struct vm_area_struct *vma, unsigned long addr)
+static bool vmas_may_share(const struct vm_area_struct *vma, const struct page *table,
+			   unsigned long addr)
 {
 	unsigned long start = addr & ~(TABLE_SIZE - 1), end = start + TABLE_SIZE;
 	const struct vm_area_struct *v;
 
 	for (v = vma; v && v->vm_end > start; v = vma_prev(v))
-		if (!vma_may_share(v))
+		if (!vma_may_share(v, table, addr))
 			return false;
 	for (v = vma_next(vma); v && v->vm_start < end; v = vma_next(v))
-		if (!vma_may_share(v))
+		if (!vma_may_share(v, table, addr))
 			return false;
 	return true;
 }
@@ -128,7 +148,7 @@ int table_share(struct mm_struct *child, struct vm_area_struct *vma, struct page
 	pte_t *from, *to;
 	bool can;
 
-	if (table_used(table) < sys->share_entries || !vmas_may_share(vma, addr))
+	if (table_used(table) < sys->share_entries || !vmas_may_share(vma, table, addr))
 		return 0;
 	to = table_slot_make(child, addr, &to_parent);
 	if (!to)

@@ -177,6 +177,27 @@ static void the_parent_may_go_first(void **state)
 	assert_int_equal(copied(w), 0);
 }
 
+/* A child gets nothing of memory that was only read, so its zero pages keep a table from being shared. */
+static void memory_that_was_only_read_is_not_handed_down(void **state)
+{
+	struct world *w = *state;
+	struct mmk_task child;
+	uint64_t entry;
+
+	fill(w, 300);
+	must_mmap(w, at(400), 10 * PAGE, MMK_PROT_READ, ANON_PRIVATE | FIXED, -1, 0);
+	assert_int_equal(w_fork(w, &child), 0);
+	assert_int_equal(shared(w), 1); /* nothing of it is there yet */
+	hosted_exit(w->h, &child);
+	assert_int_equal(load(w, at(405)), 0);
+	assert_int_equal(w_fork(w, &child), 0);
+	assert_int_equal(shared(w), 1);
+	assert_int_equal(mmk_proc_pagemap(child.mm, at(405) / PAGE * 8, &entry, 8, true), 8);
+	assert_int_equal(entry >> 63, 0);
+	expect_bytes(w, &child, 0, 300);
+	hosted_exit(w->h, &child);
+}
+
 static void zeros_and_holes_in_it_count_nothing(void **state)
 {
 	struct world *w = *state;
@@ -721,6 +742,7 @@ int main(void)
 	    WORLD_TEST(the_last_one_copies_nothing),
 	    WORLD_TEST(again_and_again),
 	    WORLD_TEST(the_parent_may_go_first),
+	    WORLD_TEST(memory_that_was_only_read_is_not_handed_down),
 	    WORLD_TEST(zeros_and_holes_in_it_count_nothing),
 	    WORLD_TEST(few_entries_are_copied),
 	    WORLD_TEST(only_whole_tables_of_plain_memory_are_shared),
