@@ -36,13 +36,52 @@ struct radix_node {
 	void *slots[RADIX_SLOTS];
 };
 struct page *radix_lookup(void *root, uint64_t index);
+static inline unsigned slot_of(const struct radix_node *node, uint64_t index)
+{
+	return (unsigned)(index >> node->shift) & (RADIX_SLOTS - 1);
+}
+/* What a root or a slot leads to: written before it was put there, read through the address. */
+static inline void *slot_get(void *const *slot)
+{
+	return load_dependent(slot);
+}
+/* Does the subtree under this root reach the index? */
+static inline bool radix_reaches(const struct radix_node *root, uint64_t index)
+{
+	unsigned bits = root->shift + RADIX_SHIFT;
+
+	return bits >= 64 || !(index >> bits);
+}
+/* The lowest-level node of an index, or NULL. */
+static inline struct radix_node *find_leaf(struct radix_node *node, uint64_t index)
+{
+	if (unlikely(!node || !radix_reaches(node, index)))
+		return NULL;
+	while (node && node->shift)
+		node = slot_get(&node->slots[slot_of(node, index)]);
+	return node;
+}
 /*
  * The slots of index and those behind it, up to n, that lie in one node: how many; a bit in *used for
  * each that has a page, and where there are such, *slots. Also without i_pages_lock during a look of a
  * fault (port->look_begin): then a slot may be NULL all the same, and its page on its way out.
  */
-unsigned radix_window(void *const *root, uint64_t index, unsigned n, void *const **slots,
-		      uint64_t *used);
+static inline unsigned radix_window(void *const *root, uint64_t index, unsigned n,
+				    void *const **slots, uint64_t *used)
+{
+	struct radix_node *leaf = find_leaf(slot_get(root), index);
+	unsigned slot = (unsigned)index & (RADIX_SLOTS - 1), here = RADIX_SLOTS - slot;
+
+	if (here > n)
+		here = n;
+	*slots = NULL;
+	*used = 0;
+	if (likely(leaf)) {
+		*slots = leaf->slots + slot;
+		*used = load_relaxed(&leaf->used) >> slot & ~0ull >> (RADIX_SLOTS - here);
+	}
+	return here;
+}
 int radix_insert(struct mmk_system *sys, void **root, uint64_t index, struct page *page);
 struct page *radix_delete(struct mmk_system *sys, void **root, uint64_t index);
 void radix_set_dirty(void *root, uint64_t index);
@@ -56,7 +95,6 @@ static inline bool mapping_has_home(const struct address_space *m)
 {
 	return m->ops && m->ops->read;
 }
-uint64_t mapping_size(const struct address_space *m); /* i_size, read once, atomically */
 void mapping_set_size(struct address_space *m, uint64_t size);
 /* The cached page, up to date or not, with a reference; NULL: none. */
 struct page *filemap_find(struct address_space *m, uint64_t index);
@@ -67,20 +105,19 @@ static inline bool page_of(const struct address_space *m, const struct page *pag
 {
 	return __atomic_load_n(&page->mapping, __ATOMIC_ACQUIRE) == m && page->index == index;
 }
-/* What a slot leads to, which radix_window() has found. */
-static inline struct page *cache_slot(void *const *slot)
-{
-	return __atomic_load_n(slot, __ATOMIC_CONSUME);
-}
 /*
- * A reference to the page that a slot led to, if it is still the file's, and up to date. Without a
- * lock the frame may have become anything meanwhile; but with a reference of ours it stays that.
+ * A reference to the page that a slot led to, if it is still the file's, and has all of these flags,
+ * PG_UPTODATE among them. Without a lock the frame may have become anything meanwhile; but with a
+ * reference of ours it stays that.
  */
-static inline bool cache_page_get(struct address_space *m, struct page *page, uint64_t index)
+static inline bool cache_page_get(struct address_space *m, struct page *page, uint64_t index,
+				  uint32_t flags)
 {
 	if (unlikely(!get_page_unless_zero(page)))
 		return false;
-	if (likely(page_of(m, page, index) && page_test(page, PG_UPTODATE)))
+	/* PG_UPTODATE comes after the others. */
+	if (likely(!(flags & ~atomic_load_explicit(&page->flags, memory_order_acquire)) &&
+		   (load_relaxed(&page->mapping) == m) & (page->index == index)))
 		return true;
 	put_page(m->sys, page);
 	return false;

@@ -63,68 +63,82 @@ struct around {
 	pgprot_t prot;
 };
 
-/* [start, end), as far as it lies within the VMA and the table of f->addr, which it holds. */
-static void around_range(const struct vm_fault *f, unsigned long start, unsigned long end,
-			 struct around *a)
+/* [start, end), which holds f->addr and lies within its table, as far as it lies within the VMA. */
+static inline void around_range(const struct vm_fault *f, unsigned long start, unsigned long end,
+				struct around *a)
 {
-	unsigned long low = f->addr & ~(TABLE_SIZE - 1), high = table_end(f->addr, f->vma->vm_end);
+	const struct vm_area_struct *vma = f->vma;
 
-	if (low < f->vma->vm_start)
-		low = f->vma->vm_start;
-	if (start < low)
-		start = low;
-	if (end > high)
-		end = high;
+	if (start < vma->vm_start)
+		start = vma->vm_start;
+	if (end > vma->vm_end)
+		end = vma->vm_end;
 	a->own = (unsigned)((f->addr - start) >> PAGE_SHIFT);
 	a->n = (unsigned)((end - start) >> PAGE_SHIFT);
-	a->first = linear_page_index(f->vma, f->addr) - a->own;
-	a->prot = vma_entry_prot(f->vma);
+	a->first = linear_page_index(vma, start);
+	a->prot = vma_entry_prot(vma);
 }
 
-/* The aligned window of fault_around_bytes. */
-static void around_window(const struct vm_fault *f, struct around *a)
+/* The aligned window of fault_around_bytes, as many pages as it has. */
+static inline void around_window(const struct vm_fault *f, struct around *a)
 {
 	unsigned long size = atomic_load_explicit(&f->sys->fault_around_bytes, memory_order_relaxed);
 	unsigned long start;
 
+	_Static_assert(MAX_FAULT_AROUND <= TABLE_SIZE, "what is mapped at once lies in one table");
 	size &= PAGE_MASK;
-	if (!size)
+	if (unlikely(!size))
 		size = PAGE_SIZE;
 	start = f->addr & ~(size - 1);
 	around_range(f, start, start + size, a);
+}
+
+/* A page that is to be executed, and is not known to be in step with the instruction cache. */
+static __attribute__((noinline)) bool get_exec_page(struct address_space *m, struct page *page,
+						    uint64_t index)
+{
+	if (!cache_page_get(m, page, index, PG_UPTODATE))
+		return false;
+	sync_icache_page(m->sys, page);
+	return true;
 }
 
 /*
  * Map what the cache has of it, where nothing is yet; how many. The table is locked, and i_pages_lock
  * held or a look begun.
  */
-static unsigned map_cached(struct vm_fault *f, struct address_space *m, const struct around *a)
+static inline __attribute__((always_inline)) unsigned
+map_cached(struct vm_fault *f, struct address_space *m, const struct around *a)
 {
-	const uint64_t pages = mapping_pages(m);
-	const bool exec = pte_user_exec(pte_make(0, a->prot));
-	uint64_t index = a->first, end = index + a->n, used;
-	pte_t *ptep = f->ptep - a->own;
+	const uintptr_t frame_zero = f->sys->frame_zero;
+	const pgprot_t prot = a->prot;
+	const bool exec = pte_user_exec(pte_make(0, prot));
+	const uint32_t flags = exec ? PG_UPTODATE | PG_EXEC_CLEAN : PG_UPTODATE;
+	uint64_t index = a->first, end = index + a->n, pages = mapping_pages(m), used;
+	pte_t *first = f->ptep - a->own;
 	void *const *slots;
 	unsigned done = 0, step;
 
 	if (end > pages)
 		end = pages;
-	for (; index < end; index += step, ptep += step) {
+	for (; index < end; index += step, first += step) {
 		step = radix_window(&m->i_pages, index, (unsigned)(end - index), &slots, &used);
 		for (; used; used &= used - 1) {
 			unsigned i = (unsigned)__builtin_ctzll(used);
+			pte_t *ptep = first + i;
 			struct page *page;
 
-			if (!pte_none(ptep_get_locked(ptep + i)))
+			if (unlikely(!pte_none(ptep_get_locked(ptep))))
 				continue;
-			page = cache_slot(slots + i);
-			if (unlikely(!page || !cache_page_get(m, page, index + i)))
+			page = slot_get(slots + i);
+			if (unlikely(!page))
 				continue;
-			if (unlikely(exec))
-				sync_icache_page(f->sys, page);
+			if (unlikely(!cache_page_get(m, page, index + i, flags) &&
+				     !(exec && get_exec_page(m, page, index + i))))
+				continue;
 			page_map_add(page);
-			set_pte_raw(f->sys, ptep + i,
-				    pte_make(page_to_phys(f->sys, page), a->prot), LAST_LEVEL);
+			set_pte_raw(f->sys, ptep,
+				    pte_make(page_to_phys_from(frame_zero, page), prot), LAST_LEVEL);
 			done++;
 		}
 	}
@@ -132,25 +146,26 @@ static unsigned map_cached(struct vm_fault *f, struct address_space *m, const st
 }
 
 /* 0: f->addr is mapped; FAULT_WAIT: its page is not in the cache; FAULT_RETRY: the VMA may differ. */
-static int map_around(struct vm_fault *f, struct address_space *m, struct around *a)
+static inline __attribute__((always_inline)) int
+map_around(struct vm_fault *f, struct address_space *m, struct around *a, bool look)
 {
-	const bool look = f->flags & FAULT_FLAG_NOWAIT;
+	struct page *table = f->table;
 	unsigned done = 0;
 	int rc = FAULT_RETRY;
 
 	if (!look)
 		i_pages_lock(m);
-	spin_lock(f->sys, &f->table->ptl);
+	spin_lock(f->sys, &table->ptl);
 	if (likely(fault_seq_holds(f))) {
 		done = map_cached(f, m, a);
-		table_use(f->table, (int)done);
-		rc = pte_none(ptep_get_locked(f->ptep)) ? FAULT_WAIT : 0;
+		table_use(table, (int)done);
+		rc = unlikely(pte_none(ptep_get_locked(f->ptep))) ? FAULT_WAIT : 0;
 	}
-	spin_unlock(&f->table->ptl);
+	spin_unlock(&table->ptl);
 	if (!look)
 		i_pages_unlock(m);
 	a->mapped = done;
-	if (done) {
+	if (likely(done)) {
 		pte_barrier(f->sys);
 		count_events(f->sys, pte_writes, done);
 		mm_rss_add(f->mm, m->flags & MMK_MAPPING_SHMEM ? RSS_SHMEM : RSS_FILE, done);
@@ -158,31 +173,42 @@ static int map_around(struct vm_fault *f, struct address_space *m, struct around
 	return rc;
 }
 
-/*
- * Not in the cache yet. While we hold it nothing but truncation takes it away again; what reading it
- * has brought along is mapped with it.
- */
-static int map_uncached(struct vm_fault *f, struct address_space *m, struct around *a)
+static __attribute__((noinline)) int map_around_locked(struct vm_fault *f, struct address_space *m,
+						       struct around *a)
 {
-	struct page *page;
-	int rc = fault_get_page(f, m, &page);
+	return map_around(f, m, a, false);
+}
 
+/*
+ * With mmap_lock. If it is not in the cache yet: while we hold it nothing but truncation takes it away
+ * again; what reading it has brought along is mapped with it.
+ */
+static __attribute__((noinline)) int read_locked(struct vm_fault *f, struct address_space *m,
+						 struct around *a)
+{
+	int rc = map_around_locked(f, m, a);
+	struct page *page;
+
+	if (rc != FAULT_WAIT)
+		return rc;
+	rc = fault_get_page(f, m, &page);
 	if (rc)
 		return rc;
-	rc = map_around(f, m, a);
+	rc = map_around_locked(f, m, a);
 	put_page(f->sys, page);
 	return rc == FAULT_WAIT ? FAULT_RETRY : rc;
 }
 
-static int fault_file_read(struct vm_fault *f, struct address_space *m)
+static inline int fault_file_read(struct vm_fault *f, struct address_space *m)
 {
 	struct around a;
 	int rc;
 
 	around_window(f, &a);
-	rc = map_around(f, m, &a);
-	if (unlikely(rc == FAULT_WAIT) && !(f->flags & FAULT_FLAG_NOWAIT))
-		rc = map_uncached(f, m, &a);
+	if (likely(f->flags & FAULT_FLAG_NOWAIT))
+		rc = map_around(f, m, &a, true);
+	else
+		rc = read_locked(f, m, &a);
 	if (likely(!rc))
 		stat_inc(f->sys, faults_file_read);
 	return rc;
@@ -438,6 +464,6 @@ unsigned populate_cached(struct vm_fault *f, unsigned long end)
 
 	if (!m || unlikely(__atomic_load_n(&f->mm->reaped, __ATOMIC_RELAXED)))
 		return 0;
-	around_range(f, f->addr, end, &a);
-	return !map_around(f, m, &a) && a.mapped == a.n ? a.n : 0;
+	around_range(f, f->addr, table_end(f->addr, end), &a);
+	return !map_around_locked(f, m, &a) && a.mapped == a.n ? a.n : 0;
 }

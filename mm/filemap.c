@@ -22,21 +22,9 @@
 #define RANDOM_BATCH  8 /* pages read at once where nothing says that somebody reads along */
 #define SIZE_MAX_FILE ((uint64_t)INT64_MAX)
 
-uint64_t mapping_size(const struct address_space *m)
-{
-	return __atomic_load_n(&m->i_size, __ATOMIC_ACQUIRE);
-}
-
 void mapping_set_size(struct address_space *m, uint64_t size)
 {
 	__atomic_store_n(&m->i_size, size, __ATOMIC_RELEASE);
-}
-
-uint64_t mapping_pages(const struct address_space *m)
-{
-	uint64_t size = mapping_size(m);
-
-	return (size >> PAGE_SHIFT) + ((size & ~PAGE_MASK) != 0);
 }
 
 void mmk_mapping_init(struct mmk_system *sys, struct mmk_mapping *m,
@@ -122,8 +110,8 @@ struct page *filemap_look(struct address_space *m, uint64_t index)
 	radix_window(&m->i_pages, index, 1, &slots, &used);
 	if (!used)
 		return NULL;
-	page = cache_slot(slots);
-	return page && cache_page_get(m, page, index) ? page : NULL;
+	page = slot_get(slots);
+	return page && cache_page_get(m, page, index, PG_UPTODATE) ? page : NULL;
 }
 
 /* ---- entering and leaving ---- */

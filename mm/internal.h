@@ -9,6 +9,7 @@
 
 #include "mm/mm_types.h"
 #include "mm/lock.h"   /* spin_lock, rwsem, page lock, atomics helpers */
+#include "arch/arm64/atomic.h"
 #include "mm/reason.h" /* refuse(task, -errno, REASON_..., a, b) returns the -errno */
 
 #define MMK_BUG_ON(sys, cond)                                                                      \
@@ -44,9 +45,13 @@ static inline struct page *phys_to_page(const struct mmk_system *sys, phys_addr_
 {
 	return (struct page *)(sys->frame_zero + (pa >> PAGE_SHIFT) * sizeof(struct page));
 }
+static inline phys_addr_t page_to_phys_from(uintptr_t frame_zero, const struct page *p)
+{
+	return ((uintptr_t)p - frame_zero) / sizeof(struct page) << PAGE_SHIFT;
+}
 static inline phys_addr_t page_to_phys(const struct mmk_system *sys, const struct page *p)
 {
-	return ((uintptr_t)p - sys->frame_zero) / sizeof(struct page) << PAGE_SHIFT;
+	return page_to_phys_from(sys->frame_zero, p);
 }
 static inline void *page_address(const struct mmk_system *sys, const struct page *p)
 {
@@ -86,14 +91,7 @@ static inline void get_page(struct page *page)
 /* A frame that may be free or freed at any time. */
 static inline bool get_page_unless_zero(struct page *page)
 {
-	uint32_t n = atomic_load_explicit(&page->refcount, memory_order_relaxed);
-
-	while (likely(n))
-		if (likely(atomic_compare_exchange_weak_explicit(
-			    &page->refcount, &n, n + 1, memory_order_acquire,
-			    memory_order_relaxed)))
-			return true;
-	return false;
+	return inc_unless_zero(&page->refcount);
 }
 void put_page(struct mmk_system *sys, struct page *page); /* frees at 0 */
 void clear_page(void *kva);
@@ -180,8 +178,15 @@ int filemap_get_page(struct address_space *m, uint64_t index, bool create, struc
                      bool *major);
 /* Only if cached and up to date: with a reference, or NULL. Does not sleep. */
 struct page *filemap_peek(struct address_space *m, uint64_t index);
-uint64_t mapping_pages(
-    const struct address_space *m); /* DIV_ROUND_UP(i_size, PAGE_SIZE), read once, atomically */
+/* i_size as it is now, in bytes; in pages that it begins. At most INT64_MAX bytes. */
+static inline uint64_t mapping_size(const struct address_space *m)
+{
+	return __atomic_load_n(&m->i_size, __ATOMIC_ACQUIRE);
+}
+static inline uint64_t mapping_pages(const struct address_space *m)
+{
+	return (mapping_size(m) + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
 void set_page_dirty(struct address_space *m, struct page *page); /* idempotent; counts */
 bool page_clear_dirty_for_io(
     struct address_space *m,

@@ -223,6 +223,7 @@ struct file_look {
 	struct vm_area_struct *_Atomic vma;
 } __attribute__((aligned(64)));
 #define MAX_CPUS    64
+#define MAX_FAULT_AROUND (1ul << 21)
 #define NR_REFUSALS 64
 struct refusal {
 	struct mmk_reason reason;
@@ -295,7 +296,7 @@ struct mmk_system {
 	uint32_t min_free_kbytes;
 	uint32_t panic_on_oom, oom_kill_allocating_task, oom_dump_tasks; /* the port's to heed */
 
-	_Atomic uint64_t fault_around_bytes;
+	_Atomic uint64_t fault_around_bytes; /* at most MAX_FAULT_AROUND */
 	struct mmk_stats count; /* the since-init counters: bumped with stat_inc() */
 
 	spinlock_t refusal_lock;

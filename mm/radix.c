@@ -16,25 +16,6 @@
 #include "mm/internal.h"
 #include "mm/cache.h"
 
-static unsigned slot_of(const struct radix_node *node, uint64_t index)
-{
-	return (unsigned)(index >> node->shift) & (RADIX_SLOTS - 1);
-}
-
-/* Does the subtree under this root reach the index? */
-static bool radix_reaches(const struct radix_node *root, uint64_t index)
-{
-	unsigned bits = root->shift + RADIX_SHIFT;
-
-	return bits >= 64 || !(index >> bits);
-}
-
-/* What a root or a slot leads to: written before it was put there, read through the address. */
-static void *slot_get(void *const *slot)
-{
-	return __atomic_load_n(slot, __ATOMIC_CONSUME);
-}
-
 static void slot_set(void **slot, void *to)
 {
 	__atomic_store_n(slot, to, __ATOMIC_RELEASE);
@@ -52,38 +33,11 @@ static void empty_slot(struct radix_node *node, unsigned slot)
 	slot_set(&node->slots[slot], NULL);
 }
 
-/* The lowest-level node of an index, or NULL. */
-static inline struct radix_node *find_leaf(struct radix_node *node, uint64_t index)
-{
-	if (!node || !radix_reaches(node, index))
-		return NULL;
-	while (node && node->shift)
-		node = slot_get(&node->slots[slot_of(node, index)]);
-	return node;
-}
-
 struct page *radix_lookup(void *root, uint64_t index)
 {
 	struct radix_node *leaf = find_leaf(root, index);
 
 	return leaf ? leaf->slots[slot_of(leaf, index)] : NULL;
-}
-
-unsigned radix_window(void *const *root, uint64_t index, unsigned n, void *const **slots,
-		      uint64_t *used)
-{
-	struct radix_node *leaf = find_leaf(slot_get(root), index);
-	unsigned slot = (unsigned)index & (RADIX_SLOTS - 1), here = RADIX_SLOTS - slot;
-
-	if (here > n)
-		here = n;
-	*used = 0;
-	if (leaf) {
-		*slots = leaf->slots + slot;
-		*used = __atomic_load_n(&leaf->used, __ATOMIC_RELAXED) >> slot &
-			~0ull >> (RADIX_SLOTS - here);
-	}
-	return here;
 }
 
 static struct radix_node *new_node(struct mmk_system *sys, unsigned shift)

@@ -139,7 +139,7 @@ static const struct knob knobs[] = {
     KNOB(admin_reserve_kbytes, 0, UINT64_MAX),
     KNOB(user_reserve_kbytes, 0, UINT64_MAX),
     KNOB(stack_guard_gap, 0, 1u << 20),
-    KNOB(fault_around_bytes, 0, 1u << 21),
+    KNOB(fault_around_bytes, 0, MAX_FAULT_AROUND),
     KNOB(dirty_ratio, 0, 100),
     KNOB(dirty_background_ratio, 0, 100),
     KNOB(dirty_bytes, 2 * PAGE_SIZE, UINT64_MAX),
