@@ -225,7 +225,7 @@ static void check_leaf(struct checker *c, const struct mm_struct *mm, struct mm_
 static void check_traits(struct checker *c, const struct mm_struct *mm, const struct page *table,
                          unsigned long addr, pte_t pte)
 {
-	struct page *page = pte_present(pte) ? pte_counted_page(mm->sys, pte) : NULL;
+	struct page *page = pte_page_or_null(mm->sys, pte);
 
 	check(c, page || (table->traits & TABLE_UNCOUNTED), "a table hides an entry without a page",
 	      addr, pte.v);
@@ -253,7 +253,7 @@ static void check_shared_leaf(struct checker *c, const struct mm_struct *mm,
 static void check_lazy(struct checker *c, const struct mm_struct *mm, const struct page *table,
                        unsigned long addr, pte_t pte)
 {
-	struct page *page = pte_present(pte) ? pte_counted_page(mm->sys, pte) : NULL;
+	struct page *page = pte_page_or_null(mm->sys, pte);
 
 	if (!page || !page_test(page, PG_LAZYFREE))
 		return;
@@ -385,7 +385,7 @@ static void sum_shared_table(struct frame_sums *s, const struct mmk_system *sys,
 	for (unsigned long i = 0; i < PTRS_PER_TABLE; i++) {
 		pte_t pte = ptep_get(&entries[i]);
 
-		if (pte_present(pte) && pte_counted_page(sys, pte))
+		if (pte_page_or_null(sys, pte))
 			s->shared += others;
 	}
 }

@@ -33,7 +33,7 @@ void mm_note_droppable(struct mm_struct *mm)
 /* The anonymous page of an entry, or NULL. */
 static struct page *anon_page_of(const struct mmk_system *sys, pte_t pte)
 {
-	struct page *page = pte_present(pte) ? pte_counted_page(sys, pte) : NULL;
+	struct page *page = pte_page_or_null(sys, pte);
 
 	return page && page_is_anon(page) ? page : NULL;
 }

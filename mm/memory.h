@@ -10,10 +10,16 @@
 
 /* ---- pages behind entries ---- */
 
-/* The struct page that an entry counts, or NULL: the zero page, frames that are not ours. */
+/* The struct page that a present entry counts, or NULL: the zero page, frames that are not ours. */
 static inline struct page *pte_counted_page(const struct mmk_system *sys, pte_t pte)
 {
 	return pte_special(pte) ? NULL : phys_to_page(sys, pte_phys(pte));
+}
+
+/* The same of any entry; NULL as well where it is none or a marker. */
+static inline struct page *pte_page_or_null(const struct mmk_system *sys, pte_t pte)
+{
+	return pte_present(pte) ? pte_counted_page(sys, pte) : NULL;
 }
 
 static inline bool page_is_anon(const struct page *page)

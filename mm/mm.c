@@ -312,8 +312,10 @@ static long special_install_all(struct mmk_task *task, struct mm_struct *mm, uns
 	long place = special_place(task, mm, addr, data ? 2 * PAGE_SIZE : PAGE_SIZE);
 	int err;
 
-	if (IS_ERR_VALUE(place) || !data) {
-		err = IS_ERR_VALUE(place) ? 0 : special_install(task, mm, place, code, SPECIAL_CODE);
+	if (IS_ERR_VALUE(place))
+		return place;
+	if (!data) {
+		err = special_install(task, mm, place, code, SPECIAL_CODE);
 		return err ? err : place;
 	}
 	err = special_install(task, mm, place + PAGE_SIZE, code, SPECIAL_CODE);

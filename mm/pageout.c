@@ -16,7 +16,7 @@
 /* The page of m that this entry maps alone, or NULL. */
 static struct page *sole_file_page(const struct address_space *m, pte_t pte)
 {
-	struct page *page = pte_present(pte) ? pte_counted_page(m->sys, pte) : NULL;
+	struct page *page = pte_page_or_null(m->sys, pte);
 
 	if (!page || page_is_anon(page) || page->mapping != m)
 		return NULL;

@@ -51,8 +51,7 @@ static bool mkclean_one(struct vm_area_struct *vma, struct page *page, unsigned 
 		return false;
 	ptep = table_pte(sys, table, addr);
 	pte = ptep_get(ptep);
-	if (pte_present(pte) && pte_counted_page(sys, pte) == page &&
-	    (pte_dirty(pte) || pte_write(pte))) {
+	if (pte_page_or_null(sys, pte) == page && (pte_dirty(pte) || pte_write(pte))) {
 		dirty = pte_dirty(pte);
 		set_pte(sys, ptep, pte_mkclean(pte_wrprotect(pte)));
 		flush_tlb_page(mm, addr);
@@ -88,7 +87,7 @@ static bool mkold_one(struct vm_area_struct *vma, struct page *page, unsigned lo
 		return false;
 	ptep = table_pte(mm->sys, table, addr);
 	pte = ptep_get(ptep);
-	if (pte_present(pte) && pte_counted_page(mm->sys, pte) == page && pte_young(pte)) {
+	if (pte_page_or_null(mm->sys, pte) == page && pte_young(pte)) {
 		young = true;
 		set_pte(mm->sys, ptep, pte_mkold(pte));
 		flush_tlb_page(mm, addr);

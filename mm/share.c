@@ -92,7 +92,7 @@ static bool table_unmix(const struct mmk_system *sys, struct page *table)
 		return false;
 	for (unsigned long i = 0; i < PTRS_PER_TABLE; i++) {
 		pte_t pte = ptep_get_locked(ptep + i);
-		struct page *page = pte_present(pte) ? pte_counted_page(sys, pte) : NULL;
+		struct page *page = pte_page_or_null(sys, pte);
 
 		if (page && atomic_load_explicit(&page->mapcount, memory_order_relaxed) != 1)
 			return false;
@@ -148,13 +148,16 @@ int table_share(struct mm_struct *child, struct vm_area_struct *vma, struct page
 	pte_t *from, *to;
 	bool can;
 
-	if (table_used(table) < sys->share_entries || !vmas_may_share(vma, table, addr))
+	if (table_used(table) < sys->share_entries)
+		return 0;
+	to = table_slot_find(child, addr, &to_parent);
+	if (to && !pte_none(ptep_get(to)))
+		return phys_to_page(sys, pte_phys(ptep_get(to))) == table;
+	if (!vmas_may_share(vma, table, addr))
 		return 0;
 	to = table_slot_make(child, addr, &to_parent);
 	if (!to)
 		return -MMK_ENOMEM;
-	if (!pte_none(ptep_get(to)))
-		return phys_to_page(sys, pte_phys(ptep_get(to))) == table;
 	from = table_slot_find(parent, addr, &above);
 	spin_lock(sys, &child->page_table_lock);
 	spin_lock(sys, &table->ptl);
@@ -164,6 +167,34 @@ int table_share(struct mm_struct *child, struct vm_area_struct *vma, struct page
 	spin_unlock(&table->ptl);
 	spin_unlock(&child->page_table_lock);
 	return can;
+}
+
+/* ---- shared tables, locked ---- */
+
+/* A shared table of an mm, the entry that leads to it, and what that lies in. */
+struct shared_slot {
+	pte_t *entry;
+	struct page *parent, *table;
+};
+
+/* The table of addr with both locks. False, with none: it is the mm's alone, or there is none. */
+static bool shared_lock(struct mm_struct *mm, unsigned long addr, struct shared_slot *s)
+{
+	spin_lock(mm->sys, &mm->page_table_lock);
+	s->entry = table_slot_find(mm, addr, &s->parent);
+	if (!s->entry || !table_is_shared(ptep_get(s->entry))) {
+		spin_unlock(&mm->page_table_lock);
+		return false;
+	}
+	s->table = phys_to_page(mm->sys, pte_phys(ptep_get(s->entry)));
+	spin_lock(mm->sys, &s->table->ptl);
+	return true;
+}
+
+static void shared_unlock(struct mm_struct *mm, const struct shared_slot *s)
+{
+	spin_unlock(&s->table->ptl);
+	spin_unlock(&mm->page_table_lock);
 }
 
 /* ---- before a change ---- */
@@ -185,7 +216,7 @@ static void copy_shared(struct mmk_system *sys, struct page *to, const struct pa
 		if (pte_none(old))
 			continue;
 		left--;
-		page = pte_present(old) ? pte_counted_page(sys, old) : NULL;
+		page = pte_page_or_null(sys, old);
 		if (page && more) {
 			page_clear(page, PG_ANON_EXCL);
 			atomic_fetch_add_explicit(&page->refcount, more, memory_order_relaxed);
@@ -199,57 +230,51 @@ static void copy_shared(struct mmk_system *sys, struct page *to, const struct pa
 	to->nr_used = table_used(from);
 }
 
-/* A copy takes the place of the table that others keep. page_table_lock, the table's lock. */
-static void table_replace(struct mm_struct *mm, pte_t *entry, struct page *table,
-			  struct page *copy)
+/* A copy takes the place of the table that others keep. */
+static void table_replace(struct mm_struct *mm, const struct shared_slot *s, struct page *copy)
 {
 	struct mmk_system *sys = mm->sys;
+	struct page *table = s->table;
 	bool mixed = table->traits & TABLE_MIXED;
 
 	copy_shared(sys, copy, table, mixed ? 0 : table_sharers(table) - 1);
 	table->traits |= TABLE_MIXED;
 	copy->traits = table->traits;
-	set_pte_raw(sys, entry, (pte_t){0}, LAST_LEVEL - 1);
+	set_pte_raw(sys, s->entry, (pte_t){0}, LAST_LEVEL - 1);
 	flush_tlb_mm(mm);
-	set_pte_raw(sys, entry, table_make(page_to_phys(sys, copy)), LAST_LEVEL - 1);
+	set_pte_raw(sys, s->entry, table_make(page_to_phys(sys, copy)), LAST_LEVEL - 1);
 	pte_barrier(sys);
 	atomic_fetch_sub_explicit(&table->refcount, 1, memory_order_relaxed);
 	stat_inc(sys, tables_copied);
 }
 
 /* All others have gone. Rights only come, but the TLBs may hold what they refused with. */
-static void table_take_back(struct mm_struct *mm, pte_t *entry, struct page *table)
+static void table_take_back(struct mm_struct *mm, const struct shared_slot *s)
 {
-	set_pte_raw(mm->sys, entry, table_mkown(ptep_get(entry)), LAST_LEVEL - 1);
-	table->table_mm = mm;
+	set_pte_raw(mm->sys, s->entry, table_mkown(ptep_get(s->entry)), LAST_LEVEL - 1);
+	s->table->table_mm = mm;
 	flush_tlb_mm(mm);
 }
 
 /* False: a table to copy into is needed. *spare is one, or NULL; it becomes NULL when used. */
 static bool table_own_with(struct mm_struct *mm, unsigned long addr, struct page **spare)
 {
-	struct page *parent, *table;
+	struct shared_slot s;
 	bool done = true;
-	pte_t *entry;
 
-	spin_lock(mm->sys, &mm->page_table_lock);
-	entry = table_slot_find(mm, addr, &parent);
-	if (entry && table_is_shared(ptep_get(entry))) {
-		table = phys_to_page(mm->sys, pte_phys(ptep_get(entry)));
-		spin_lock(mm->sys, &table->ptl);
-		if (table_sharers(table) == 1) {
-			table_take_back(mm, entry, table);
-		} else if (*spare) {
-			table_replace(mm, entry, table, *spare);
-			*spare = NULL;
-		} else {
-			done = false;
-		}
-		spin_unlock(&table->ptl);
-		if (done)
-			atomic_fetch_sub_explicit(&mm->nr_shared, 1, memory_order_release);
+	if (!shared_lock(mm, addr, &s))
+		return true;
+	if (table_sharers(s.table) == 1) {
+		table_take_back(mm, &s);
+	} else if (*spare) {
+		table_replace(mm, &s, *spare);
+		*spare = NULL;
+	} else {
+		done = false;
 	}
-	spin_unlock(&mm->page_table_lock);
+	if (done)
+		atomic_fetch_sub_explicit(&mm->nr_shared, 1, memory_order_release);
+	shared_unlock(mm, &s);
 	return done;
 }
 
@@ -307,7 +332,7 @@ static void uncount_shared(const struct mmk_system *sys, const struct page *tabl
 
 	for (unsigned long i = 0; i < PTRS_PER_TABLE; i++) {
 		pte_t pte = ptep_get_locked(ptep + i);
-		struct page *page = pte_present(pte) ? pte_counted_page(sys, pte) : NULL;
+		struct page *page = pte_page_or_null(sys, pte);
 
 		if (!page)
 			continue;
@@ -316,12 +341,13 @@ static void uncount_shared(const struct mmk_system *sys, const struct page *tabl
 	}
 }
 
-/* Both locks. From the flush on nothing of the mm's reaches the table's pages any more. */
-static void table_unhook(struct mm_struct *mm, pte_t *entry, struct page *parent,
-			 struct page *table)
+/* From the flush on nothing of the mm's reaches the table's pages any more. */
+static void table_unhook(struct mm_struct *mm, const struct shared_slot *s)
 {
-	set_pte_raw(mm->sys, entry, (pte_t){0}, LAST_LEVEL - 1);
-	table_use(parent, -1);
+	struct page *table = s->table;
+
+	set_pte_raw(mm->sys, s->entry, (pte_t){0}, LAST_LEVEL - 1);
+	table_use(s->parent, -1);
 	if (!mm_has_ended(mm))
 		flush_tlb_mm(mm);
 	if (table->traits & TABLE_MIXED)
@@ -334,21 +360,15 @@ static void table_unhook(struct mm_struct *mm, pte_t *entry, struct page *parent
 
 bool table_leave(struct mm_struct *mm, unsigned long addr)
 {
-	struct page *parent, *table;
-	bool left = false;
-	pte_t *entry;
+	struct shared_slot s;
+	bool left;
 
-	spin_lock(mm->sys, &mm->page_table_lock);
-	entry = table_slot_find(mm, addr, &parent);
-	if (entry && table_is_shared(ptep_get(entry))) {
-		table = phys_to_page(mm->sys, pte_phys(ptep_get(entry)));
-		spin_lock(mm->sys, &table->ptl);
-		left = table_sharers(table) > 1;
-		if (left)
-			table_unhook(mm, entry, parent, table);
-		spin_unlock(&table->ptl);
-	}
-	spin_unlock(&mm->page_table_lock);
+	if (!shared_lock(mm, addr, &s))
+		return false;
+	left = table_sharers(s.table) > 1;
+	if (left)
+		table_unhook(mm, &s);
+	shared_unlock(mm, &s);
 	return left;
 }
 

@@ -16,6 +16,7 @@
 #define KMALLOC_NUM  (PAGE_SHIFT - 1 - KMALLOC_MIN + 1)
 #define KMALLOC_MAX  (128ul << 10)
 #define OTHER_CACHES 16u /* ids from here on: not kmalloc's */
+#define CACHES_END   (OTHER_CACHES + 4)
 
 _Static_assert(KMALLOC_NUM <= 16, "kmalloc_caches is too short for this page size");
 _Static_assert(PAGE_SIZE / SLAB_UNIT < SLAB_END, "offsets of free objects have 16 bits");
@@ -171,12 +172,12 @@ void slab_free(struct slab_cache *cache, void *obj)
 
 static bool has_cache(unsigned id)
 {
-	return id < KMALLOC_NUM || (id >= OTHER_CACHES && id < OTHER_CACHES + 4);
+	return id < KMALLOC_NUM || (id >= OTHER_CACHES && id < CACHES_END);
 }
 
 void slab_reap(struct mmk_system *sys)
 {
-	for (unsigned id = 0; id < OTHER_CACHES + 4; id++) {
+	for (unsigned id = 0; id < CACHES_END; id++) {
 		struct slab_cache *cache = cache_of(sys, id);
 		struct page *page, *next;
 
@@ -198,7 +199,7 @@ uint64_t slab_objects(struct mmk_system *sys)
 {
 	uint64_t n = 0;
 
-	for (unsigned id = 0; id < OTHER_CACHES + 4; id++)
+	for (unsigned id = 0; id < CACHES_END; id++)
 		if (has_cache(id))
 			n += __atomic_load_n(&cache_of(sys, id)->in_use, __ATOMIC_RELAXED);
 	return n;

@@ -70,8 +70,7 @@ void each_mapped_page(const struct vm_area_struct *vma, mapped_page_fn *fn, void
 
 		for (; addr < stop; addr += PAGE_SIZE, ptep++) {
 			pte_t pte = ptep_get(ptep);
-			const struct page *page =
-			    pte_present(pte) ? pte_counted_page(mm->sys, pte) : NULL;
+			const struct page *page = pte_page_or_null(mm->sys, pte);
 
 			if (page)
 				fn(arg, page, pte, table_page_mapcount(table, page));

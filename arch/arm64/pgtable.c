@@ -232,9 +232,8 @@ int mm_pgd_alloc(struct mm_struct *mm)
 static void free_level(struct mm_struct *mm, phys_addr_t phys, unsigned level)
 {
 	pte_t *entries = phys_to_virt(mm->sys, phys);
-	uint32_t left = level < LAST_LEVEL ? table_used(phys_to_page(mm->sys, phys)) : 0;
-
 	struct page *table = phys_to_page(mm->sys, phys);
+	uint32_t left = level < LAST_LEVEL ? table_used(table) : 0;
 
 	for (unsigned long i = 0; left && i < PTRS_PER_TABLE; i++) {
 		if (!pte_is_table(entries[i]))
