@@ -78,16 +78,16 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	longjmp(access_now.back, sig);
 }
 
-/* 0, or the signal that came instead. */
-int load(const volatile uint64_t *at, uint64_t *value)
+/* One word is copied, from or to @touched: 0, or the signal that came instead. */
+static int copy_word(const volatile void *touched, volatile uint64_t *to, const volatile uint64_t *from)
 {
 	int sig = _setjmp(access_now.back);
 
 	count(COUNT_ACCESS);
 	if (!sig) {
-		access_now.at = at;
+		access_now.at = touched;
 		access_now.armed = 1;
-		*value = *at;
+		*to = *from;
 		access_now.armed = 0;
 	} else {
 		count(sig == SIGSEGV ? COUNT_SEGV : COUNT_BUS);
@@ -95,20 +95,14 @@ int load(const volatile uint64_t *at, uint64_t *value)
 	return sig;
 }
 
+int load(const volatile uint64_t *at, uint64_t *value)
+{
+	return copy_word(at, value, at);
+}
+
 int store(volatile uint64_t *at, uint64_t value)
 {
-	int sig = _setjmp(access_now.back);
-
-	count(COUNT_ACCESS);
-	if (!sig) {
-		access_now.at = at;
-		access_now.armed = 1;
-		*at = value;
-		access_now.armed = 0;
-	} else {
-		count(sig == SIGSEGV ? COUNT_SEGV : COUNT_BUS);
-	}
-	return sig;
+	return copy_word(at, at, &value);
 }
 
 /* ------------------------------------------------------------------ what may stand in a page */
