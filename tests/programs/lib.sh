@@ -125,3 +125,36 @@ run_case() {
 missing_calls() {
 	sed -n 's/.*pid [0-9]* (\(.*\)): system call [0-9]* (\(.*\)) is not there.*/\2 (\1)/p' "$work/console"
 }
+
+# tell_missing FILE: of such lines, each once
+tell_missing() {
+	sort -u "$1" | sed 's/^/mmkit: asked for and not there: /' >&2
+}
+
+# ---- what is shown ---------------------------------------------------------------------------
+
+cpus() {
+	case $1 in
+	1) echo '1 CPU' ;;
+	*) echo "$1 CPUs" ;;
+	esac
+}
+
+# place mmkit|linux CPUS: in words
+place() {
+	[ "$1" = mmkit ] || printf 'Linux, '
+	cpus "$2"
+}
+
+# print_table FILE WORD: lines "ROW|PLACE|TEXT" as a table that can be pasted into a document; WORD stands above the rows
+print_table() {
+	echo "| $2 | Linux, 1 CPU | Linux, 4 CPUs | mmkit, 1 CPU | mmkit, 4 CPUs |" >&2
+	echo '|---|--:|--:|--:|--:|' >&2
+	awk -F'|' '!($1 in seen) { seen[$1] = 1; rows[++n] = $1 }
+		{ cell[$1, $2] = $3 }
+		END {
+			for (i = 1; i <= n; i++)
+				printf "| %s | %s | %s | %s | %s |\n", rows[i], cell[rows[i], "Linux, 1 CPU"], \
+					cell[rows[i], "Linux, 4 CPUs"], cell[rows[i], "1 CPU"], cell[rows[i], "4 CPUs"]
+		}' "$1" >&2
+}
