@@ -83,19 +83,22 @@ static void set_regs(pid_t pid, struct user_regs_struct *r)
 	CHECK(!trace(PTRACE_SETREGSET, pid, NT_PRSTATUS, (unsigned long)&iov));
 }
 
-static void get_status(pid_t pid, char *state, int *tracer)
+/* False: there is no such process. */
+static bool get_status(pid_t pid, char *state, int *tracer)
 {
 	char path[64], line[256];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	f = fopen(path, "r");
-	CHECK(f);
+	if (!f)
+		return false;
 	while (fgets(line, sizeof(line), f)) {
 		sscanf(line, "State: %c", state);
 		sscanf(line, "TracerPid: %d", tracer);
 	}
 	fclose(f);
+	return true;
 }
 
 static void exit_42(void)
@@ -116,7 +119,7 @@ TEST(trace_stop_continue_exit)
 	char state = 0;
 	int tracer = 0;
 
-	get_status(pid, &state, &tracer);
+	CHECK(get_status(pid, &state, &tracer));
 	CHECK_EQ(state, 't');
 	CHECK_EQ(tracer, getpid());
 	CHECK(!trace(PTRACE_GETSIGINFO, pid, 0, (unsigned long)&si));
@@ -659,7 +662,6 @@ static void tracer_that_dies(void *arg)
 
 TEST(trace_the_tracer_dies)
 {
-	char path[64];
 	int i;
 
 	shared = (pid_t *)map(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -669,11 +671,8 @@ TEST(trace_the_tracer_dies)
 		char state = 'Z';
 		int tracer;
 
-		snprintf(path, sizeof(path), "/proc/%d", *shared);
-		if (access(path, F_OK))
-			break;
-		get_status(*shared, &state, &tracer);
-		if (state == 'Z')
+		/* It may go between any two looks at it. */
+		if (!get_status(*shared, &state, &tracer) || state == 'Z')
 			break;
 		usleep(10000);
 	}
