@@ -113,6 +113,11 @@ static bool trace_by_unprivileged(void)
 	return yes;
 }
 
+static bool nosuid(const struct file *f)
+{
+	return f->path.mnt && (f->path.mnt->flags & MNT_NOSUID);
+}
+
 /* Set-user-ID and set-group-ID, where the mount allows it. */
 static void choose_ids(struct exec *e)
 {
@@ -122,7 +127,7 @@ static void choose_ids(struct exec *e)
 	e->euid = c->euid;
 	e->egid = c->egid;
 	file_owner(e->file, &mode, &uid, &gid);
-	if (!c->no_new_privs && !trace_by_unprivileged() && !(e->file->path.mnt && (e->file->path.mnt->flags & MNT_NOSUID))) {
+	if (!c->no_new_privs && !trace_by_unprivileged() && !nosuid(e->file)) {
 		if (mode & S_ISUID)
 			e->euid = uid;
 		if ((mode & (S_ISGID | 0010)) == (S_ISGID | 0010))

@@ -63,7 +63,7 @@ static ssize_t copy_files(struct file *in, u64 *ipos, struct file *out, u64 *opo
 	return r;
 }
 
-static int get_pos(u64 upos, u64 *pos)
+int get_user_pos(u64 upos, u64 *pos)
 {
 	if (copy_from_user(pos, upos, sizeof(*pos)))
 		return -EFAULT;
@@ -81,26 +81,23 @@ static int sendfile_check(struct file *in, struct file *out, u64 upos, u64 *pos)
 	if (!err && (out->flags & O_APPEND))
 		err = -EINVAL;
 	if (!err && upos)
-		err = get_pos(upos, pos);
+		err = get_user_pos(upos, pos);
 	return err;
 }
 
 long sys_sendfile(u64 ofd, u64 ifd, u64 upos, u64 n)
 {
-	struct file *in = fget((int)ifd), *out = fget((int)ofd);
-	ssize_t r = -EBADF;
+	struct file *in, *out;
+	ssize_t r = fget_two(ifd, &in, ofd, &out);
 	u64 pos = 0;
 
-	if (in && out)
+	if (!r)
 		r = sendfile_check(in, out, upos, &pos);
 	if (!r)
 		r = copy_files(in, upos ? &pos : NULL, out, NULL, min(n, COPY_MAX));
 	if (r >= 0 && upos && copy_to_user(upos, &pos, sizeof(pos)))
 		r = -EFAULT;
-	if (in)
-		fput(in);
-	if (out)
-		fput(out);
+	fput_two(in, out);
 	return r;
 }
 
@@ -123,9 +120,9 @@ static ssize_t copy_range(struct file *in, u64 upos_in, struct file *out, u64 up
 	ssize_t r = 0;
 
 	if (upos_in)
-		r = get_pos(upos_in, &ipos);
+		r = get_user_pos(upos_in, &ipos);
 	if (!r && upos_out)
-		r = get_pos(upos_out, &opos);
+		r = get_user_pos(upos_out, &opos);
 	/* Copying within one file, the ranges may not overlap. */
 	if (!r && in->inode == out->inode && ipos < opos + n && opos < ipos + n)
 		r = -EINVAL;
@@ -146,14 +143,11 @@ long sys_copy_file_range(u64 ifd, u64 upos_in, u64 ofd, u64 upos_out, u64 n, u64
 
 	if (flags)
 		return -EINVAL;
-	in = fget((int)ifd);
-	out = fget((int)ofd);
-	r = in && out ? range_check(in, out) : -EBADF;
+	r = fget_two(ifd, &in, ofd, &out);
+	if (!r)
+		r = range_check(in, out);
 	if (!r && n)
 		r = copy_range(in, upos_in, out, upos_out, min(n, COPY_MAX));
-	if (in)
-		fput(in);
-	if (out)
-		fput(out);
+	fput_two(in, out);
 	return r;
 }

@@ -383,6 +383,19 @@ struct file *fget(int fd)
 	return f;
 }
 
+int fget_two(u64 fd1, struct file **f1, u64 fd2, struct file **f2)
+{
+	*f1 = fget((int)fd1);
+	*f2 = fget((int)fd2);
+	return *f1 && *f2 ? 0 : -EBADF;
+}
+
+void fput_two(struct file *f1, struct file *f2)
+{
+	fput(f1);
+	fput(f2);
+}
+
 struct file *files_next(struct files *t, u32 *fd, bool *cloexec)
 {
 	struct file *f = NULL;

@@ -73,6 +73,11 @@ struct file *fget(int fd);
 struct file *fget_raw(int fd);
 struct file *file_get(struct file *file);
 void fput(struct file *file);
+/* Two at once, for what copies between them: 0 or -EBADF. fput_two() is due in either case. */
+int fget_two(u64 fd1, struct file **f1, u64 fd2, struct file **f2);
+void fput_two(struct file *f1, struct file *f2);
+/* A position that the program has in its memory: 0, -EFAULT, -EINVAL where it is negative. */
+int get_user_pos(u64 upos, u64 *pos);
 /* Put a file (its reference goes along) at a free descriptor >= from; cloexec. fd or -EMFILE,
  * -ENOMEM (the reference stays the caller's). */
 int fd_install(struct file *file, int from, bool cloexec);

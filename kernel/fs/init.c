@@ -43,7 +43,8 @@ static void mount_system(struct super *sb, const char *type, const char *at, u32
 static void mount_defaults(void)
 {
 	mount_system(devfs_new(), "devtmpfs", "/dev", 0);
-	mount_system(tmpfs_new("tmpfs", TMPFS_DEFAULT_SIZE, 01777), "tmpfs", "/dev/shm", MNT_NOSUID | MNT_NODEV);
+	mount_system(tmpfs_new("tmpfs", TMPFS_DEFAULT_SIZE, 01777), "tmpfs", "/dev/shm",
+	             MNT_NOSUID | MNT_NODEV);
 	mount_system(procfs_new(), "proc", "/proc", 0);
 	mount_system(sysfs_new(), "sysfs", "/sys", 0);
 	mount_system(tmpfs_new("tmpfs", TMPFS_DEFAULT_SIZE, 01777), "tmpfs", "/tmp", MNT_NOSUID | MNT_NODEV);

@@ -137,12 +137,6 @@ size_t pipe_put(struct pipe *p, const char *buf, size_t n, int *err)
 	return done;
 }
 
-/* Room for what has to go in one piece. */
-static bool has_room(const struct pipe *p, size_t need)
-{
-	return READ_ONCE(p->size) >= pipe_used(p) + need;
-}
-
 static ssize_t pipe_write(struct file *f, const void *buf, size_t n, u64 *pos)
 {
 	struct pipe *p = f->inode->pipe;
@@ -155,7 +149,7 @@ static ssize_t pipe_write(struct file *f, const void *buf, size_t n, u64 *pos)
 		mutex_lock(&p->lock);
 		if (!p->readers)
 			err = -EPIPE;
-		else if (has_room(p, need))
+		else if (pipe_room(p) >= need)
 			k = pipe_put(p, (const char *)buf + done, n - done, &err);
 		mutex_unlock(&p->lock);
 		done += k;
@@ -166,7 +160,7 @@ static ssize_t pipe_write(struct file *f, const void *buf, size_t n, u64 *pos)
 		if (f->flags & O_NONBLOCK)
 			err = -EAGAIN;
 		else
-			err = (int)wait_event_interruptible(&p->wr, has_room(p, need) ||
+			err = (int)wait_event_interruptible(&p->wr, pipe_room(p) >= need ||
 			                                                !READ_ONCE(p->readers));
 	}
 	if (err == -EPIPE && !done)
@@ -246,7 +240,7 @@ static u32 pipe_poll(struct file *f)
 			events |= POLLHUP;
 	}
 	if (FILE_CAN_WRITE(f)) {
-		if (has_room(p, PIPE_BUF))
+		if (pipe_room(p) >= PIPE_BUF)
 			events |= POLLOUT | POLLWRNORM;
 		if (!READ_ONCE(p->readers))
 			events |= POLLERR;

@@ -185,12 +185,10 @@ static long splice_file(struct file *in, struct file *out, u64 upos, size_t n, b
 	struct pipe *from = pipe_of(in);
 	struct file *f = from ? out : in;
 	u64 pos = 0;
-	long r;
+	long r = upos ? get_user_pos(upos, &pos) : 0;
 
-	if (upos && copy_from_user(&pos, upos, sizeof(pos)))
-		return -EFAULT;
-	if ((s64)pos < 0)
-		return -EINVAL;
+	if (r)
+		return r;
 	if (!upos)
 		mutex_lock(&f->pos_lock);
 	if (from)
@@ -222,48 +220,44 @@ static long splice_files(struct file *in, u64 upos_in, struct file *out, u64 upo
 long sys_splice(u64 ifd, u64 upos_in, u64 ofd, u64 upos_out, u64 n, u64 flags)
 {
 	struct file *in, *out;
-	long r = -EBADF;
+	long r;
 
 	if (!n)
 		return 0;
 	if ((u32)flags & ~SPLICE_F_ALL)
 		return -EINVAL;
-	in = fget((int)ifd);
-	out = fget((int)ofd);
-	if (in && out)
+	r = fget_two(ifd, &in, ofd, &out);
+	if (!r)
 		r = splice_files(in, upos_in, out, upos_out, min(n, SPLICE_MAX), (u32)flags);
-	if (in)
-		fput(in);
-	if (out)
-		fput(out);
+	fput_two(in, out);
 	return r;
+}
+
+static long tee_files(struct file *in, struct file *out, size_t n, bool nonblock)
+{
+	struct pipe *from = pipe_of(in), *to = pipe_of(out);
+
+	if (!FILE_CAN_READ(in) || !FILE_CAN_WRITE(out))
+		return -EBADF;
+	if (!from || !to || from == to)
+		return -EINVAL;
+	return pipe_to_pipe(from, to, min(n, SPLICE_MAX), true,
+	                    nonblock || (in->flags | out->flags) & O_NONBLOCK);
 }
 
 long sys_tee(u64 ifd, u64 ofd, u64 n, u64 flags)
 {
 	struct file *in, *out;
-	struct pipe *from, *to;
-	long r = -EBADF;
+	long r;
 
 	if ((u32)flags & ~SPLICE_F_ALL)
 		return -EINVAL;
 	if (!n)
 		return 0;
-	in = fget((int)ifd);
-	out = fget((int)ofd);
-	if (in && out && FILE_CAN_READ(in) && FILE_CAN_WRITE(out)) {
-		from = pipe_of(in);
-		to = pipe_of(out);
-		r = -EINVAL;
-		if (from && to && from != to)
-			r = pipe_to_pipe(from, to, min(n, SPLICE_MAX), true,
-			                 (flags & SPLICE_F_NONBLOCK) ||
-			                     ((in->flags | out->flags) & O_NONBLOCK));
-	}
-	if (in)
-		fput(in);
-	if (out)
-		fput(out);
+	r = fget_two(ifd, &in, ofd, &out);
+	if (!r)
+		r = tee_files(in, out, n, flags & SPLICE_F_NONBLOCK);
+	fput_two(in, out);
 	return r;
 }
 

@@ -11,7 +11,6 @@
 #include "kernel/sys/uaccess.h"
 #include "kernel/vdso/clock.h"
 
-#define TFD_TIMER_ABSTIME       1u
 #define TFD_TIMER_CANCEL_ON_SET 2u
 
 struct timerfd {
@@ -22,10 +21,6 @@ struct timerfd {
 	u64 deadline; /* lock; in clock_ns(), of the first that has not been read; NO_DEADLINE: off */
 	u64 interval; /* lock; 0: once */
 	bool expired; /* lock; the deadline has come */
-};
-
-struct abi_itimerspec {
-	struct abi_timespec interval, value;
 };
 
 /*
@@ -150,13 +145,8 @@ long sys_timerfd_create(u64 clock, u64 flags)
 
 /* ------------------------------------------------------------------ setting and asking */
 
-static struct abi_timespec to_timespec(u64 ns)
-{
-	return (struct abi_timespec){(s64)(ns / NSEC_PER_SEC), (s64)(ns % NSEC_PER_SEC)};
-}
-
 /* t->lock. */
-static void read_setting(const struct timerfd *t, struct abi_itimerspec *v)
+static void read_setting(const struct timerfd *t, struct itimer_ns *v)
 {
 	u64 now = clock_ns(), next = t->deadline, left = 0;
 
@@ -164,20 +154,8 @@ static void read_setting(const struct timerfd *t, struct abi_itimerspec *v)
 		next = t->interval ? next + ticks_until(t, now) * t->interval : NO_DEADLINE;
 	if (next != NO_DEADLINE)
 		left = next > now ? next - now : 1;
-	v->interval = to_timespec(t->interval);
-	v->value = to_timespec(left);
-}
-
-static bool timespec_ok(const struct abi_timespec *ts)
-{
-	return ts->sec >= 0 && ts->nsec >= 0 && ts->nsec < (s64)NSEC_PER_SEC;
-}
-
-static u64 to_ns(const struct abi_timespec *ts)
-{
-	if ((u64)ts->sec >= NO_DEADLINE / NSEC_PER_SEC / 4)
-		return NO_DEADLINE / 4;
-	return (u64)ts->sec * NSEC_PER_SEC + (u64)ts->nsec;
+	v->interval = t->interval;
+	v->value = left;
 }
 
 static u64 first_deadline(const struct timerfd *t, u64 value, bool absolute)
@@ -206,16 +184,15 @@ static struct timerfd *get_timerfd(u64 fd, struct file **f, int *err)
 
 long sys_timerfd_settime(u64 fd, u64 flags, u64 unew, u64 uold)
 {
-	struct abi_itimerspec v, old;
+	struct itimer_ns v, old;
 	struct timerfd *t;
 	unsigned long irq;
 	struct file *f;
-	int err;
+	int err = get_user_itimerspec(&v, unew);
 
-	if (copy_from_user(&v, unew, sizeof(v)))
-		return -EFAULT;
-	if (((u32)flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) ||
-	    !timespec_ok(&v.value) || !timespec_ok(&v.interval))
+	if (err)
+		return err;
+	if ((u32)flags & ~(TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
 		return -EINVAL;
 	t = get_timerfd(fd, &f, &err);
 	if (!t)
@@ -223,17 +200,17 @@ long sys_timerfd_settime(u64 fd, u64 flags, u64 unew, u64 uold)
 	irq = spin_lock_irqsave(&t->lock);
 	read_setting(t, &old);
 	t->expired = false;
-	t->interval = to_ns(&v.interval);
-	t->deadline = first_deadline(t, to_ns(&v.value), (u32)flags & TFD_TIMER_ABSTIME);
+	t->interval = v.interval;
+	t->deadline = first_deadline(t, v.value, (u32)flags & TIMER_ABSTIME);
 	timer_start(&t->timer, t->deadline);
 	spin_unlock_irqrestore(&t->lock, irq);
 	fput(f);
-	return uold && copy_to_user(uold, &old, sizeof(old)) ? -EFAULT : 0;
+	return uold && put_user_itimerspec(&old, uold) ? -EFAULT : 0;
 }
 
 long sys_timerfd_gettime(u64 fd, u64 ucurr)
 {
-	struct abi_itimerspec v;
+	struct itimer_ns v;
 	struct timerfd *t;
 	unsigned long irq;
 	struct file *f;
@@ -246,5 +223,5 @@ long sys_timerfd_gettime(u64 fd, u64 ucurr)
 	read_setting(t, &v);
 	spin_unlock_irqrestore(&t->lock, irq);
 	fput(f);
-	return copy_to_user(ucurr, &v, sizeof(v)) ? -EFAULT : 0;
+	return put_user_itimerspec(&v, ucurr) ? -EFAULT : 0;
 }

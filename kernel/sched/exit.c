@@ -217,6 +217,11 @@ int exit_why(u32 code)
 	return code & 0x7f ? (code & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED;
 }
 
+int exit_value(u32 code)
+{
+	return code & 0x7f ? (int)(code & 0x7f) : (int)(code >> 8);
+}
+
 /* Tell the parent of a zombie; one that nobody will ask for goes at once. A tracer that is not the
  * parent comes first. */
 void notify_exit(struct process *p)
@@ -232,8 +237,7 @@ void notify_exit(struct process *p)
 	}
 	if (p->exit_signal &&
 	    !(autoreap && parent->sighand->action[SIGCHLD - 1].handler == SIG_IGN))
-		notify_parent_locked(p, exit_why(code),
-		                     code & 0x7f ? (int)(code & 0x7f) : (int)(code >> 8));
+		notify_parent_locked(p, exit_why(code), exit_value(code));
 	wake_up_all(&parent->wait_child);
 	if (autoreap)
 		release_process(p);

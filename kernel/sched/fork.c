@@ -493,8 +493,8 @@ static struct process *kernel_process(void)
 }
 
 /*
- * Who becomes a program gets the next number, and PID 1 for its parent. The kernel's own service tasks
- * are nobody's children, and count down from the top, so that they stay out of the way.
+ * Who becomes a program gets the next number, and PID 1 for its parent. The kernel's own service
+ * tasks are nobody's children, and count down from the top, so that they stay out of the way.
  */
 static int attach_kernel(struct process *p, struct task *t, bool service)
 {

@@ -17,8 +17,6 @@
 #define SIGEV_THREAD    2
 #define SIGEV_THREAD_ID 4
 
-#define TIMER_ABSTIME 1u
-
 #define RETRY_NS   20000    /* proc_lock is not to be waited for in the interrupt */
 #define IGNORED_NS 10000000 /* so often is looked whether the signal is ignored still */
 
@@ -61,10 +59,6 @@ static void put(struct ptimer *t)
 	else
 		kfree(t);
 }
-
-struct abi_itimerspec {
-	struct timespec64 interval, value;
-};
 
 struct abi_sigevent {
 	u64 value;
@@ -345,23 +339,8 @@ void ptimers_delete_all(struct process *p)
 
 /* ------------------------------------------------------------------ setting and asking */
 
-static struct timespec64 to_timespec(u64 ns)
-{
-	return (struct timespec64){(s64)(ns / NSEC_PER_SEC), (s64)(ns % NSEC_PER_SEC)};
-}
-
-static int to_ns(const struct timespec64 *ts, u64 *ns)
-{
-	if (ts->sec < 0 || (u64)ts->nsec >= NSEC_PER_SEC)
-		return -EINVAL;
-	*ns = (u64)ts->sec >= NO_DEADLINE / NSEC_PER_SEC / 4
-	          ? NO_DEADLINE / 4
-	          : (u64)ts->sec * NSEC_PER_SEC + (u64)ts->nsec;
-	return 0;
-}
-
 /* proc_lock. One that has come and waits to be taken goes by when it comes next. */
-static void read_setting(const struct ptimer *t, struct abi_itimerspec *v)
+static void read_setting(const struct ptimer *t, struct itimer_ns *v)
 {
 	u64 now = clock_of(t), next = t->deadline, left = 0;
 	bool waits = t->current_shot || t->notify == SIGEV_NONE;
@@ -372,18 +351,18 @@ static void read_setting(const struct ptimer *t, struct abi_itimerspec *v)
 		left = next - now;
 	else if (next != NO_DEADLINE && !waits)
 		left = 1;
-	v->interval = to_timespec(t->interval);
-	v->value = to_timespec(left);
+	v->interval = t->interval;
+	v->value = left;
 }
 
 /* proc_lock. */
-static void set(struct ptimer *t, u64 value, u64 interval, bool absolute)
+static void set(struct ptimer *t, const struct itimer_ns *v, bool absolute)
 {
-	u64 now = clock_of(t);
+	u64 now = clock_of(t), value = v->value;
 
 	t->current_shot = false;
 	t->overrun = t->last_overrun = 0;
-	t->interval = value ? interval : 0;
+	t->interval = value ? v->interval : 0;
 	if (!value)
 		t->deadline = NO_DEADLINE;
 	else if (!absolute)
@@ -397,31 +376,27 @@ static void set(struct ptimer *t, u64 value, u64 interval, bool absolute)
 
 long sys_timer_settime(u64 id, u64 flags, u64 unew, u64 uold)
 {
-	struct abi_itimerspec v, old;
-	u64 value, interval;
+	struct itimer_ns v, old;
 	struct ptimer *t;
+	int err = unew ? get_user_itimerspec(&v, unew) : -EINVAL;
 
-	if (!unew)
-		return -EINVAL;
-	if (copy_from_user(&v, unew, sizeof(v)))
-		return -EFAULT;
-	if (to_ns(&v.value, &value) || to_ns(&v.interval, &interval))
-		return -EINVAL;
+	if (err)
+		return err;
 	spin_lock_irq(&proc_lock);
 	t = find_timer(id);
 	if (t) {
 		read_setting(t, &old);
-		set(t, value, interval, (u32)flags & TIMER_ABSTIME);
+		set(t, &v, (u32)flags & TIMER_ABSTIME);
 	}
 	spin_unlock_irq(&proc_lock);
 	if (!t)
 		return -EINVAL;
-	return uold && copy_to_user(uold, &old, sizeof(old)) ? -EFAULT : 0;
+	return uold && put_user_itimerspec(&old, uold) ? -EFAULT : 0;
 }
 
 long sys_timer_gettime(u64 id, u64 ucurr)
 {
-	struct abi_itimerspec v;
+	struct itimer_ns v;
 	struct ptimer *t;
 
 	spin_lock_irq(&proc_lock);
@@ -431,7 +406,7 @@ long sys_timer_gettime(u64 id, u64 ucurr)
 	spin_unlock_irq(&proc_lock);
 	if (!t)
 		return -EINVAL;
-	return copy_to_user(ucurr, &v, sizeof(v)) ? -EFAULT : 0;
+	return put_user_itimerspec(&v, ucurr) ? -EFAULT : 0;
 }
 
 long sys_timer_getoverrun(u64 id)

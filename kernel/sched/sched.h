@@ -61,6 +61,7 @@ void release_process(struct process *p); /* proc_lock; a zombie is taken off the
 /* proc_lock; likewise a thread that has ended, but its leader. Its process may end with it. */
 void release_thread(struct task *t);
 int exit_why(u32 code); /* CLD_EXITED and the like, of a status */
+int exit_value(u32 code); /* the signal that killed it, or what it exited with */
 void vfork_complete(struct task *t);
 /* proc_lock: the group's last running thread has stopped? Then tell. */
 void check_group_stop(struct process *p);

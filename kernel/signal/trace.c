@@ -75,8 +75,7 @@ void trace_exit_tracer(struct task *tracer)
 
 void trace_notify_exit(struct task *t, u32 code)
 {
-	notify_locked(t->trace.tracer->proc, t, SIGCHLD, exit_why(code),
-	              code & 0x7f ? (int)(code & 0x7f) : (int)(code >> 8));
+	notify_locked(t->trace.tracer->proc, t, SIGCHLD, exit_why(code), exit_value(code));
 }
 
 /* ------------------------------------------------------------------ stopping; proc_lock */

@@ -22,9 +22,18 @@ struct timeval64 {
 	s64 sec, usec;
 };
 
+#define TIMER_ABSTIME 1u
+
 /* From user memory to nanoseconds: 0, -EFAULT, -EINVAL. Saturates. */
 int get_user_timespec(u64 *ns, u64 addr);
 int put_user_timespec(u64 ns, u64 addr);
+
+/* struct itimerspec in nanoseconds, likewise. */
+struct itimer_ns {
+	u64 interval, value;
+};
+int get_user_itimerspec(struct itimer_ns *v, u64 addr);
+int put_user_itimerspec(const struct itimer_ns *v, u64 addr);
 
 /* A clock by its number: 0, -EINVAL. */
 int read_clock(s32 id, u64 *ns);

@@ -9,30 +9,54 @@
 #include "kernel/vdso/clock.h"
 #include "kernel/vdso/vdso.h"
 
-#define TIMER_ABSTIME 1
-
 /* ------------------------------------------------------------------ timespec */
+
+static int to_ns(const struct timespec64 *ts, u64 *ns)
+{
+	if (ts->sec < 0 || (u64)ts->nsec >= NSEC_PER_SEC)
+		return -EINVAL;
+	if ((u64)ts->sec >= NO_DEADLINE / 2 / NSEC_PER_SEC)
+		*ns = NO_DEADLINE / 2;
+	else
+		*ns = ts->sec * NSEC_PER_SEC + ts->nsec;
+	return 0;
+}
+
+static struct timespec64 to_timespec(u64 ns)
+{
+	return (struct timespec64){(s64)(ns / NSEC_PER_SEC), (s64)(ns % NSEC_PER_SEC)};
+}
 
 int get_user_timespec(u64 *ns, u64 addr)
 {
 	struct timespec64 ts;
 
-	if (copy_from_user(&ts, addr, sizeof(ts)))
-		return -EFAULT;
-	if (ts.sec < 0 || (u64)ts.nsec >= NSEC_PER_SEC)
-		return -EINVAL;
-	if ((u64)ts.sec >= NO_DEADLINE / 2 / NSEC_PER_SEC)
-		*ns = NO_DEADLINE / 2;
-	else
-		*ns = ts.sec * NSEC_PER_SEC + ts.nsec;
-	return 0;
+	return copy_from_user(&ts, addr, sizeof(ts)) ? -EFAULT : to_ns(&ts, ns);
 }
 
 int put_user_timespec(u64 ns, u64 addr)
 {
-	struct timespec64 ts = {ns / NSEC_PER_SEC, ns % NSEC_PER_SEC};
+	struct timespec64 ts = to_timespec(ns);
 
 	return copy_to_user(addr, &ts, sizeof(ts));
+}
+
+int get_user_itimerspec(struct itimer_ns *v, u64 addr)
+{
+	struct timespec64 ts[2];
+	int err;
+
+	if (copy_from_user(ts, addr, sizeof(ts)))
+		return -EFAULT;
+	err = to_ns(&ts[0], &v->interval);
+	return err ? err : to_ns(&ts[1], &v->value);
+}
+
+int put_user_itimerspec(const struct itimer_ns *v, u64 addr)
+{
+	struct timespec64 ts[2] = {to_timespec(v->interval), to_timespec(v->value)};
+
+	return copy_to_user(addr, ts, sizeof(ts));
 }
 
 u64 realtime_ns(void)

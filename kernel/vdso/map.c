@@ -11,7 +11,7 @@
 #include "kernel/spinlock.h"
 #include "kernel/vdso/data.h"
 
-/* image.S, from what the build has linked */
+/* vdso_image.S, from what the build has linked */
 extern const char vdso_start[], vdso_end[];
 extern const u32 vdso_sigreturn_offset;
 

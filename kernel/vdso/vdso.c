@@ -41,7 +41,8 @@ static u64 counter(void)
 	return v;
 }
 
-/* CLOCK_MONOTONIC, and what CLOCK_REALTIME is ahead of it, by data that did not change meanwhile. */
+/* CLOCK_MONOTONIC, and what CLOCK_REALTIME is ahead of it, by data that did not change
+ * meanwhile. */
 static u64 now(u64 *ahead)
 {
 	const volatile struct vdso_data *d = &vdso_data;
