@@ -425,7 +425,7 @@ TEST(trace_attach_detach)
 	WAIT_STOP(pid, SIGSTOP);
 	CHECK_FAILS(trace(PTRACE_ATTACH, pid, 0, 0), EPERM);
 	CHECK(!trace(PTRACE_DETACH, pid, 0, 0));
-	get_status(pid, &state, &tracer);
+	CHECK(get_status(pid, &state, &tracer));
 	CHECK_EQ(tracer, 0);
 	CHECK_EQ(waitpid(pid, NULL, WNOHANG | __WALL), 0);
 	CHECK_FAILS(trace(PTRACE_CONT, pid, 0, 0), ESRCH);
@@ -533,7 +533,7 @@ TEST(trace_follows_forks)
 	CHECK(!trace(PTRACE_GETEVENTMSG, pid, 0, (unsigned long)&message));
 	child = (pid_t)message;
 	WAIT_STOP(child, SIGSTOP);
-	get_status(child, &state, &tracer);
+	CHECK(get_status(child, &state, &tracer));
 	CHECK_EQ(tracer, getpid());
 	CHECK(!trace(PTRACE_CONT, pid, 0, 0));
 	CHECK(!trace(PTRACE_CONT, child, 0, 0));
