@@ -7,82 +7,35 @@
 #include "mm/vma.h"
 #include "mm/frame_cache.h"
 
-enum { OVERCOMMIT_GUESS, OVERCOMMIT_ALWAYS, OVERCOMMIT_NEVER };
-
-uint64_t rlimit_bytes(const struct mmk_task *task, unsigned which)
-{
-	return task->rlim ? task->rlim[which].cur : MMK_RLIM_INFINITY;
-}
-
-uint64_t rlimit_pages(const struct mmk_task *task, unsigned which)
-{
-	return rlimit_bytes(task, which) >> PAGE_SHIFT;
-}
-
 bool task_capable(const struct mmk_system *sys, const struct mmk_task *task, enum mmk_cap cap)
 {
 	/* The port sees the task it knows: its own structure around this one. */
 	return sys->port->capable && sys->port->capable(sys->ctx, (struct mmk_task *)task, cap);
 }
 
-static bool is_data_mapping(uint64_t vm_flags)
-{
-	return (vm_flags & (MMK_VM_WRITE | MMK_VM_SHARED | MMK_VM_GROWSDOWN)) == MMK_VM_WRITE;
-}
-
-static bool is_exec_mapping(uint64_t vm_flags)
-{
-	return (vm_flags & (MMK_VM_EXEC | MMK_VM_WRITE | MMK_VM_GROWSDOWN)) == MMK_VM_EXEC;
-}
-
-static bool over_limit_as(const struct mmk_task *task, const struct mm_struct *mm, int64_t npages)
-{
-	return mm->total_vm + npages > rlimit_pages(task, MMK_RLIMIT_AS);
-}
-
-static bool over_limit_data(const struct mmk_task *task, const struct mm_struct *mm,
-                            uint64_t vm_flags, int64_t npages)
+bool over_limit_data(const struct mmk_task *task, const struct mm_struct *mm, int64_t npages)
 {
 	uint64_t wanted = mm->data_vm + npages;
 
-	if (!is_data_mapping(vm_flags) || wanted <= rlimit_pages(task, MMK_RLIMIT_DATA))
+	if (wanted <= rlimit_pages(task, MMK_RLIMIT_DATA))
 		return false;
 	/* A soft limit of 0 means the hard one: debuggers rely on it. */
 	return task->rlim[MMK_RLIMIT_DATA].cur != 0 ||
 	       wanted > task->rlim[MMK_RLIMIT_DATA].max >> PAGE_SHIFT;
 }
 
-bool can_expand_vm(const struct mmk_task *task, const struct mm_struct *mm, uint64_t vm_flags,
-                   int64_t npages)
+int refuse_expand_vm(struct mmk_task *task, const struct mm_struct *mm, int64_t npages)
 {
-	return !task->rlim ||
-	       (!over_limit_as(task, mm, npages) && !over_limit_data(task, mm, vm_flags, npages));
-}
-
-int may_expand_vm(struct mmk_task *task, struct mm_struct *mm, uint64_t vm_flags, int64_t npages)
-{
-	if (likely(can_expand_vm(task, mm, vm_flags, npages)))
-		return 0;
-	if (over_limit_as(task, mm, npages))
+	if (mm->total_vm + npages > rlimit_pages(task, MMK_RLIMIT_AS))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_RLIMIT_AS, mm->total_vm + npages,
 		              rlimit_pages(task, MMK_RLIMIT_AS));
 	return refuse(task, -MMK_ENOMEM, MMK_REASON_RLIMIT_DATA, mm->data_vm + npages,
 	              rlimit_pages(task, MMK_RLIMIT_DATA));
 }
 
-bool accountable_mapping(uint64_t vm_flags)
-{
-	return (vm_flags & (MMK_VM_NORESERVE | MMK_VM_SHARED | MMK_VM_WRITE)) == MMK_VM_WRITE;
-}
-
 static uint64_t kib_to_pages(uint64_t kib)
 {
 	return kib >> (PAGE_SHIFT - 10);
-}
-
-static uint64_t total_ram_pages(const struct mmk_system *sys)
-{
-	return sys->nr_frames - (uint64_t)atomic_load_explicit(&sys->nr_kind[PAGE_RESERVED], memory_order_relaxed);
 }
 
 uint64_t vm_commit_limit(const struct mmk_system *sys)
@@ -120,44 +73,24 @@ static bool enough_memory(const struct mmk_task *task, const struct mm_struct *m
 	return sys->committed < *limit;
 }
 
-int vm_charge(struct mmk_task *task, struct mm_struct *mm, int64_t pages)
+int refuse_charge_by_hook(struct mmk_task *task, int64_t pages, int err)
 {
-	struct mmk_system *sys = mm->sys;
-	const struct mmk_hooks *hooks = hooks_of(sys);
-	int64_t limit = 0;
-	int err;
+	return refuse(task, err, MMK_REASON_SECURITY_MEMORY, pages, -err);
+}
 
-	if (pages <= 0)
+int vm_charge_check(struct mmk_task *task, struct mm_struct *mm, int64_t pages)
+{
+	int64_t limit = 0;
+
+	if (enough_memory(task, mm, pages, &limit))
 		return 0;
-	if (unlikely(hooks && hooks->security_vm_enough_memory)) {
-		err = hooks->security_vm_enough_memory(sys->ctx, task, mm, pages);
-		if (err)
-			return refuse(task, err, MMK_REASON_SECURITY_MEMORY, pages, -err);
-	}
-	atomic_fetch_add_explicit(&sys->committed, pages, memory_order_relaxed);
-	if (likely(enough_memory(task, mm, pages, &limit)))
-		return 0;
-	vm_uncharge(sys, pages);
+	vm_uncharge(mm->sys, pages);
 	return refuse(task, -MMK_ENOMEM, MMK_REASON_OVERCOMMIT, pages, limit < 0 ? 0 : limit);
 }
 
-void vm_uncharge(struct mmk_system *sys, int64_t pages)
+int vm_charge(struct mmk_task *task, struct mm_struct *mm, int64_t pages)
 {
-	if (pages)
-		atomic_fetch_sub_explicit(&sys->committed, pages, memory_order_relaxed);
-}
-
-void vm_stat_account(struct mm_struct *mm, uint64_t vm_flags, int64_t npages)
-{
-	mm->total_vm += npages;
-	if (is_exec_mapping(vm_flags))
-		mm->exec_vm += npages;
-	else if (vm_flags & MMK_VM_GROWSDOWN)
-		mm->stack_vm += npages;
-	else if (is_data_mapping(vm_flags))
-		mm->data_vm += npages;
-	if (mm->total_vm > mm->hiwater_vm)
-		mm->hiwater_vm = mm->total_vm;
+	return pages > 0 ? vm_charge_inline(task, mm, pages) : 0;
 }
 
 bool can_do_mlock(const struct mmk_task *task)
@@ -166,14 +99,10 @@ bool can_do_mlock(const struct mmk_task *task)
 	       task_capable(task->mm->sys, task, MMK_CAP_IPC_LOCK);
 }
 
-int mlock_future_check(struct mmk_task *task, struct mm_struct *mm, uint64_t vm_flags,
-                       uint64_t npages, int err)
+int mlock_limit_check(struct mmk_task *task, const struct mm_struct *mm, uint64_t npages, int err)
 {
-	uint64_t limit;
+	uint64_t limit = rlimit_pages(task, MMK_RLIMIT_MEMLOCK);
 
-	if (likely(!(vm_flags & MMK_VM_LOCKED)))
-		return 0;
-	limit = rlimit_pages(task, MMK_RLIMIT_MEMLOCK);
 	if (mm->locked_vm + npages <= limit || task_capable(mm->sys, task, MMK_CAP_IPC_LOCK))
 		return 0;
 	return refuse(task, err, MMK_REASON_MEMLOCK_LIMIT, mm->locked_vm + npages, limit);

@@ -48,7 +48,7 @@ static int brk_grow(struct mmk_task *task, struct mm_struct *mm, unsigned long f
 	next = find_vma(mm, from);
 	if (next && to + PAGE_SIZE > vma_start_gap(next))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_BRK_IN_THE_WAY, to, next->vm_start);
-	return do_brk_flags(task, mm, from, to, exec);
+	return do_brk_flags(task, mm, from, to, exec, next);
 }
 
 static int brk_move(struct mmk_task *task, struct mm_struct *mm, unsigned long brk,
@@ -112,7 +112,8 @@ int mmk_vm_brk(struct mmk_task *task, unsigned long addr, unsigned long len, boo
 	if (!err)
 		err = do_munmap(task, mm, addr, size);
 	if (!err)
-		err = do_brk_flags(task, mm, addr, addr + size, exec ? MMK_VM_EXEC : 0);
+		err = do_brk_flags(task, mm, addr, addr + size, exec ? MMK_VM_EXEC : 0,
+		                   find_vma(mm, addr));
 	mmap_write_unlock(mm);
 	if (!err && (mm->def_flags & MMK_VM_LOCKED))
 		mm_populate(task, mm, addr, size);

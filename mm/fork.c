@@ -39,7 +39,7 @@ static int dup_vma(struct mmk_task *task, struct mm_struct *mm, const struct vm_
 		err = vm_charge(task, task->mm, vma_pages(vma));
 	if (err)
 		return err;
-	copy = vma_alloc(mm);
+	copy = vma_alloc(mm, vma->in_file);
 	if (!copy)
 		goto no_copy;
 	vma_copy(copy, vma);

@@ -109,31 +109,32 @@ void *slab_alloc(struct slab_cache *cache);
 void *slab_alloc_reclaim(struct slab_cache *cache);
 void slab_free(struct slab_cache *cache, void *obj);
 
-/* ---- rbtree.c, vma_tree.c, interval.c ---- */
-/* Recompute node's own augmented value from itself and its children: has it changed? */
-typedef bool rb_augment_fn(struct rb_node *node);
-void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
-               struct rb_node **link, rb_augment_fn *aug);
+/* ---- vma_tree.c, interval.c ---- */
+struct range_node *range_search(const struct range_tree *t, unsigned long addr);
 /*
- * rb_insert in its halves. Between them other nodes' values may be changed too: turning nodes that
- * are not right yet would hide from rb_propagate() what those above have to learn.
+ * First range with end > addr, or NULL. What has been mapped is soon touched, changed or unmapped: so
+ * the range that changed last is looked at first. Without mmap_lock the answer is a guess.
  */
-void rb_link(struct rb_node *node, struct rb_node *parent, struct rb_node **link,
-             rb_augment_fn *aug);
-void rb_balance(struct rb_root *root, struct rb_node *node, rb_augment_fn *aug);
-void rb_erase(struct rb_root *root, struct rb_node *node, rb_augment_fn *aug);
-/* Something below or in node has changed: recompute upwards, as far as it makes a difference. */
-void rb_propagate(struct rb_node *node, rb_augment_fn *aug);
-struct rb_node *rb_first(const struct rb_root *root), *rb_last(const struct rb_root *root);
-struct rb_node *rb_next(const struct rb_node *node), *rb_prev(const struct rb_node *node);
-/* first range with end > addr, or NULL */
-struct range_node *range_find(const struct range_tree *t, unsigned long addr);
+static inline struct range_node *range_find(const struct range_tree *t, unsigned long addr)
+{
+	struct range_node *n = __atomic_load_n(&t->recent, __ATOMIC_ACQUIRE);
+
+	return n && n->start <= addr && addr < n->end ? n : range_search(t, addr);
+}
+static inline void range_note_recent(struct range_tree *t, struct range_node *n)
+{
+	__atomic_store_n(&t->recent, n, __ATOMIC_RELEASE);
+}
 void range_insert(struct range_tree *t, struct range_node *n); /* must not overlap */
 /* The same where it is known whom it comes before (NULL: it is the last). */
 void range_insert_before(struct range_tree *t, struct range_node *n, struct range_node *next);
 void range_erase(struct range_tree *t, struct range_node *n);
 void range_resize(struct range_tree *t, struct range_node *n, unsigned long start,
                   unsigned long end); /* order kept */
+/* n ends where tail, which is new and ends where n did, begins. */
+void range_split(struct range_tree *t, struct range_node *n, struct range_node *tail);
+/* A neighbour without a hole between takes gone's range over, and gone is erased. */
+void range_absorb(struct range_tree *t, struct range_node *to, struct range_node *gone);
 static inline struct range_node *range_next(const struct range_node *n)
 {
 	return n->next;
@@ -154,14 +155,15 @@ static inline unsigned long range_hole(const struct range_node *n)
 /* From here on holes count as equally large, so that the largest ones do not touch each gap above. */
 #define RANGE_GAP_CAP (1ul << 40)
 /*
- * A hole of at least len bytes within [low, high): the lowest (top_down false) or the highest
- * place; the hole before range n starts at the end of its predecessor. Returns its address, and in *next
- * the range that follows it (NULL: none); or ~0ul.
+ * A hole of at least len bytes within [low, high), which is not shorter than that: the lowest or the
+ * highest place; the hole before range n starts at the end of its predecessor. Returns its address, and
+ * in *next the range that follows it (NULL: none); or ~0ul.
  * Guard gaps are the caller's affair (unmapped_area.c).
  */
-unsigned long range_find_gap(const struct range_tree *t, unsigned long len, unsigned long low,
-                             unsigned long high, bool top_down,
-                             struct range_node **next);
+unsigned long range_find_lowest(const struct range_tree *t, unsigned long len, unsigned long low,
+                                unsigned long high, struct range_node **next);
+unsigned long range_find_highest(const struct range_tree *t, unsigned long len, unsigned long low,
+                                 unsigned long high, struct range_node **next);
 void itv_insert(void **root, struct vm_area_struct *vma); /* root: &mapping->i_mmap [M] */
 void itv_erase(void **root, struct vm_area_struct *vma);
 /* VMAs whose pgoff interval meets [first, last], in order; prev NULL to begin. */
@@ -298,11 +300,32 @@ int populate_pause(const struct mmk_system *sys, unsigned long addr, unsigned lo
 int anon_vma_prepare(struct vm_area_struct *vma);
 
 /* ---- vma.c ---- */
-struct vm_area_struct *find_vma(const struct mm_struct *mm,
-                                unsigned long addr); /* first with vm_end > addr */
-struct vm_area_struct *vma_next(const struct vm_area_struct *vma),
-    *vma_prev(const struct vm_area_struct *vma);
-struct vm_area_struct *vma_first(const struct mm_struct *mm);
+static inline struct vm_area_struct *range_to_vma(const struct range_node *n)
+{
+	_Static_assert(!offsetof(struct vm_area_struct, range), "no range is no VMA");
+	return (struct vm_area_struct *)n;
+}
+/* The first with vm_end > addr, or NULL. */
+static inline struct vm_area_struct *find_vma(const struct mm_struct *mm, unsigned long addr)
+{
+	return range_to_vma(range_find(&mm->vmas, addr));
+}
+static inline struct vm_area_struct *vma_next(const struct vm_area_struct *vma)
+{
+	return range_to_vma(range_next(&vma->range));
+}
+static inline struct vm_area_struct *vma_prev(const struct vm_area_struct *vma)
+{
+	return range_to_vma(range_prev(&vma->range));
+}
+static inline struct vm_area_struct *vma_first(const struct mm_struct *mm)
+{
+	return range_to_vma(range_first(&mm->vmas));
+}
+static inline struct vm_area_struct *vma_last(const struct mm_struct *mm)
+{
+	return range_to_vma(mm->vmas.last);
+}
 #define vma_for_each(vma, mm) for (vma = vma_first(mm); vma; vma = vma_next(vma))
 static inline uint64_t vma_pages(const struct vm_area_struct *v)
 {
@@ -321,9 +344,6 @@ int expand_stack(struct mmk_task *task, struct vm_area_struct *vma, unsigned lon
 
 /* ---- mmap.c and its siblings: the VMA side ---- */
 int do_munmap(struct mmk_task *task, struct mm_struct *mm, unsigned long start, unsigned long len);
-unsigned long do_mmap_pgoff(struct mmk_task *task, struct mm_struct *mm, struct file *file,
-                            unsigned long addr, unsigned long len, unsigned long prot,
-                            unsigned long flags, uint64_t pgoff, unsigned long *populate);
 void exit_mmap(struct mm_struct *mm);
 int mm_populate(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
                 unsigned long len);

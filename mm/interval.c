@@ -7,7 +7,7 @@
  * => every function is called with i_mmap_lock held.
  * The key is vm_pgoff and the length: a VMA is erased before and inserted after these change.
  */
-#include "mm/internal.h"
+#include "mm/rbtree.h"
 
 static struct itv_node *itv_of(const struct rb_node *rb)
 {
@@ -16,7 +16,12 @@ static struct itv_node *itv_of(const struct rb_node *rb)
 
 static struct vm_area_struct *vma_of(const struct rb_node *rb)
 {
-	return container_of(itv_of(rb), struct vm_area_struct, i_mmap);
+	return &container_of(itv_of(rb), struct file_vma, i_mmap)->vma;
+}
+
+static struct itv_node *node_of(struct vm_area_struct *vma)
+{
+	return &container_of(vma, struct file_vma, vma)->i_mmap;
 }
 
 static uint64_t first_of(const struct rb_node *rb)
@@ -24,7 +29,7 @@ static uint64_t first_of(const struct rb_node *rb)
 	return vma_of(rb)->vm_pgoff;
 }
 
-static bool itv_augment(struct rb_node *rb)
+static inline bool itv_augment(struct rb_node *rb)
 {
 	uint64_t last = itv_of(rb)->last, was = itv_of(rb)->subtree_last;
 
@@ -47,17 +52,20 @@ void itv_insert(void **root, struct vm_area_struct *vma)
 	struct rb_root *tree = root_of(root);
 	struct rb_node **link = &tree->node, *parent = NULL;
 
-	vma->i_mmap.last = vma->vm_pgoff + vma_pages(vma) - 1;
+	node_of(vma)->last = vma->vm_pgoff + vma_pages(vma) - 1;
 	while (*link) {
 		parent = *link;
 		link = vma->vm_pgoff < first_of(parent) ? &parent->left : &parent->right;
 	}
-	rb_insert(tree, &vma->i_mmap.rb, parent, link, itv_augment);
+	rb_link(&node_of(vma)->rb, parent, link);
+	node_of(vma)->subtree_last = node_of(vma)->last;
+	rb_propagate(parent, itv_augment);
+	rb_balance(tree, &node_of(vma)->rb, itv_augment);
 }
 
 void itv_erase(void **root, struct vm_area_struct *vma)
 {
-	rb_erase(root_of(root), &vma->i_mmap.rb, itv_augment);
+	rb_erase(root_of(root), &node_of(vma)->rb, itv_augment);
 }
 
 static bool itv_reaches(const struct rb_node *rb, uint64_t first)
@@ -93,7 +101,7 @@ struct vm_area_struct *itv_next(void *const *root, struct vm_area_struct *prev, 
 		rb = root_of(root)->node;
 		return itv_reaches(rb, first) ? itv_lowest(rb, first, last) : NULL;
 	}
-	rb = &prev->i_mmap.rb;
+	rb = &node_of(prev)->rb;
 	if (itv_reaches(rb->right, first))
 		return itv_lowest(rb->right, first, last);
 	for (;; rb = up) {

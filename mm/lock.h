@@ -88,8 +88,13 @@ static inline bool down_read_trylock(struct rwsem *sem)
 /* Taking the semaphore clears RWSEM_WAITING: other waiting writers set it again when they look. */
 static inline bool down_write_trylock(struct rwsem *sem)
 {
-	uint32_t s = atomic_load_explicit(&sem->state, memory_order_relaxed);
+	uint32_t s = 0; /* most of the time */
 
+	if (__builtin_expect(atomic_compare_exchange_strong_explicit(&sem->state, &s, RWSEM_WRITER,
+	                                                             memory_order_acquire,
+	                                                             memory_order_relaxed),
+	                     1))
+		return true;
 	while (!(s & ~RWSEM_WAITING))
 		if (atomic_compare_exchange_weak_explicit(
 		        &sem->state, &s, RWSEM_WRITER, memory_order_acquire, memory_order_relaxed))

@@ -176,15 +176,14 @@ static int setup_stack_locked(struct mmk_task *task, struct mm_struct *mm, unsig
 
 	if (vma && vma->vm_start < top)
 		return refuse(task, -MMK_EEXIST, MMK_REASON_NOREPLACE, start, vma->vm_start);
-	vma = vma_alloc(mm);
+	vma = vma_alloc(mm, false);
 	if (!vma)
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
-	vma->vm_start = start;
-	vma->vm_end = top;
-	vma->vm_pgoff = start >> PAGE_SHIFT;
-	vma->vm_flags = MMK_VM_READ | MMK_VM_WRITE | VM_MAY_FLAGS | MMK_VM_GROWSDOWN |
-	                MMK_VM_ACCOUNT | MMK_VM_SOFTDIRTY | MMK_VM_MTE_ALLOWED | mm->def_flags |
-	                (exec_stack ? MMK_VM_EXEC : 0);
+	vma_init(vma, start, top,
+	         MMK_VM_READ | MMK_VM_WRITE | VM_MAY_FLAGS | MMK_VM_GROWSDOWN | MMK_VM_ACCOUNT |
+	                 MMK_VM_SOFTDIRTY | MMK_VM_MTE_ALLOWED | mm->def_flags |
+	                 (exec_stack ? MMK_VM_EXEC : 0),
+	         start >> PAGE_SHIFT);
 	err = insert_vma(task, mm, vma);
 	if (err)
 		vma_free(vma);
@@ -286,14 +285,13 @@ static long special_place(struct mmk_task *task, struct mm_struct *mm, unsigned 
 static int special_install(struct mmk_task *task, struct mm_struct *mm, unsigned long place,
                            struct special *s, uint64_t flags)
 {
-	struct vm_area_struct *vma = vma_alloc(mm);
+	struct vm_area_struct *vma = vma_alloc(mm, false);
 	int err;
 
 	if (!vma)
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
-	vma->vm_start = place;
-	vma->vm_end = place + PAGE_SIZE;
-	vma->vm_flags = MMK_VM_READ | MMK_VM_DONTEXPAND | MMK_VM_SOFTDIRTY | flags;
+	vma_init(vma, place, place + PAGE_SIZE,
+	         MMK_VM_READ | MMK_VM_DONTEXPAND | MMK_VM_SOFTDIRTY | flags, 0);
 	vma->vm_ops = &s->ops;
 	vma->vm_private_data = s;
 	err = insert_vma(task, mm, vma);

@@ -118,12 +118,19 @@ struct rb_root {
 struct range_node {
 	struct rb_node rb;
 	unsigned long start, end;
-	struct range_node *prev, *next; /* in order of addresses */
 	unsigned long gap; /* largest hole of this subtree, no more than RANGE_GAP_CAP */
+	union {
+		struct {
+			struct range_node *prev, *next; /* in order of addresses */
+		};
+		/* Once it is in no index any more; who still walks down through it reads the rest. */
+		struct mmk_deferred deferred;
+	};
 };
 struct range_tree {
 	struct rb_root root;
 	struct range_node *first, *last;
+	struct range_node *recent; /* [A] the one that was inserted or resized last, or NULL */
 };
 /* i_mmap: overlapping closed intervals of page indexes. */
 struct itv_node {
@@ -136,6 +143,10 @@ struct anon_vma {
 	_Atomic uint32_t refcount;
 };
 
+/*
+ * 128 bytes, two cache lines; most programs have more VMAs than anything else that is not a frame.
+ * Faults without mmap_lock read what a fault needs also of one that is being freed (port->defer).
+ */
 struct vm_area_struct {
 	struct range_node range; /* [W]; vm_start and vm_end */
 	uint64_t vm_flags;       /* [W] MMK_VM_* */
@@ -146,13 +157,16 @@ struct vm_area_struct {
 	const struct vm_operations_struct *vm_ops; /* [I]; NULL: private anonymous */
 	struct anon_vma *anon_vma; /* [W], or set once under mmap_lock read + mm->page_table_lock */
 	void *vm_private_data; /* [I]; of memory without a file's ops its name [W]: anon_name.c */
+	uint32_t policy;   /* [W] of memory, 0: none; see mempolicy.h */
 	bool anon_chained; /* [W] came by fork from a VMA with anon_vma: never merges with one
 	                      without */
-	uint32_t policy;   /* [W] of memory, 0: none; see mempolicy.h */
-	union {
-		struct itv_node i_mmap; /* [M] in vm_file's mapping, first index = vm_pgoff */
-		struct mmk_deferred deferred; /* once it is nobody's any more */
-	};
+	bool in_file;      /* [I] it is the first part of a struct file_vma */
+};
+_Static_assert(sizeof(struct vm_area_struct) == 128, "two cache lines");
+/* A VMA that may have a file: with its place among all that map it. */
+struct file_vma {
+	struct vm_area_struct vma;
+	struct itv_node i_mmap; /* [M] in vm_file's mapping, first index = vm_pgoff */
 };
 #define vm_start range.start
 #define vm_end   range.end
@@ -260,7 +274,7 @@ struct mmk_system {
 
 	struct slab_cache
 	    kmalloc_caches[16]; /* 16 bytes << i, up to 4 KiB in slabs; larger: frames */
-	struct slab_cache vma_cache, anon_vma_cache, mm_cache, radix_cache;
+	struct slab_cache vma_cache, anon_vma_cache, mm_cache, radix_cache, file_vma_cache;
 
 	/* asid.c */
 	spinlock_t asid_lock;

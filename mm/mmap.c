@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mmap, steps 3-5, 7-16 and 18-21 of its way. do_mmap_pgoff() decodes: it may refuse and changes
- * nothing. mmap_region() prepares all that can run short or be refused, in the order of the steps,
- * undoing in reverse where one fails; region_commit() then cannot fail. So what MAP_FIXED replaces
- * is still there, whole, when the new mapping does not come about.
+ * mmap, steps 3-5, 7-16 and 18-21 of its way. mmap_decode() may refuse and changes nothing. Then
+ * private memory in a hole goes the short way of map_hole(); for all else mmap_region() prepares all
+ * that can run short or be refused, in the order of the steps, undoing in reverse where one fails;
+ * region_commit() then cannot fail. So what MAP_FIXED replaces is still there, whole, when the new
+ * mapping does not come about.
  */
 #include "mm/internal.h"
 #include "mm/lazyfree.h"
@@ -18,24 +19,19 @@
 #define MMK_MAP_UNINITIALIZED 0x4000000ul
 #define MMK_MAP_HUGE_MASK     (0x1ful << 26) /* of the sizes that are old: 2 MiB, 1 GiB */
 
-struct mmap_call {
-	struct mmk_task *task;
-	struct mm_struct *mm;
-	struct file *file;
-	unsigned long addr, len, prot, flags;
-	uint64_t pgoff, vm_flags;
-	bool populate; /* once the lock is dropped */
-	struct hole hole;
-};
-
-void perf_event_mmap(struct mmk_task *task, const struct vm_area_struct *vma)
+static inline void call_perf_event_mmap(struct mmk_task *task, const struct vm_area_struct *vma)
 {
 	const struct mmk_system *sys = vma->vm_mm->sys;
 	const struct mmk_hooks *hooks = hooks_of(sys);
 
-	if (unlikely(hooks && hooks->perf_event_mmap))
+	if (hooks && hooks->perf_event_mmap)
 		hooks->perf_event_mmap(sys->ctx, task, vma->vm_start, vma->vm_end, vma->vm_pgoff,
 		                       vma->vm_flags, vma->vm_file);
+}
+
+void perf_event_mmap(struct mmk_task *task, const struct vm_area_struct *vma)
+{
+	call_perf_event_mmap(task, vma);
 }
 
 static void uprobe_mmap(struct mmk_task *task, const struct vm_area_struct *vma)
@@ -48,7 +44,66 @@ static void uprobe_mmap(struct mmk_task *task, const struct vm_area_struct *vma)
 		                   vma->vm_file);
 }
 
-/* ---- steps 13-21: the region ---- */
+/* Step 21 but for files: `vma` is new, or has grown, by that many pages. */
+static inline void map_finish(struct mmk_task *task, struct vm_area_struct *vma, uint64_t vm_flags,
+                              uint64_t pages)
+{
+	struct mm_struct *mm = vma->vm_mm;
+
+	vma->vm_flags |= MMK_VM_SOFTDIRTY;
+	if (unlikely(vma->vm_flags & MMK_VM_DROPPABLE))
+		mm_note_droppable(mm);
+	call_perf_event_mmap(task, vma);
+	vm_stat_account(mm, vm_flags, pages);
+	if (likely(!(vma->vm_flags & MMK_VM_LOCKED)))
+		return;
+	if (vma->vm_flags & (VM_SPECIAL | MMK_VM_DROPPABLE))
+		vma->vm_flags &= ~VM_LOCKED_MASK;
+	else
+		mm->locked_vm += pages;
+}
+
+/* ---- steps 13-21: private memory in a hole ---- */
+
+/*
+ * What most calls of mmap, and brk, ask for: as there is nothing to replace and no file to ask, three
+ * things can fail, one after the other. `sides`: the neighbours it may merge with, MERGE_*.
+ */
+static int map_hole(struct mmk_task *task, struct mm_struct *mm, struct vma_merge *m,
+                    unsigned sides)
+{
+	uint64_t pages = (m->end - m->start) >> PAGE_SHIFT;
+	struct vm_area_struct *vma;
+	unsigned how;
+	int err = may_expand_vm(task, mm, m->vm_flags, pages);
+
+	if (unlikely(err))
+		return err;
+	if (likely(accountable_mapping(m->vm_flags))) {
+		m->vm_flags |= MMK_VM_ACCOUNT;
+		err = vm_charge_inline(task, mm, pages);
+		if (unlikely(err))
+			return err;
+	}
+	how = vma_can_merge(m) & sides;
+	if (how) {
+		vma = vma_merge_new(m, how);
+	} else {
+		vma = vma_alloc(mm, false);
+		if (unlikely(!vma))
+			goto no_vma;
+		vma_init(vma, m->start, m->end, m->vm_flags, m->pgoff);
+		vma_link_before(mm, vma, m->next);
+	}
+	map_finish(task, vma, m->vm_flags, pages);
+	return 0;
+
+no_vma:
+	vm_uncharge(mm->sys, m->vm_flags & MMK_VM_ACCOUNT ? pages : 0);
+	return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
+}
+
+/* ---- steps 13-21: any region ---- */
 
 struct region {
 	struct mmk_task *task;
@@ -67,19 +122,11 @@ static uint64_t region_pages(const struct region *r)
 	return (r->merge.end - r->merge.start) >> PAGE_SHIFT;
 }
 
-/* Step 14, prepared. The search for a place may have found it empty already. */
-static int region_clear_place(struct region *r, const struct hole *hole)
+/* Step 14, prepared. */
+static int region_clear_place(struct region *r)
 {
-	int err;
+	int err = unmap_prepare(r->task, r->mm, r->merge.start, r->merge.end, &r->plan);
 
-	if (likely(hole->found)) {
-		r->plan.first = r->plan.tail = NULL;
-		r->plan.nr_pages = r->plan.nr_accounted = 0;
-		r->plan.next = hole->next;
-		r->plan.prev = hole->next ? vma_prev(hole->next) : vma_last(r->mm);
-		return 0;
-	}
-	err = unmap_prepare(r->task, r->mm, r->merge.start, r->merge.end, &r->plan);
 	r->plan.keep_charge = true; /* region_account() settles the difference */
 	return err;
 }
@@ -226,19 +273,17 @@ static int region_map_shmem(struct region *r)
 /* Steps 17-19: a VMA of its own. */
 static int region_new_vma(struct region *r)
 {
-	struct vm_area_struct *vma = vma_alloc(r->mm);
+	bool shared = r->merge.vm_flags & MMK_VM_SHARED;
+	struct vm_area_struct *vma = vma_alloc(r->mm, r->file || shared);
 	int err = 0;
 
 	if (unlikely(!vma))
 		return refuse(r->task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
-	vma->vm_start = r->merge.start;
-	vma->vm_end = r->merge.end;
-	vma->vm_flags = r->merge.vm_flags;
-	vma->vm_pgoff = r->merge.pgoff;
+	vma_init(vma, r->merge.start, r->merge.end, r->merge.vm_flags, r->merge.pgoff);
 	r->vma = vma;
 	if (r->file)
 		err = region_map_file(r);
-	else if (vma->vm_flags & MMK_VM_SHARED)
+	else if (shared)
 		err = region_map_shmem(r);
 	if (err) {
 		region_unclaim_file(r);
@@ -262,51 +307,32 @@ static void region_commit(struct region *r)
 	region_unclaim_file(r);
 }
 
-/* Step 21. */
-static void region_finish(struct region *r)
+/* The plan, the largest part, is filled by unmap_prepare(). */
+static void region_init(struct region *r, const struct mmap_call *c)
 {
-	struct vm_area_struct *vma = r->vma;
-	uint64_t pages = region_pages(r);
-
-	vma->vm_flags |= MMK_VM_SOFTDIRTY;
-	if (unlikely(vma->vm_flags & MMK_VM_DROPPABLE))
-		mm_note_droppable(r->mm);
-	perf_event_mmap(r->task, vma);
-	vm_stat_account(r->mm, r->merge.vm_flags, pages);
-	if (vma->vm_flags & MMK_VM_LOCKED) {
-		if (vma->vm_flags & (VM_SPECIAL | MMK_VM_DROPPABLE))
-			vma->vm_flags &= ~VM_LOCKED_MASK;
-		else
-			r->mm->locked_vm += pages;
-	}
-	uprobe_mmap(r->task, vma);
-}
-
-static unsigned long mmap_region(const struct mmap_call *c)
-{
-	struct region r;
-	int err = 0;
-
-	/* Field by field: the plan, the largest part, is mostly not needed. */
-	r.task = c->task;
-	r.mm = c->mm;
-	r.file = c->file;
-	r.merge = (struct vma_merge){
+	r->task = c->task;
+	r->mm = c->mm;
+	r->file = c->file;
+	r->merge = (struct vma_merge){
 	    .start = c->addr,
 	    .end = c->addr + c->len,
 	    .vm_flags = c->vm_flags,
 	    .pgoff = c->pgoff,
 	    .file = c->file,
 	};
-	r.how = 0;
-	r.vma = NULL;
-	r.charge = 0;
-	r.writable = r.denied = NULL;
+	r->how = 0;
+	r->vma = NULL;
+	r->charge = 0;
+	r->writable = r->denied = NULL;
+}
 
-	if (unlikely(c->vm_flags & MMK_VM_EXEC))
-		err = mdwe_refuse(c->task, c->mm, c->vm_flags, c->vm_flags);
-	if (!err)
-		err = region_clear_place(&r, &c->hole);
+static int mmap_region(const struct mmap_call *c)
+{
+	struct region r;
+	int err;
+
+	region_init(&r, c);
+	err = region_clear_place(&r);
 	if (err)
 		return err;
 	err = region_account(&r);
@@ -321,8 +347,9 @@ static unsigned long mmap_region(const struct mmap_call *c)
 			goto no_vma;
 	}
 	region_commit(&r);
-	region_finish(&r);
-	return c->addr;
+	map_finish(r.task, r.vma, r.merge.vm_flags, region_pages(&r));
+	uprobe_mmap(r.task, r.vma);
+	return 0;
 
 no_vma:
 	if (r.charge > 0)
@@ -436,7 +463,7 @@ static int check_anonymous(struct mmap_call *c)
 			return refuse(c->task, -MMK_EINVAL, MMK_REASON_DROPPABLE_LOCKED, 0, 0);
 		/*
 		 * Under mlockall(MCL_FUTURE) its pages come at once, and it does not merge with what
-		 * is not locked; but it is not locked itself: region_finish().
+		 * is not locked; but it is not locked itself: map_finish().
 		 */
 		c->populate = c->vm_flags & MMK_VM_LOCKED;
 		c->vm_flags |= MMK_VM_DROPPABLE | MMK_VM_NORESERVE | MMK_VM_WIPEONFORK |
@@ -482,13 +509,17 @@ static int check_size(struct mmap_call *c)
 static int find_place(struct mmap_call *c)
 {
 	const struct vm_area_struct *vma;
-	unsigned long addr = get_unmapped_area(c->task, c->mm, c->file, c->addr, c->len, c->pgoff,
-	                                       c->flags, &c->hole);
+	unsigned long addr;
 
+	if (likely(!c->addr && !c->file && !(c->flags & MMK_MAP_FIXED)))
+		addr = unmapped_area_anywhere(c->task, c->mm, c->len, &c->hole);
+	else
+		addr = get_unmapped_area(c->task, c->mm, c->file, c->addr, c->len, c->pgoff,
+		                         c->flags, &c->hole);
 	if (IS_ERR_VALUE(addr))
 		return (int)addr;
 	c->addr = addr;
-	if (!(c->flags & MMK_MAP_FIXED_NOREPLACE))
+	if (likely(!(c->flags & MMK_MAP_FIXED_NOREPLACE)))
 		return 0;
 	vma = find_vma(c->mm, addr);
 	if (vma && vma->vm_start < addr + c->len)
@@ -509,138 +540,106 @@ static uint64_t calc_vm_flag_bits(unsigned long flags)
 	       (flags & MMK_MAP_SYNC ? MMK_VM_SYNC : 0);
 }
 
-/* Step 8. */
+/* Step 8: it will be locked. */
 static int check_locked(struct mmap_call *c)
 {
 	if ((c->flags & MMK_MAP_LOCKED) && !can_do_mlock(c->task))
 		return refuse(c->task, -MMK_EPERM, MMK_REASON_MEMLOCK_ZERO, 0, 0);
-	return mlock_future_check(c->task, c->mm, c->vm_flags, c->len >> PAGE_SHIFT, -MMK_EAGAIN);
+	return mlock_limit_check(c->task, c->mm, c->len >> PAGE_SHIFT, -MMK_EAGAIN);
 }
 
 static int mmap_decode(struct mmap_call *c)
 {
 	int err = check_size(c);
 
-	if (err)
+	if (unlikely(err))
 		return err;
 	err = find_place(c);
-	if (err)
+	if (unlikely(err))
 		return err;
 	c->vm_flags =
 	    prot_to_vm(c->mm->sys, c->prot) | calc_vm_flag_bits(c->flags) | c->mm->def_flags | VM_MAY_FLAGS;
-	err = check_locked(c);
-	if (err)
+	if (unlikely(c->vm_flags & MMK_VM_LOCKED))
+		err = check_locked(c);
+	if (unlikely(err))
 		return err;
 	err = c->file ? check_file(c) : check_anonymous(c);
-	if (err)
+	if (unlikely(err))
 		return err;
 	/* Step 12. */
 	if ((c->flags & MMK_MAP_NORESERVE) && c->mm->sys->overcommit_memory != 2)
 		c->vm_flags |= MMK_VM_NORESERVE;
+	if (unlikely(c->vm_flags & MMK_VM_EXEC))
+		return mdwe_refuse(c->task, c->mm, c->vm_flags, c->vm_flags);
 	return 0;
 }
 
-/*
- * mmap_lock held for writing. The address, or -errno. *populate: bytes from there to fault in once
- * the lock is dropped.
- */
-unsigned long do_mmap_pgoff(struct mmk_task *task, struct mm_struct *mm, struct file *file,
-                            unsigned long addr, unsigned long len, unsigned long prot,
-                            unsigned long flags, uint64_t pgoff, unsigned long *populate)
+static int mmap_hole(const struct mmap_call *c)
 {
-	struct mmap_call c = {
-	    .task = task,
-	    .mm = mm,
-	    .file = file,
-	    .addr = addr,
-	    .len = len,
-	    .prot = prot,
-	    .flags = flags & MMK_MAP_FIXED_NOREPLACE ? flags | MMK_MAP_FIXED : flags,
-	    .pgoff = pgoff,
-	};
-	int err = mmap_decode(&c);
+	struct vma_merge m;
 
-	*populate = 0;
-	if (err)
+	vma_merge_init(&m, c->mm, c->hole.next, c->addr, c->addr + c->len, c->vm_flags);
+	return map_hole(c->task, c->mm, &m, MERGE_LEFT | MERGE_RIGHT);
+}
+
+unsigned long do_mmap_pgoff(struct mmap_call *c)
+{
+	int err;
+
+	if (unlikely(c->flags & MMK_MAP_FIXED_NOREPLACE))
+		c->flags |= MMK_MAP_FIXED;
+	err = mmap_decode(c);
+	if (unlikely(err))
 		return err;
-	addr = mmap_region(&c);
-	if (!IS_ERR_VALUE(addr) &&
-	    ((c.vm_flags & MMK_VM_LOCKED) || c.populate ||
-	     (flags & (MMK_MAP_POPULATE | MMK_MAP_NONBLOCK)) == MMK_MAP_POPULATE))
-		*populate = c.len;
-	return addr;
+	if (likely(c->hole.found && !c->file && !(c->vm_flags & MMK_VM_SHARED)))
+		err = mmap_hole(c);
+	else
+		err = mmap_region(c);
+	if (unlikely(err))
+		return err;
+	if ((c->vm_flags & MMK_VM_LOCKED) ||
+	    (c->flags & (MMK_MAP_POPULATE | MMK_MAP_NONBLOCK)) == MMK_MAP_POPULATE)
+		c->populate = true;
+	return c->addr;
 }
 
 /* Step 3. */
-long vm_mmap_pgoff(struct mmk_task *task, struct file *file, unsigned long addr, unsigned long len,
-                   unsigned long prot, unsigned long flags, uint64_t pgoff)
+long vm_mmap_pgoff(struct mmap_call *c)
 {
-	struct mm_struct *mm = task->mm;
+	struct mm_struct *mm = c->mm;
 	const struct mmk_hooks *hooks = hooks_of(mm->sys);
-	unsigned long ret, populate;
+	unsigned long addr;
 	int err;
 
 	if (unlikely(hooks && hooks->security_mmap_file)) {
-		err = hooks->security_mmap_file(mm->sys->ctx, task, file, prot, flags);
-		if (err)
-			return refuse(task, err, MMK_REASON_SECURITY_MMAP, -err, 0);
+		err = hooks->security_mmap_file(mm->sys->ctx, c->task, c->file, c->prot, c->flags);
+		if (unlikely(err))
+			return refuse(c->task, err, MMK_REASON_SECURITY_MMAP, -err, 0);
 	}
-	err = mmap_lock_or_refuse(task, mm);
-	if (err)
+	err = mmap_lock_or_refuse(c->task, mm);
+	if (unlikely(err))
 		return err;
-	ret = do_mmap_pgoff(task, mm, file, addr, len, prot, flags, pgoff, &populate);
+	addr = do_mmap_pgoff(c);
 	mmap_write_unlock(mm);
-	if (populate)
-		mm_populate(task, mm, ret, populate);
-	return ret;
+	if (unlikely(c->populate) && !IS_ERR_VALUE(addr))
+		mm_populate(c->task, mm, addr, c->len);
+	return addr;
 }
 
 /* ---- memory that the kernel itself gives to a program ---- */
 
 int do_brk_flags(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
-                 unsigned long end, uint64_t vm_flags)
+                 unsigned long end, uint64_t vm_flags, struct vm_area_struct *next)
 {
-	struct vm_area_struct *next = find_vma(mm, start), *vma;
-	int64_t pages = (end - start) >> PAGE_SHIFT;
-	struct vma_merge merge = {
-	    .prev = next ? vma_prev(next) : vma_last(mm),
-	    .start = start,
-	    .end = end,
-	    /* Also without tags the last flag shows: mmap's memory does not merge with the heap. */
-	    .vm_flags = vm_flags | MMK_VM_READ | MMK_VM_WRITE | VM_MAY_FLAGS | MMK_VM_ACCOUNT |
-	                mm->def_flags | MMK_VM_MTE_ALLOWED,
-	    .pgoff = start >> PAGE_SHIFT,
-	};
-	int err = may_expand_vm(task, mm, merge.vm_flags, pages);
+	struct vma_merge m;
 
-	if (err)
-		return err;
+	/* Also without tags the last flag shows: mmap's memory does not merge with the heap. */
+	vm_flags |= MMK_VM_READ | MMK_VM_WRITE | VM_MAY_FLAGS | mm->def_flags | MMK_VM_MTE_ALLOWED;
+	vma_merge_init(&m, mm, next, start, end, vm_flags);
 	if (mm->map_count > mm->sys->max_map_count)
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_MAP_COUNT, mm->map_count,
 		              mm->sys->max_map_count);
-	err = vm_charge(task, mm, pages);
-	if (err)
-		return err;
-	if (vma_can_merge(&merge)) {
-		vma = vma_merge_new(&merge, MERGE_LEFT);
-	} else {
-		vma = vma_alloc(mm);
-		if (unlikely(!vma)) {
-			vm_uncharge(mm->sys, pages);
-			return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
-		}
-		vma->vm_start = start;
-		vma->vm_end = end;
-		vma->vm_flags = merge.vm_flags;
-		vma->vm_pgoff = merge.pgoff;
-		vma_link(mm, vma);
-	}
-	vma->vm_flags |= MMK_VM_SOFTDIRTY;
-	perf_event_mmap(task, vma);
-	vm_stat_account(mm, merge.vm_flags, pages);
-	if (merge.vm_flags & MMK_VM_LOCKED)
-		mm->locked_vm += pages;
-	return 0;
+	return map_hole(task, mm, &m, MERGE_LEFT);
 }
 
 int insert_vma(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struct *vma)

@@ -281,8 +281,8 @@ static int move_prepare(struct remap *r)
 		unmap_abort(&r->target);
 		return err;
 	}
-	r->fresh = vma_alloc(r->mm);
-	r->spare = vma_alloc(r->mm);
+	r->fresh = vma_alloc(r->mm, r->vma->in_file);
+	r->spare = vma_alloc(r->mm, r->vma->in_file);
 	if (!r->fresh || !r->spare) {
 		move_abort(r);
 		return refuse(r->task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);

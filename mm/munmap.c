@@ -97,7 +97,7 @@ int unmap_prepare(struct mmk_task *task, struct mm_struct *mm, unsigned long sta
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_TABLES, 0, 0);
 	if (!cut)
 		return 0;
-	plan->tail = vma_alloc(mm);
+	plan->tail = vma_alloc(mm, plan->first->in_file);
 	if (unlikely(!plan->tail))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
 	return 0;
@@ -134,13 +134,25 @@ static void unmap_pages(const struct unmap_plan *plan)
 }
 
 /* `pages` of the VMA are going: out of the mm's figures. */
-static void unmap_account(struct vm_area_struct *vma, int64_t pages)
+static inline void unmap_account(struct vm_area_struct *vma, int64_t pages)
 {
 	struct mm_struct *mm = vma->vm_mm;
 
 	vm_stat_account(mm, vma->vm_flags, -pages);
 	if (vma->vm_flags & MMK_VM_LOCKED)
 		mm->locked_vm -= pages;
+}
+
+/* [start, end), at an end of the VMA or all of it, is no longer part of it. */
+static inline void unmap_trim(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	unmap_account(vma, (end - start) >> PAGE_SHIFT);
+	if (vma->vm_start < start)
+		vma_resize(vma, vma->vm_start, start);
+	else if (vma->vm_end > end)
+		vma_resize(vma, end, vma->vm_end);
+	else
+		vma_remove(vma);
 }
 
 /* Take the part of one VMA that lies in the range out of it; returns the next VMA. */
@@ -150,17 +162,11 @@ static struct vm_area_struct *unmap_vma(struct unmap_plan *plan, struct vm_area_
 	unsigned long end = min_addr(vma->vm_end, plan->end);
 	struct vm_area_struct *next = vma->vm_end < plan->end ? vma_next(vma) : NULL;
 
-	unmap_account(vma, (end - start) >> PAGE_SHIFT);
 	if (plan->tail) {
 		vma_split(vma, end, plan->tail);
 		plan->tail = NULL;
 	}
-	if (vma->vm_start < start)
-		vma_resize(vma, vma->vm_start, start);
-	else if (vma->vm_end > end)
-		vma_resize(vma, end, vma->vm_end);
-	else
-		vma_remove(vma);
+	unmap_trim(vma, start, end);
 	return next;
 }
 
@@ -180,10 +186,43 @@ void unmap_commit(struct unmap_plan *plan)
 		plan->next = tail;
 }
 
-int do_munmap(struct mmk_task *task, struct mm_struct *mm, unsigned long start, unsigned long len)
+/* The short way for what needs no plan, being one VMA or one end of it. */
+static inline void unmap_one(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	const struct vm_area_struct *prev = vma_prev(vma), *next = vma_next(vma);
+	unsigned long floor = start, ceiling = end;
+
+	if (start == vma->vm_start)
+		floor = prev ? prev->vm_end : 0;
+	if (end == vma->vm_end)
+		ceiling = next ? next->vm_start : TASK_SIZE;
+	unmap_page_range(vma->vm_mm, start, end, floor, ceiling);
+	if (vma->vm_flags & MMK_VM_ACCOUNT)
+		vm_uncharge(vma->vm_mm->sys, (end - start) >> PAGE_SHIFT);
+	unmap_trim(vma, start, end);
+}
+
+static inline bool is_one_end(const struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	return start >= vma->vm_start && end <= vma->vm_end &&
+	       (start == vma->vm_start || end == vma->vm_end);
+}
+
+static int munmap_plan(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
+                       unsigned long end)
 {
 	struct unmap_plan plan;
-	int err;
+	int err = unmap_prepare(task, mm, start, end, &plan);
+
+	if (!err)
+		unmap_commit(&plan);
+	return err;
+}
+
+int do_munmap(struct mmk_task *task, struct mm_struct *mm, unsigned long start, unsigned long len)
+{
+	unsigned long end = start + PAGE_ALIGN(len);
+	struct vm_area_struct *vma;
 
 	if (unlikely(start & ~PAGE_MASK))
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADDR_UNALIGNED, start, 0);
@@ -191,10 +230,13 @@ int do_munmap(struct mmk_task *task, struct mm_struct *mm, unsigned long start, 
 		return refuse(task, -MMK_EINVAL, MMK_REASON_BEYOND_TASK_SIZE, start, len);
 	if (unlikely(!len))
 		return refuse(task, -MMK_EINVAL, MMK_REASON_LENGTH_ZERO, 0, 0);
-	err = unmap_prepare(task, mm, start, start + PAGE_ALIGN(len), &plan);
-	if (!err)
-		unmap_commit(&plan);
-	return err;
+	vma = find_vma(mm, start);
+	/* Tables that are shared with a child may have to be copied first: the plan sees to that. */
+	if (likely(vma && is_one_end(vma, start, end) && !vma_is_sealed(vma) && !mm_shares(mm))) {
+		unmap_one(vma, start, end);
+		return 0;
+	}
+	return munmap_plan(task, mm, start, end);
 }
 
 long vm_munmap(struct mmk_task *task, unsigned long start, unsigned long len)

@@ -39,11 +39,13 @@ static int remap_look(struct file_remap *r)
 	return 0;
 }
 
-static long remap_mmap(const struct file_remap *r, unsigned long flags, unsigned long *populate)
+static long remap_mmap(const struct file_remap *r, unsigned long flags, bool *populate)
 {
 	struct mm_struct *mm = r->task->mm;
 	const struct mmk_hooks *hooks = hooks_of(mm->sys);
 	unsigned long prot = r->vm_flags & VM_ACCESS_FLAGS;
+	struct mmap_call c;
+	unsigned long addr;
 	int err;
 
 	flags = (flags & MMK_MAP_NONBLOCK) | MMK_MAP_SHARED | MMK_MAP_FIXED | MMK_MAP_POPULATE;
@@ -54,8 +56,11 @@ static long remap_mmap(const struct file_remap *r, unsigned long flags, unsigned
 		if (err)
 			return refuse(r->task, err, MMK_REASON_SECURITY_MMAP, -err, 0);
 	}
-	return do_mmap_pgoff(r->task, mm, r->file, r->start, r->len, prot, flags, r->pgoff,
-	                     populate);
+	mmap_call_init(&c, r->task, r->start, r->len, prot, flags, r->pgoff);
+	c.file = r->file;
+	addr = do_mmap_pgoff(&c);
+	*populate = !IS_ERR_VALUE(addr) && c.populate;
+	return addr;
 }
 
 long do_remap_file_pages(struct mmk_task *task, unsigned long start, unsigned long size,
@@ -64,7 +69,7 @@ long do_remap_file_pages(struct mmk_task *task, unsigned long start, unsigned lo
 	struct file_remap r = {
 	    .task = task, .start = start & PAGE_MASK, .len = size & PAGE_MASK, .pgoff = pgoff};
 	struct mm_struct *mm = task->mm;
-	unsigned long populate = 0;
+	bool populate = false;
 	long ret;
 
 	if (prot)
@@ -84,6 +89,6 @@ long do_remap_file_pages(struct mmk_task *task, unsigned long start, unsigned lo
 	if (r.file)
 		put_vma_file(mm->sys, r.file);
 	if (populate)
-		mm_populate(task, mm, ret, populate);
+		mm_populate(task, mm, ret, r.len);
 	return IS_ERR_VALUE(ret) ? ret : 0;
 }

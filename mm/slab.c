@@ -16,15 +16,16 @@
 #define KMALLOC_NUM  (PAGE_SHIFT - 1 - KMALLOC_MIN + 1)
 #define KMALLOC_MAX  (128ul << 10)
 #define OTHER_CACHES 16u /* ids from here on: not kmalloc's */
-#define CACHES_END   (OTHER_CACHES + 4)
+#define CACHES_END   (OTHER_CACHES + 5)
 
 _Static_assert(KMALLOC_NUM <= 16, "kmalloc_caches is too short for this page size");
+_Static_assert(CACHES_END <= NR_SLAB_CACHES, "ids");
 _Static_assert(PAGE_SIZE / SLAB_UNIT < SLAB_END, "offsets of free objects have 16 bits");
 
 static struct slab_cache *cache_of(struct mmk_system *sys, unsigned id)
 {
 	struct slab_cache *const other[] = {&sys->vma_cache, &sys->anon_vma_cache, &sys->mm_cache,
-	                                    &sys->radix_cache};
+	                                    &sys->radix_cache, &sys->file_vma_cache};
 
 	return id < OTHER_CACHES ? &sys->kmalloc_caches[id] : other[id - OTHER_CACHES];
 }
@@ -51,6 +52,7 @@ void slab_init(struct mmk_system *sys)
 	cache_init(sys, OTHER_CACHES + 1, "anon_vma", sizeof(struct anon_vma));
 	cache_init(sys, OTHER_CACHES + 2, "mm", sizeof(struct mm_struct));
 	cache_init(sys, OTHER_CACHES + 3, "radix", sizeof(struct radix_node));
+	cache_init(sys, OTHER_CACHES + 4, "file_vma", sizeof(struct file_vma));
 }
 
 static void partial_add(struct slab_cache *cache, struct page *page)

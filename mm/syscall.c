@@ -8,18 +8,18 @@
 #include "mm/internal.h"
 #include "mm/vma.h"
 
-/* Step 2: the file of a mapping that is not anonymous, with a reference. 0 or -errno, refused. */
+/* Step 2: in *file that of a mapping that is not anonymous, with a reference. 0 or -errno, refused. */
 static int mmap_get_file(struct mmk_task *task, unsigned long flags, int fd, struct file **file)
 {
 	struct mmk_system *sys = task->mm->sys;
-	const struct mmk_hooks *hooks = hooks_of(sys);
+	const struct mmk_hooks *hooks;
 
-	*file = NULL;
-	if (flags & MMK_MAP_ANONYMOUS) {
+	if (likely(flags & MMK_MAP_ANONYMOUS)) {
 		if (flags & MMK_MAP_HUGETLB)
 			return refuse(task, -MMK_EINVAL, MMK_REASON_HUGETLB_NONE, 0, 0);
 		return 0;
 	}
+	hooks = hooks_of(sys);
 	if (unlikely(hooks && hooks->audit_mmap_fd))
 		hooks->audit_mmap_fd(sys->ctx, task, fd, flags);
 	*file = sys->port->fget ? sys->port->fget(sys->ctx, task, fd) : NULL;
@@ -35,20 +35,20 @@ static int mmap_get_file(struct mmk_task *task, unsigned long flags, int fd, str
 long mmk_sys_mmap(struct mmk_task *task, unsigned long addr, unsigned long len, unsigned long prot,
                   unsigned long flags, int fd, uint64_t off)
 {
-	struct mmk_system *sys = task->mm->sys;
-	struct file *file;
+	struct mmap_call c;
 	long ret;
 
 	reason_clear(task);
 	if (unlikely(off & ~PAGE_MASK))
 		return refuse(task, -MMK_EINVAL, MMK_REASON_OFFSET_UNALIGNED, off, 0);
-	ret = mmap_get_file(task, flags, fd, &file);
-	if (ret)
+	mmap_call_init(&c, task, addr, len, prot,
+	               flags & ~(MMK_MAP_EXECUTABLE | MMK_MAP_DENYWRITE), off >> PAGE_SHIFT);
+	ret = mmap_get_file(task, flags, fd, &c.file);
+	if (unlikely(ret))
 		return ret;
-	flags &= ~(MMK_MAP_EXECUTABLE | MMK_MAP_DENYWRITE);
-	ret = vm_mmap_pgoff(task, file, addr, len, prot, flags, off >> PAGE_SHIFT);
-	if (file)
-		sys->port->fput(sys->ctx, file);
+	ret = vm_mmap_pgoff(&c);
+	if (c.file)
+		c.mm->sys->port->fput(c.mm->sys->ctx, c.file);
 	return ret;
 }
 
@@ -70,10 +70,14 @@ int range_of_pages(struct mmk_task *task, unsigned long start, unsigned long len
 long mmk_vm_mmap(struct mmk_task *task, struct mmk_file *file, unsigned long addr,
                  unsigned long len, unsigned long prot, unsigned long flags, uint64_t off)
 {
+	struct mmap_call c;
+
 	reason_clear(task);
 	if (unlikely(off & ~PAGE_MASK))
 		return refuse(task, -MMK_EINVAL, MMK_REASON_OFFSET_UNALIGNED, off, 0);
-	return vm_mmap_pgoff(task, file, addr, len, prot, flags, off >> PAGE_SHIFT);
+	mmap_call_init(&c, task, addr, len, prot, flags, off >> PAGE_SHIFT);
+	c.file = file;
+	return vm_mmap_pgoff(&c);
 }
 
 long mmk_sys_munmap(struct mmk_task *task, unsigned long addr, size_t len)

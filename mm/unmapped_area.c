@@ -20,8 +20,9 @@
 
 /* A hole of len bytes in [low, high), clear of guard gaps, and what follows it; ~0 if there is
  * none. */
-static unsigned long find_gap(const struct mm_struct *mm, unsigned long len, unsigned long low,
-                              unsigned long high, bool top_down, struct hole *hole)
+static inline unsigned long find_gap(const struct mm_struct *mm, unsigned long len,
+                                     unsigned long low, unsigned long high, bool top_down,
+                                     struct hole *hole)
 {
 	for (;;) {
 		struct vm_area_struct *next;
@@ -30,7 +31,8 @@ static unsigned long find_gap(const struct mm_struct *mm, unsigned long len, uns
 
 		if (high < low || high - low < len)
 			return ~0ul;
-		addr = range_find_gap(&mm->vmas, len, low, high, top_down, &behind);
+		addr = top_down ? range_find_highest(&mm->vmas, len, low, high, &behind) :
+				  range_find_lowest(&mm->vmas, len, low, high, &behind);
 		if (addr == ~0ul)
 			return addr;
 		next = range_to_vma(behind);
@@ -45,7 +47,7 @@ static unsigned long find_gap(const struct mm_struct *mm, unsigned long len, uns
 	}
 }
 
-static unsigned long search(const struct mm_struct *mm, unsigned long len, struct hole *hole)
+static inline unsigned long search(const struct mm_struct *mm, unsigned long len, struct hole *hole)
 {
 	unsigned long addr;
 
@@ -54,6 +56,20 @@ static unsigned long search(const struct mm_struct *mm, unsigned long len, struc
 	addr = find_gap(mm, len, lowest_choice(mm->sys), mm->mmap_base, true, hole);
 	if (unlikely(addr == ~0ul)) /* perhaps above the base, rather than failing */
 		addr = find_gap(mm, len, TASK_UNMAPPED_BASE, TASK_SIZE, false, hole);
+	return addr;
+}
+
+unsigned long unmapped_area_anywhere(struct mmk_task *task, const struct mm_struct *mm,
+                                     unsigned long len, struct hole *hole)
+{
+	unsigned long addr;
+
+	hole->found = false;
+	if (unlikely(len > TASK_SIZE))
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_LENGTH_TASK_SIZE, len, 0);
+	addr = search(mm, len, hole);
+	if (unlikely(addr == ~0ul))
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_GAP, len, 0);
 	return addr;
 }
 
@@ -85,10 +101,7 @@ static unsigned long choose(struct mmk_task *task, struct mm_struct *mm, struct 
 		return addr;
 	if (addr && hint_is_free(mm, PAGE_ALIGN(addr), len, hole))
 		return PAGE_ALIGN(addr);
-	addr = search(mm, len, hole);
-	if (addr == ~0ul)
-		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_GAP, len, 0);
-	return addr;
+	return unmapped_area_anywhere(task, mm, len, hole);
 }
 
 unsigned long get_unmapped_area(struct mmk_task *task, struct mm_struct *mm, struct file *file,

@@ -17,71 +17,37 @@
 #include "mm/internal.h"
 #include "mm/vma.h"
 
-/* ---- finding ---- */
-
-struct vm_area_struct *find_vma(const struct mm_struct *mm, unsigned long addr)
-{
-	return range_to_vma(range_find(&mm->vmas, addr));
-}
-
-struct vm_area_struct *vma_next(const struct vm_area_struct *vma)
-{
-	return range_to_vma(range_next(&vma->range));
-}
-
-struct vm_area_struct *vma_prev(const struct vm_area_struct *vma)
-{
-	return range_to_vma(range_prev(&vma->range));
-}
-
-struct vm_area_struct *vma_first(const struct mm_struct *mm)
-{
-	return range_to_vma(range_first(&mm->vmas));
-}
-
-struct vm_area_struct *vma_last(const struct mm_struct *mm)
-{
-	return range_to_vma(mm->vmas.last);
-}
-
 /* ---- making and freeing ---- */
 
-struct vm_area_struct *vma_alloc(struct mm_struct *mm)
+static struct slab_cache *cache_of_kind(struct mmk_system *sys, bool in_file)
 {
-	struct vm_area_struct *vma = slab_alloc_reclaim(&mm->sys->vma_cache);
-
-	if (unlikely(!vma))
-		return NULL;
-	/* What links it is written when it is linked. */
-	__builtin_memset(&vma->vm_flags, 0, offsetof(struct vm_area_struct, i_mmap) -
-						offsetof(struct vm_area_struct, vm_flags));
-	vma->vm_mm = mm;
-	stat_inc(mm->sys, vmas_made);
-	return vma;
+	return in_file ? &sys->file_vma_cache : &sys->vma_cache;
 }
 
 void vma_free(struct vm_area_struct *vma)
 {
-	slab_free(&vma->vm_mm->sys->vma_cache, vma);
+	slab_free(cache_of_kind(vma->vm_mm->sys, vma->in_file), vma);
 }
 
 static void free_retired(struct mmk_system *sys, struct mmk_deferred *d)
 {
+	struct vm_area_struct *vma = container_of(d, struct vm_area_struct, range.deferred);
+
 	/* Its mm may be gone. */
-	slab_free(&sys->vma_cache, container_of(d, struct vm_area_struct, deferred));
+	slab_free(cache_of_kind(sys, vma->in_file), vma);
 }
 
 /* The record of a VMA that has been in the index: a fault may still look at it. */
-static void vma_retire(struct vm_area_struct *vma)
+static inline void vma_retire(struct vm_area_struct *vma)
 {
 	struct mmk_system *sys = vma->vm_mm->sys;
 
-	if (!sys->defers) {
+	if (likely(!sys->defers)) {
 		vma_free(vma);
 		return;
 	}
-	vma->deferred.fn = free_retired;
-	sys->port->defer(sys->ctx, &vma->deferred);
+	vma->range.deferred.fn = free_retired;
+	sys->port->defer(sys->ctx, &vma->range.deferred);
 }
 
 static struct anon_vma *anon_vma_get(struct anon_vma *av)
@@ -115,46 +81,58 @@ static bool vma_is_shared_maywrite(const struct vm_area_struct *vma)
 	       (MMK_VM_SHARED | MMK_VM_MAYWRITE);
 }
 
-static void vma_link_file(struct vm_area_struct *vma)
+/* Among the mappings of the file, and in its counts; i_mmap_lock held. */
+static void i_mmap_add(struct address_space *m, struct vm_area_struct *vma)
 {
-	struct address_space *m = vma_file_mapping(vma);
-
-	if (!m)
-		return;
-	i_mmap_lock(m);
 	if (vma_is_shared_maywrite(vma))
 		__atomic_fetch_add(&m->i_mmap_writable, 1, __ATOMIC_RELAXED);
 	if (vma->vm_flags & MMK_VM_DENYWRITE)
 		__atomic_fetch_sub(&m->i_writecount, 1, __ATOMIC_RELAXED);
 	itv_insert(&m->i_mmap, vma);
-	i_mmap_unlock(m);
 }
 
-static void vma_unlink_file(struct vm_area_struct *vma)
+static void i_mmap_del(struct address_space *m, struct vm_area_struct *vma)
 {
-	struct address_space *m = vma_file_mapping(vma);
-
-	if (!m)
-		return;
-	i_mmap_lock(m);
 	itv_erase(&m->i_mmap, vma);
 	if (vma_is_shared_maywrite(vma))
 		__atomic_fetch_sub(&m->i_mmap_writable, 1, __ATOMIC_RELAXED);
 	if (vma->vm_flags & MMK_VM_DENYWRITE)
 		__atomic_fetch_add(&m->i_writecount, 1, __ATOMIC_RELAXED);
+}
+
+/* The file's mapping, locked, of a VMA whose ends are to change; NULL: it has none. */
+static inline struct address_space *lock_file_side(const struct vm_area_struct *vma)
+{
+	struct address_space *m = vma_file_mapping(vma);
+
+	if (unlikely(m))
+		i_mmap_lock(m);
+	return m;
+}
+
+void vma_link_file(struct vm_area_struct *vma)
+{
+	struct address_space *m = lock_file_side(vma);
+
+	if (!m)
+		return;
+	i_mmap_add(m, vma);
+	i_mmap_unlock(m);
+}
+
+static void vma_unlink_file(struct vm_area_struct *vma)
+{
+	struct address_space *m = lock_file_side(vma);
+
+	if (!m)
+		return;
+	i_mmap_del(m, vma);
 	i_mmap_unlock(m);
 }
 
 void vma_link(struct mm_struct *mm, struct vm_area_struct *vma)
 {
 	vma_link_before(mm, vma, find_vma(mm, vma->vm_start));
-}
-
-void vma_link_before(struct mm_struct *mm, struct vm_area_struct *vma, struct vm_area_struct *next)
-{
-	range_insert_before(&mm->vmas, &vma->range, next ? &next->range : NULL);
-	mm->map_count++;
-	vma_link_file(vma);
 }
 
 /*
@@ -174,7 +152,7 @@ static void vma_await_looks(const struct vm_area_struct *vma)
 				sys->port->relax(sys->ctx);
 }
 
-void vma_discard(struct vm_area_struct *vma)
+static inline void let_go(struct vm_area_struct *vma)
 {
 	struct mmk_system *sys = vma->vm_mm->sys;
 	struct anon_name *name = vma_anon_name(vma);
@@ -183,21 +161,29 @@ void vma_discard(struct vm_area_struct *vma)
 		anon_name_put(sys, name);
 	if (vma->vm_file)
 		put_vma_file(sys, vma->vm_file);
-	anon_vma_put(sys, vma->anon_vma);
+	if (vma->anon_vma)
+		anon_vma_put(sys, vma->anon_vma);
 	vma_retire(vma);
+}
+
+void vma_discard(struct vm_area_struct *vma)
+{
+	let_go(vma);
 }
 
 void vma_remove(struct vm_area_struct *vma)
 {
 	struct mm_struct *mm = vma->vm_mm;
 
-	vma_await_looks(vma);
-	vma_unlink_file(vma);
+	if (vma->in_file) {
+		vma_await_looks(vma);
+		vma_unlink_file(vma);
+	}
 	range_erase(&mm->vmas, &vma->range);
 	mm->map_count--;
 	if (vma->vm_ops && vma->vm_ops->close)
 		vma->vm_ops->close(vma);
-	vma_discard(vma);
+	let_go(vma);
 }
 
 void vma_remove_all(struct mm_struct *mm)
@@ -215,21 +201,66 @@ void vma_remove_all(struct mm_struct *mm)
 	mm->map_count = 0;
 }
 
+/*
+ * Where VMAs of files change their ends, walkers of i_mmap, who do not have mmap_lock, must find each
+ * mapped page at all times: so all that belongs together is done under one i_mmap_lock.
+ */
 void vma_resize(struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
-	struct address_space *m = vma_file_mapping(vma);
+	struct address_space *m = lock_file_side(vma);
 
-	/* A walker of i_mmap sees the old place or the new one, never half of each. */
-	if (m) {
-		i_mmap_lock(m);
+	if (m)
 		itv_erase(&m->i_mmap, vma);
-	}
 	vma->vm_pgoff += ((int64_t)start - (int64_t)vma->vm_start) >> PAGE_SHIFT;
 	range_resize(&vma->vm_mm->vmas, &vma->range, start, end);
 	if (m) {
 		itv_insert(&m->i_mmap, vma);
 		i_mmap_unlock(m);
 	}
+}
+
+/* The border between two neighbours that touch moves to addr, which lies in one of them. */
+static void vma_shift(struct vm_area_struct *lower, struct vm_area_struct *upper,
+                      unsigned long addr)
+{
+	struct address_space *m = lock_file_side(lower);
+
+	if (m) {
+		itv_erase(&m->i_mmap, lower);
+		itv_erase(&m->i_mmap, upper);
+	}
+	upper->vm_pgoff += ((int64_t)addr - (int64_t)upper->vm_start) >> PAGE_SHIFT;
+	upper->vm_start = lower->vm_end = addr;
+	if (m) {
+		itv_insert(&m->i_mmap, lower);
+		itv_insert(&m->i_mmap, upper);
+		i_mmap_unlock(m);
+	}
+}
+
+/* `to` takes over all of a neighbour that it touches, which is freed. */
+static void vma_absorb(struct vm_area_struct *to, struct vm_area_struct *gone)
+{
+	struct mm_struct *mm = to->vm_mm;
+	struct address_space *m;
+
+	vma_await_looks(gone);
+	m = lock_file_side(to);
+	if (m) {
+		itv_erase(&m->i_mmap, to);
+		i_mmap_del(m, gone);
+	}
+	if (gone->vm_start < to->vm_start)
+		to->vm_pgoff -= vma_pages(gone);
+	range_absorb(&mm->vmas, &to->range, &gone->range);
+	mm->map_count--;
+	if (m) {
+		itv_insert(&m->i_mmap, to);
+		i_mmap_unlock(m);
+	}
+	if (gone->vm_ops && gone->vm_ops->close)
+		gone->vm_ops->close(gone);
+	let_go(gone);
 }
 
 void vma_copy(struct vm_area_struct *copy, const struct vm_area_struct *vma)
@@ -252,17 +283,25 @@ void vma_copy(struct vm_area_struct *copy, const struct vm_area_struct *vma)
 
 void vma_split(struct vm_area_struct *vma, unsigned long addr, struct vm_area_struct *tail)
 {
-	struct vm_area_struct *next;
+	struct mm_struct *mm = vma->vm_mm;
+	struct address_space *m;
 
 	vma_copy(tail, vma);
 	tail->vm_start = addr;
 	tail->vm_pgoff = linear_page_index(vma, addr);
 	if (tail->vm_ops && tail->vm_ops->open)
 		tail->vm_ops->open(tail);
-	next = vma_next(vma);
-	vma_resize(vma, vma->vm_start, addr);
-	vma_link_before(vma->vm_mm, tail, next);
-	stat_inc(vma->vm_mm->sys, splits);
+	m = lock_file_side(vma);
+	if (m)
+		itv_erase(&m->i_mmap, vma);
+	range_split(&mm->vmas, &vma->range, &tail->range);
+	mm->map_count++;
+	if (m) {
+		itv_insert(&m->i_mmap, vma);
+		i_mmap_add(m, tail);
+		i_mmap_unlock(m);
+	}
+	stat_inc(mm->sys, splits);
 }
 
 /* ---- merging ---- */
@@ -292,7 +331,7 @@ static bool wants_close(const struct vm_area_struct *vma)
 
 static bool can_merge_left(const struct vma_merge *m)
 {
-	return m->prev && m->prev->vm_start < m->start && m->prev->vm_end >= m->start &&
+	return m->prev && m->prev->vm_end >= m->start && m->prev->vm_start < m->start &&
 	       linear_page_index(m->prev, m->start) == m->pgoff && can_merge_with(m, m->prev);
 }
 
@@ -316,7 +355,7 @@ static unsigned merge_right_too(const struct vma_merge *m, unsigned left)
 	return MERGE_RIGHT;
 }
 
-unsigned vma_can_merge(const struct vma_merge *m)
+unsigned vma_merge_sides(const struct vma_merge *m)
 {
 	unsigned how = 0;
 
@@ -339,19 +378,17 @@ static void adopt_anon_vma(struct vm_area_struct *to, struct anon_vma *av, bool 
 struct vm_area_struct *vma_merge_new(const struct vma_merge *m, unsigned how)
 {
 	struct vm_area_struct *prev = m->prev, *next = m->next;
-	unsigned long end = m->end;
 
 	stat_inc((prev ? prev : next)->vm_mm->sys, merges);
 	if (!(how & MERGE_LEFT)) {
 		vma_resize(next, m->start, next->vm_end);
 		return next;
 	}
+	vma_resize(prev, prev->vm_start, m->end);
 	if (how & MERGE_RIGHT) {
 		adopt_anon_vma(prev, next->anon_vma, next->anon_chained);
-		end = next->vm_end;
-		vma_remove(next);
+		vma_absorb(prev, next);
 	}
-	vma_resize(prev, prev->vm_start, end);
 	return prev;
 }
 
@@ -377,22 +414,19 @@ static struct vm_area_struct *merge_part(struct vm_area_struct *vma, const struc
                                          unsigned how)
 {
 	struct vm_area_struct *to = how & MERGE_LEFT ? m->prev : m->next;
-	bool whole = m->start == vma->vm_start && m->end == vma->vm_end;
-	unsigned long end = how & MERGE_RIGHT ? m->next->vm_end : m->end;
 
 	stat_inc(vma->vm_mm->sys, merges);
 	adopt_anon_vma(to, vma->anon_vma, vma->anon_chained);
+	if (m->start == vma->vm_start && m->end == vma->vm_end)
+		vma_absorb(to, vma);
+	else if (how & MERGE_LEFT)
+		vma_shift(to, vma, m->end);
+	else
+		vma_shift(vma, to, m->start);
 	if (how == (MERGE_LEFT | MERGE_RIGHT)) {
 		adopt_anon_vma(to, m->next->anon_vma, m->next->anon_chained);
-		vma_remove(m->next);
+		vma_absorb(to, m->next);
 	}
-	if (whole)
-		vma_remove(vma);
-	else if (how & MERGE_LEFT)
-		vma_resize(vma, m->end, vma->vm_end);
-	else
-		vma_resize(vma, vma->vm_start, m->start);
-	vma_resize(to, how & MERGE_LEFT ? to->vm_start : m->start, end);
 	return to;
 }
 
@@ -406,9 +440,9 @@ static int split_part(struct mmk_task *task, struct vm_area_struct *vma, unsigne
 	if (need && mm->map_count + need - 1 >= mm->sys->max_map_count)
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_SPLIT_MAP_COUNT, start,
 		              mm->sys->max_map_count);
-	if (start != vma->vm_start && !(middle = vma_alloc(mm)))
+	if (start != vma->vm_start && !(middle = vma_alloc(mm, vma->in_file)))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
-	if (end != vma->vm_end && !(tail = vma_alloc(mm))) {
+	if (end != vma->vm_end && !(tail = vma_alloc(mm, vma->in_file))) {
 		if (middle)
 			vma_free(middle);
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);

@@ -7,7 +7,7 @@
 #ifndef MM_VMA_H
 #define MM_VMA_H
 
-#include "mm/internal.h"
+#include "mm/account.h"
 
 struct anon_name;
 
@@ -63,21 +63,52 @@ static inline uint64_t vma_shown_flags(const struct vm_area_struct *vma)
 	return vma->vm_mm->soft_dirty ? vma->vm_flags : vma->vm_flags & ~MMK_VM_SOFTDIRTY;
 }
 
-static inline struct vm_area_struct *range_to_vma(const struct range_node *n)
-{
-	return n ? container_of(n, struct vm_area_struct, range) : NULL;
-}
-
 /* ---- vma.c ---- */
-struct vm_area_struct *vma_last(const struct mm_struct *mm);
-/* A VMA whose record is zeroed but for vm_mm; NULL when memory is short. Belongs to the caller
- * until linked. */
-struct vm_area_struct *vma_alloc(struct mm_struct *mm);
+/*
+ * The record of a VMA, for vma_init() or vma_copy(); NULL when memory is short. Belongs to the caller
+ * until linked. in_file: it may have a file, for good.
+ */
+static inline struct vm_area_struct *vma_alloc(struct mm_struct *mm, bool in_file)
+{
+	struct mmk_system *sys = mm->sys;
+	struct vm_area_struct *vma =
+	    slab_alloc_reclaim(in_file ? &sys->file_vma_cache : &sys->vma_cache);
+
+	if (unlikely(!vma))
+		return NULL;
+	vma->vm_mm = mm;
+	vma->in_file = in_file;
+	stat_inc(sys, vmas_made);
+	return vma;
+}
+/* All that vma_alloc() has left open: private memory that nobody has touched. */
+static inline void vma_init(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+                            uint64_t vm_flags, uint64_t pgoff)
+{
+	vma->vm_start = start;
+	vma->vm_end = end;
+	vma->vm_flags = vm_flags;
+	vma->vm_pgoff = pgoff;
+	vma->vm_file = NULL;
+	vma->vm_ops = NULL;
+	vma->anon_vma = NULL;
+	vma->vm_private_data = NULL;
+	vma->policy = 0;
+	vma->anon_chained = false;
+}
 void vma_free(struct vm_area_struct *vma); /* the record alone */
 /* Put into the index and its file's i_mmap; counts. The VMA's own references go with it. */
 void vma_link(struct mm_struct *mm, struct vm_area_struct *vma);
+void vma_link_file(struct vm_area_struct *vma);
 /* The same, where it is known what comes after it (NULL: nothing). */
-void vma_link_before(struct mm_struct *mm, struct vm_area_struct *vma, struct vm_area_struct *next);
+static inline void vma_link_before(struct mm_struct *mm, struct vm_area_struct *vma,
+                                   struct vm_area_struct *next)
+{
+	range_insert_before(&mm->vmas, &vma->range, next ? &next->range : NULL);
+	mm->map_count++;
+	if (vma->in_file)
+		vma_link_file(vma);
+}
 /* Take out again and free with all it holds: vm_ops->close, the file, the anon_vma. Pages are gone
  * before. */
 void vma_remove(struct vm_area_struct *vma);
@@ -109,9 +140,32 @@ struct vma_merge {
 };
 #define MERGE_LEFT  1u
 #define MERGE_RIGHT 2u
+/* A range of untouched private memory before `next` (NULL: the last). */
+static inline void vma_merge_init(struct vma_merge *m, const struct mm_struct *mm,
+                                  struct vm_area_struct *next, unsigned long start,
+                                  unsigned long end, uint64_t vm_flags)
+{
+	m->prev = next ? vma_prev(next) : vma_last(mm);
+	m->next = next;
+	m->start = start;
+	m->end = end;
+	m->vm_flags = vm_flags;
+	m->pgoff = start >> PAGE_SHIFT;
+	m->file = NULL;
+	m->anon_vma = NULL;
+	m->name = NULL;
+	m->policy = 0;
+}
+unsigned vma_merge_sides(const struct vma_merge *m);
 /* With which neighbours a new range can merge (prev and next touch it once what they reach into is
  * gone). */
-unsigned vma_can_merge(const struct vma_merge *m);
+static inline unsigned vma_can_merge(const struct vma_merge *m)
+{
+	bool left = m->prev && m->prev->vm_end >= m->start;
+	bool right = m->next && m->next->vm_start <= m->end;
+
+	return left || right ? vma_merge_sides(m) : 0;
+}
 /* Do what vma_can_merge() answered; prev and next now end where the range begins and ends. Returns
  * the merged VMA. */
 struct vm_area_struct *vma_merge_new(const struct vma_merge *m, unsigned how);
@@ -148,32 +202,6 @@ long do_set_anon_name(struct mmk_task *task, unsigned long start, unsigned long 
 /* ---- prctl.c ---- */
 /* A mapping that has flags `old` is to get `new`, which execute. 0, or -EACCES, refused. */
 int mdwe_refuse(struct mmk_task *task, const struct mm_struct *mm, uint64_t old, uint64_t new);
-
-/* ---- account.c ---- */
-/* Pages that an rlimit given in bytes allows. */
-uint64_t rlimit_pages(const struct mmk_task *task, unsigned which);
-uint64_t rlimit_bytes(const struct mmk_task *task, unsigned which);
-bool task_capable(const struct mmk_system *sys, const struct mmk_task *task, enum mmk_cap cap);
-/* RLIMIT_AS and RLIMIT_DATA for npages (may be negative) more. 0 or -ENOMEM, refused. */
-int may_expand_vm(struct mmk_task *task, struct mm_struct *mm, uint64_t vm_flags, int64_t npages);
-/* The same question without a refusal. */
-bool can_expand_vm(const struct mmk_task *task, const struct mm_struct *mm, uint64_t vm_flags,
-                   int64_t npages);
-/* Private memory that can be written counts against the commit limit. */
-bool accountable_mapping(uint64_t vm_flags);
-/* Commit `pages` more (<= 0: fine). 0 or -ENOMEM or the hook's errno, refused. Undone with
- * vm_uncharge. */
-int vm_charge(struct mmk_task *task, struct mm_struct *mm, int64_t pages);
-void vm_uncharge(struct mmk_system *sys, int64_t pages);
-/* What mode 2 lets all programs commit together, before anything is kept back: pages. */
-uint64_t vm_commit_limit(const struct mmk_system *sys);
-/* total_vm and the figure of its kind. */
-void vm_stat_account(struct mm_struct *mm, uint64_t vm_flags, int64_t npages);
-/* RLIMIT_MEMLOCK not 0, or privileged. */
-bool can_do_mlock(const struct mmk_task *task);
-/* Room in RLIMIT_MEMLOCK for npages more, if vm_flags locks them. 0 or `err`, refused. */
-int mlock_future_check(struct mmk_task *task, struct mm_struct *mm, uint64_t vm_flags,
-                       uint64_t npages, int err);
 
 /* ---- munmap.c ---- */
 /* What emptying [start, end) takes. */
@@ -218,7 +246,10 @@ struct hole {
 	bool found;                  /* nothing is mapped there */
 	struct vm_area_struct *next; /* found: the VMA that follows, or NULL */
 };
-/* A place for the mapping, or -errno, refused. */
+/* Any place, or -ENOMEM, refused. */
+unsigned long unmapped_area_anywhere(struct mmk_task *task, const struct mm_struct *mm,
+                                     unsigned long len, struct hole *hole);
+/* A place for the mapping as the call asks for it, or -errno, refused. */
 unsigned long get_unmapped_area(struct mmk_task *task, struct mm_struct *mm, struct file *file,
                                 unsigned long addr, unsigned long len, uint64_t pgoff,
                                 unsigned long flags, struct hole *hole);
@@ -244,21 +275,48 @@ int madvise_remove(struct mmk_task *task, struct vm_area_struct *vma, unsigned l
                    unsigned long end);
 
 /* ---- mmap.c ---- */
+/* A call of mmap on its way. */
+struct mmap_call {
+	struct mmk_task *task;
+	struct mm_struct *mm;
+	struct file *file; /* or NULL */
+	unsigned long addr, len, prot, flags;
+	uint64_t pgoff;
+	uint64_t vm_flags; /* step 7 on */
+	bool populate;     /* once the lock is dropped */
+	struct hole hole;  /* step 6 on */
+};
+/* Field by field, here and below: compilers clear a structure as a whole first. */
+static inline void mmap_call_init(struct mmap_call *c, struct mmk_task *task, unsigned long addr,
+                                  unsigned long len, unsigned long prot, unsigned long flags,
+                                  uint64_t pgoff)
+{
+	c->task = task;
+	c->mm = task->mm;
+	c->file = NULL;
+	c->addr = addr;
+	c->len = len;
+	c->prot = prot;
+	c->flags = flags;
+	c->pgoff = pgoff;
+	c->populate = false;
+}
+/* Steps 4 to 21; mmap_lock held for writing. The address, or -errno; then see c->populate. */
+unsigned long do_mmap_pgoff(struct mmap_call *c);
 /* hooks->perf_event_mmap */
 void perf_event_mmap(struct mmk_task *task, const struct vm_area_struct *vma);
 /*
- * Anonymous private memory at [start, end), which is free: merged with the VMA before where that is
- * alike, as brk and bss have it. 0 or -errno, refused.
+ * Anonymous private memory at [start, end), which is free, and before `next` (NULL: the last): merged
+ * with the VMA before where that is alike, as brk and bss have it. 0 or -errno, refused.
  */
 int do_brk_flags(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
-                 unsigned long end, uint64_t vm_flags);
+                 unsigned long end, uint64_t vm_flags, struct vm_area_struct *next);
 /* Link a VMA made by the kernel itself (stack, vdso); the range is free. 0 or -ENOMEM, refused. */
 int insert_vma(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struct *vma);
 
 /* ---- the calls, behind syscall.c: addresses without tags, the reason cleared ---- */
 long vm_munmap(struct mmk_task *task, unsigned long start, unsigned long len);
-long vm_mmap_pgoff(struct mmk_task *task, struct file *file, unsigned long addr, unsigned long len,
-                   unsigned long prot, unsigned long flags, uint64_t pgoff);
+long vm_mmap_pgoff(struct mmap_call *c);
 /* pkey: MMK_NO_PKEY, as mprotect has it, or a protection key. */
 #define MMK_NO_PKEY (-1)
 long do_mprotect(struct mmk_task *task, unsigned long start, unsigned long len, unsigned long prot,
@@ -279,11 +337,6 @@ long do_mlockall(struct mmk_task *task, int flags);
 long do_munlockall(struct mmk_task *task);
 long do_mseal(struct mmk_task *task, unsigned long start, unsigned long len, unsigned long flags);
 unsigned long do_brk(struct mmk_task *task, unsigned long brk);
-
-static inline const struct mmk_hooks *hooks_of(const struct mmk_system *sys)
-{
-	return sys->port->hooks;
-}
 
 /* syscall.c: [start, start + len) as whole pages, its end in *end (start: nothing). 0 or -EINVAL, refused. */
 int range_of_pages(struct mmk_task *task, unsigned long start, unsigned long len,

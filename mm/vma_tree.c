@@ -9,35 +9,41 @@
  * level with every mapping; so holes count as RANGE_GAP_CAP at most, and the rare search for more
  * than that walks the ranges one by one.
  */
-#include "mm/internal.h"
+#include "mm/rbtree.h"
 
 #define NO_ROOM (~0ul)
 
-static struct range_node *range_of(const struct rb_node *rb)
+static inline struct range_node *range_of(const struct rb_node *rb)
 {
-	return rb ? container_of(rb, struct range_node, rb) : NULL;
+	return container_of(rb, struct range_node, rb);
 }
 
-static unsigned long gap_of(const struct rb_node *rb)
+static inline unsigned long gap_of(const struct rb_node *rb)
 {
 	return rb ? range_of(rb)->gap : 0;
 }
 
-static bool range_augment(struct rb_node *rb)
+/* What the hole before n counts. */
+static inline unsigned long capped_hole(const struct range_node *n)
+{
+	unsigned long hole = range_hole(n);
+
+	return hole < RANGE_GAP_CAP ? hole : RANGE_GAP_CAP;
+}
+
+static inline bool range_augment(struct rb_node *rb)
 {
 	struct range_node *n = range_of(rb);
-	unsigned long gap = range_hole(n), l = gap_of(rb->left), r = gap_of(rb->right);
+	unsigned long gap = capped_hole(n), l = gap_of(rb->left), r = gap_of(rb->right);
 	unsigned long was = n->gap;
 
-	if (gap > RANGE_GAP_CAP)
-		gap = RANGE_GAP_CAP;
 	if (l > gap)
 		gap = l;
 	n->gap = r > gap ? r : gap;
 	return n->gap != was;
 }
 
-struct range_node *range_find(const struct range_tree *t, unsigned long addr)
+struct range_node *range_search(const struct range_tree *t, unsigned long addr)
 {
 	struct rb_node *rb = t->root.node;
 	struct range_node *best = NULL;
@@ -57,18 +63,17 @@ struct range_node *range_find(const struct range_tree *t, unsigned long addr)
 	return best;
 }
 
-static void link_neighbours(struct range_tree *t, struct range_node *n, struct range_node *prev,
-			    struct range_node *next)
+/* A hole of that size has come up at or below rb. */
+static inline void gap_grows(struct rb_node *rb, unsigned long gap)
 {
-	n->prev = prev;
-	n->next = next;
-	*(prev ? &prev->next : &t->first) = n;
-	*(next ? &next->prev : &t->last) = n;
+	for (; rb && range_of(rb)->gap < gap; rb = rb_parent(rb))
+		range_of(rb)->gap = gap;
 }
 
-void range_insert_before(struct range_tree *t, struct range_node *n, struct range_node *next)
+/* Put n in as a leaf between its neighbours, which know each other only. Gaps are not looked at. */
+static inline struct rb_node *link_between(struct range_tree *t, struct range_node *n,
+					   struct range_node *prev, struct range_node *next)
 {
-	struct range_node *prev = next ? next->prev : t->last;
 	struct rb_node *parent, **link;
 
 	/* Of two neighbours the lower one has no right child, or the upper one no left child. */
@@ -82,11 +87,28 @@ void range_insert_before(struct range_tree *t, struct range_node *n, struct rang
 		parent = NULL;
 		link = &t->root.node;
 	}
-	link_neighbours(t, n, prev, next);
-	rb_link(&n->rb, parent, link, range_augment);
-	if (next && parent != &next->rb)
+	n->prev = prev;
+	n->next = next;
+	*(prev ? &prev->next : &t->first) = n;
+	*(next ? &next->prev : &t->last) = n;
+	n->gap = capped_hole(n);
+	rb_link(&n->rb, parent, link);
+	return parent;
+}
+
+/*
+ * n, a leaf, is below next in the tree, whose hole it splits: between them gaps can only grow. That of
+ * next becomes smaller only if its hole was the largest and what n has left of it is not.
+ */
+void range_insert_before(struct range_tree *t, struct range_node *n, struct range_node *next)
+{
+	struct rb_node *parent = link_between(t, n, next ? next->prev : t->last, next);
+
+	gap_grows(parent, n->gap);
+	if (next && n->gap < next->gap)
 		rb_propagate(&next->rb, range_augment);
 	rb_balance(&t->root, &n->rb, range_augment);
+	range_note_recent(t, n);
 }
 
 void range_insert(struct range_tree *t, struct range_node *n)
@@ -98,26 +120,58 @@ void range_erase(struct range_tree *t, struct range_node *n)
 {
 	struct range_node *prev = n->prev, *next = n->next;
 
+	if (t->recent == n)
+		range_note_recent(t, NULL);
 	*(prev ? &prev->next : &t->first) = next;
 	*(next ? &next->prev : &t->last) = prev;
 	/* First: n's hole becomes next's, and mostly nothing changes above the two. */
 	if (next)
-		rb_propagate(&next->rb, range_augment);
+		gap_grows(&next->rb, capped_hole(next));
 	rb_erase(&t->root, &n->rb, range_augment);
 }
 
 void range_resize(struct range_tree *t, struct range_node *n, unsigned long start,
                   unsigned long end)
 {
+	unsigned long was = n->end;
+
 	if (start != n->start) {
 		n->start = start;
 		rb_propagate(&n->rb, range_augment);
 	}
-	if (end != n->end) {
-		n->end = end;
-		if (n->next)
-			rb_propagate(&n->next->rb, range_augment);
+	n->end = end;
+	if (n->next && end < was)
+		gap_grows(&n->next->rb, capped_hole(n->next));
+	else if (n->next && end > was)
+		rb_propagate(&n->next->rb, range_augment);
+	range_note_recent(t, n);
+}
+
+/* No hole changes here: what comes behind is where it was. */
+void range_split(struct range_tree *t, struct range_node *n, struct range_node *tail)
+{
+	n->end = tail->start;
+	link_between(t, tail, n, n->next);
+	rb_balance(&t->root, &tail->rb, range_augment);
+	range_note_recent(t, tail);
+}
+
+void range_absorb(struct range_tree *t, struct range_node *to, struct range_node *gone)
+{
+	struct range_node *prev = gone->prev, *next = gone->next;
+
+	if (to == prev) {
+		to->end = gone->end;
+		to->next = next;
+		*(next ? &next->prev : &t->last) = to;
+	} else {
+		to->start = gone->start;
+		to->prev = prev;
+		*(prev ? &prev->next : &t->first) = to;
+		gap_grows(&to->rb, capped_hole(to));
 	}
+	rb_erase(&t->root, &gone->rb, range_augment);
+	range_note_recent(t, to);
 }
 
 /* The next range after n (in this direction) with at least len bytes free before it, or NULL. */
@@ -134,7 +188,7 @@ static struct range_node *next_with_hole(struct range_node *n, unsigned long len
 	if (gap_of(rb->right) < len) {
 		/* Up to the first ancestor that we are left of and that has something. */
 		for (;;) {
-			up = (struct rb_node *)(rb->parent_color & ~1ul);
+			up = rb_parent(rb);
 			if (!up)
 				return NULL;
 			if (up->left == rb) {
@@ -185,7 +239,7 @@ static struct range_node *prev_with_hole(struct range_node *n, unsigned long len
 	if (gap_of(rb->left) >= len)
 		return highest_with_hole(rb->left, len);
 	for (;; rb = up) {
-		up = (struct rb_node *)(rb->parent_color & ~1ul);
+		up = rb_parent(rb);
 		if (!up)
 			return NULL;
 		if (up->right != rb)
@@ -197,8 +251,8 @@ static struct range_node *prev_with_hole(struct range_node *n, unsigned long len
 	}
 }
 
-static unsigned long find_lowest(const struct range_tree *t, unsigned long len, unsigned long low,
-                                 unsigned long high, struct range_node **next)
+unsigned long range_find_lowest(const struct range_tree *t, unsigned long len, unsigned long low,
+                                unsigned long high, struct range_node **next)
 {
 	struct range_node *n = range_find(t, low);
 	unsigned long at = low;
@@ -223,10 +277,20 @@ static unsigned long fit_top(unsigned long start, unsigned long end, unsigned lo
 	return end > start && end - start >= len ? end - len : NO_ROOM;
 }
 
-static unsigned long find_highest(const struct range_tree *t, unsigned long len, unsigned long low,
-                                  unsigned long high, struct range_node **next)
+/* range_find where mostly just one range, the stack, lies above. */
+static struct range_node *find_near_end(const struct range_tree *t, unsigned long addr)
 {
-	struct range_node *n = range_find(t, high - 1), *last = NULL;
+	struct range_node *n = t->last;
+
+	if (!n || n->end <= addr)
+		return NULL;
+	return n->prev && n->prev->end > addr ? range_search(t, addr) : n;
+}
+
+unsigned long range_find_highest(const struct range_tree *t, unsigned long len, unsigned long low,
+                                 unsigned long high, struct range_node **next)
+{
+	struct range_node *n = find_near_end(t, high - 1), *last = NULL;
 	unsigned long at;
 
 	/* The hole that high lies in or ends, then whole ones. */
@@ -245,13 +309,4 @@ static unsigned long find_highest(const struct range_tree *t, unsigned long len,
 		n = prev_with_hole(n ? n : last, len);
 	*next = n;
 	return n ? fit_top(n->start - range_hole(n), n->start, len, low, high) : NO_ROOM;
-}
-
-unsigned long range_find_gap(const struct range_tree *t, unsigned long len, unsigned long low,
-                             unsigned long high, bool top_down, struct range_node **next)
-{
-	if (!len || low >= high || len > high - low)
-		return NO_ROOM;
-	return top_down ? find_highest(t, len, low, high, next) :
-			  find_lowest(t, len, low, high, next);
 }

@@ -83,7 +83,7 @@ static const struct field vma_fields[] = {
     FIELD(vm_area_struct, vm_ops),
     FIELD(vm_area_struct, anon_vma),
     FIELD(vm_area_struct, vm_private_data),
-    FIELD(vm_area_struct, i_mmap),
+    {"i_mmap", sizeof(struct vm_area_struct)},
     {0},
 };
 static const struct field mapping_fields[] = {
@@ -168,11 +168,11 @@ static void frame_table_name(struct mmk_system *sys, size_t offset, char *name)
 static void slab_name(struct mmk_system *sys, unsigned id, size_t offset, char *name)
 {
 	struct slab_cache *const caches[] = {&sys->vma_cache, &sys->anon_vma_cache, &sys->mm_cache,
-	                                     &sys->radix_cache};
+	                                     &sys->radix_cache, &sys->file_vma_cache};
 	struct slab_cache *cache = id < 16 ? &sys->kmalloc_caches[id] : caches[id - 16];
 	size_t in_object = offset % cache->size;
 
-	if (cache == &sys->vma_cache)
+	if (cache == &sys->vma_cache || cache == &sys->file_vma_cache)
 		snprintf(name, OWNER_NAME, "vma.%s", field_at(vma_fields, in_object));
 	else if (cache == &sys->mm_cache)
 		snprintf(name, OWNER_NAME, "mm.%s", field_at(mm_fields, in_object));

@@ -70,11 +70,29 @@ static unsigned long model_gap(const struct model *md, unsigned n, unsigned low,
 	return ~0ul;
 }
 
+/* The largest hole of each subtree, computed anew. */
+static unsigned long check_gaps(const struct rb_node *rb)
+{
+	const struct range_node *n = (const struct range_node *)rb;
+	unsigned long gap, below;
+
+	if (!rb)
+		return 0;
+	gap = range_hole(n);
+	below = check_gaps(rb->left);
+	gap = below > gap ? below : gap;
+	below = check_gaps(rb->right);
+	gap = below > gap ? below : gap;
+	assert_int_equal(n->gap, gap);
+	return gap;
+}
+
 static void model_check(struct model *md)
 {
 	struct range_node *n = range_first(&md->tree), *prev = NULL;
 
 	check_root(&md->tree.root);
+	check_gaps(md->tree.root.node);
 	for (int i = 0; i < SLOTS; i++) {
 		struct range_node *found = range_find(&md->tree, i * UNIT_BYTES);
 		int j = i;
@@ -127,6 +145,43 @@ static void model_resize(struct model *md)
 	range_resize(&md->tree, &md->nodes[first], first * UNIT_BYTES, end * UNIT_BYTES);
 }
 
+static void model_give(struct model *md, int from, int to, int owner)
+{
+	for (int i = from; i < to; i++)
+		md->owner[i] = owner;
+}
+
+/* Cut a range in two, or make one of two that touch. */
+static void model_cut_or_join(struct model *md)
+{
+	int at = (int)rnd(SLOTS), first = md->owner[at], end;
+	struct range_node *n, *next;
+
+	if (first < 0)
+		return;
+	n = &md->nodes[first];
+	next = range_next(n);
+	end = (int)(n->end / UNIT_BYTES);
+	if (at > first) {
+		md->nodes[at].start = at * UNIT_BYTES;
+		md->nodes[at].end = n->end;
+		range_split(&md->tree, n, &md->nodes[at]);
+		model_give(md, at, end, at);
+	} else if (next && next->start == n->end) {
+		model_give(md, end, (int)(next->end / UNIT_BYTES), first);
+		if (rnd(2)) {
+			range_absorb(&md->tree, n, next);
+			return;
+		}
+		/* The upper one takes over; then the model wants it to be the node of its slot. */
+		range_absorb(&md->tree, next, n);
+		assert_int_equal(next->start, first * UNIT_BYTES);
+		range_erase(&md->tree, next);
+		n->end = next->end;
+		range_insert(&md->tree, n);
+	}
+}
+
 static void ranges_and_gaps_match_an_array(void **state)
 {
 	struct model *md = calloc(1, sizeof(*md));
@@ -139,15 +194,26 @@ static void ranges_and_gaps_match_an_array(void **state)
 		unsigned n = 1 + (unsigned)rnd(6), low = (unsigned)rnd(SLOTS);
 		unsigned high = low + 1 + (unsigned)rnd(SLOTS - low);
 
-		if (rnd(3))
-			model_toggle(md);
-		else
+		switch (rnd(4)) {
+		case 0:
 			model_resize(md);
+			break;
+		case 1:
+			model_cut_or_join(md);
+			break;
+		default:
+			model_toggle(md);
+		}
 		model_check(md);
 		for (int top = 0; top < 2; top++) {
 			unsigned long at =
-			    range_find_gap(&md->tree, n * UNIT_BYTES, low * UNIT_BYTES,
-			                   high * UNIT_BYTES, top, &next);
+			    high - low < n ? ~0ul :
+			    top            ? range_find_highest(&md->tree, n * UNIT_BYTES,
+			                                        low * UNIT_BYTES,
+			                                        high * UNIT_BYTES, &next) :
+			                     range_find_lowest(&md->tree, n * UNIT_BYTES,
+			                                       low * UNIT_BYTES,
+			                                       high * UNIT_BYTES, &next);
 
 			assert_int_equal(at, model_gap(md, n, low, high, top));
 			if (at != ~0ul)
@@ -163,7 +229,7 @@ static void ranges_and_gaps_match_an_array(void **state)
 
 static void intervals_match_a_list(void **state)
 {
-	struct vm_area_struct *vmas = calloc(NR_VMAS, sizeof(*vmas));
+	struct file_vma *vmas = calloc(NR_VMAS, sizeof(*vmas));
 	bool in[NR_VMAS] = {false};
 	void *root = NULL;
 
@@ -174,19 +240,19 @@ static void intervals_match_a_list(void **state)
 		struct vm_area_struct *v = NULL;
 
 		if (in[i]) {
-			itv_erase(&root, &vmas[i]);
+			itv_erase(&root, &vmas[i].vma);
 		} else {
-			vmas[i].vm_pgoff = rnd(100);
-			vmas[i].vm_start = 0;
-			vmas[i].vm_end = (1 + rnd(30)) * PAGE_SIZE;
-			itv_insert(&root, &vmas[i]);
+			vmas[i].vma.vm_pgoff = rnd(100);
+			vmas[i].vma.vm_start = 0;
+			vmas[i].vma.vm_end = (1 + rnd(30)) * PAGE_SIZE;
+			itv_insert(&root, &vmas[i].vma);
 		}
 		in[i] = !in[i];
 		for (i = 0; i < NR_VMAS; i++)
 			expected +=
-			    in[i] && vmas[i].vm_pgoff <= last && vmas[i].i_mmap.last >= first;
+			    in[i] && vmas[i].vma.vm_pgoff <= last && vmas[i].i_mmap.last >= first;
 		while ((v = itv_next(&root, v, first, last))) {
-			assert_true(v->vm_pgoff <= last && v->i_mmap.last >= first);
+			assert_true(v->vm_pgoff <= last && ((struct file_vma *)v)->i_mmap.last >= first);
 			assert_true(v->vm_pgoff >= at);
 			at = v->vm_pgoff;
 			seen++;
