@@ -305,9 +305,9 @@ static void check_tables(struct checker *c, const struct mm_struct *mm, struct m
 	check_table(c, mm, s, phys_to_page(mm->sys, mm->pgd), 0, FIRST_LEVEL, false);
 	check_equal(c, "pgtables", mm->pgtables, s->tables);
 	check_equal(c, "shared tables", mm->nr_shared, s->shared);
-	check_equal(c, "rss_anon", mm->rss_anon, s->rss[RSS_ANON]);
-	check_equal(c, "rss_file", mm->rss_file, s->rss[RSS_FILE]);
-	check_equal(c, "rss_shmem", mm->rss_shmem, s->rss[RSS_SHMEM]);
+	check_equal(c, "rss_anon", mm_rss_of(mm, RSS_ANON), s->rss[RSS_ANON]);
+	check_equal(c, "rss_file", mm_rss_of(mm, RSS_FILE), s->rss[RSS_FILE]);
+	check_equal(c, "rss_shmem", mm_rss_of(mm, RSS_SHMEM), s->rss[RSS_SHMEM]);
 }
 
 /* Faults that hold mmap_lock for reading are kept out. */

@@ -114,6 +114,7 @@ static inline int fault_stage(struct vm_fault *f)
 static inline int run_stages(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr,
 			     unsigned flags, uint32_t seq)
 {
+	struct mm_counts *counts;
 	struct vm_fault f;
 	int rc;
 
@@ -130,11 +131,14 @@ static inline int run_stages(struct mmk_task *task, struct vm_area_struct *vma, 
 		fault_lookup(&f);
 		rc = fault_stage(&f);
 	} while (unlikely(rc == FAULT_RETRY) && mmap_seq(f.mm) == seq);
+	if (rc == FAULT_COUNTED)
+		return 0;
 	if (unlikely(rc))
 		return rc;
 	if (unlikely(f.major))
 		stat_inc(f.sys, faults_major);
-	atomic_fetch_add_explicit(f.major ? &vma->vm_mm->maj_flt : &vma->vm_mm->min_flt, 1,
+	counts = mm_counts_here(f.mm);
+	atomic_fetch_add_explicit(f.major ? &counts->maj_flt : &counts->min_flt, 1,
 				  memory_order_relaxed);
 	return 0;
 }
@@ -231,7 +235,7 @@ static struct vm_area_struct *lock_and_find(struct mmk_task *task, struct mm_str
  */
 static inline struct file_look *file_look_begin(struct mmk_system *sys, struct vm_area_struct *vma)
 {
-	struct file_look *look = &sys->file_looks[system_cpu(sys)];
+	struct file_look *look = &cpu_here(sys)->look;
 	struct vm_area_struct *none = NULL;
 
 	return atomic_compare_exchange_strong(&look->vma, &none, vma) ? look : NULL;
@@ -383,7 +387,7 @@ static unsigned long populate_anon(struct mmk_task *task, struct vm_area_struct 
 		.task = task, .sys = mm->sys, .mm = mm, .vma = vma, .flags = FAULT_FLAG_WRITE,
 		.seq = mmap_seq(mm)};
 	struct page *table = pte_table_find_own(mm, addr);
-	unsigned long start = addr, stop = table_end(addr, end);
+	unsigned long stop = table_end(addr, end);
 
 	if (!table)
 		return addr;
@@ -392,11 +396,9 @@ static unsigned long populate_anon(struct mmk_task *task, struct vm_area_struct 
 	for (; addr < stop; addr += PAGE_SIZE, f.ptep++) {
 		f.addr = addr;
 		f.orig = ptep_get(f.ptep);
-		if (!pte_none(f.orig) || fault_anon(&f))
+		if (!pte_none(f.orig) || fault_anon(&f) != FAULT_COUNTED)
 			break;
 	}
-	atomic_fetch_add_explicit(&mm->min_flt, (addr - start) >> PAGE_SHIFT,
-				  memory_order_relaxed);
 	return addr;
 }
 
@@ -421,7 +423,7 @@ static unsigned long populate_file(struct mmk_task *task, struct vm_area_struct 
 		f.ptep = table_pte(mm->sys, f.table, addr);
 		stop = (addr & ~(group - 1)) + group;
 		n = populate_cached(&f, stop - 1 < end - 1 ? stop : end);
-		atomic_fetch_add_explicit(&mm->min_flt, n > 0, memory_order_relaxed);
+		atomic_fetch_add_explicit(&mm_counts_here(mm)->min_flt, n > 0, memory_order_relaxed);
 		cond_resched(mm->sys);
 	}
 	return addr;

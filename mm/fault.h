@@ -20,6 +20,7 @@
 
 #define FAULT_RETRY 1
 #define FAULT_WAIT  2 /* FAULT_FLAG_NOWAIT: to be done with mmap_lock held */
+#define FAULT_COUNTED 3 /* 0, and in all figures */
 
 struct vm_fault {
 	struct mmk_task *task;
@@ -104,7 +105,7 @@ static inline int fault_no_page(const struct vm_fault *f)
 	return f->flags & FAULT_FLAG_NOWAIT ? FAULT_WAIT : -MMK_ENOMEM;
 }
 
-int fault_anon(struct vm_fault *f);
+int fault_anon(struct vm_fault *f); /* instead of 0: FAULT_COUNTED */
 int fault_cow(struct vm_fault *f);
 int fault_file(struct vm_fault *f);
 int fault_shared(struct vm_fault *f);

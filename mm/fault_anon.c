@@ -36,9 +36,9 @@ static int fault_anon_zero(struct vm_fault *f)
 
 	if (!fault_lock(f))
 		return FAULT_RETRY;
-	stat_inc(f->sys, faults_anon_zero);
+	atomic_fetch_add_explicit(&mm_counts_here(f->mm)->zero_faults, 1, memory_order_relaxed);
 	fault_install(f, NULL, pte);
-	return 0;
+	return FAULT_COUNTED;
 }
 
 /* The entry becomes pte for a new anonymous page. Table locked; unlocks. */
@@ -46,12 +46,12 @@ static inline void anon_install(struct vm_fault *f, struct page *page, pte_t pte
 {
 	struct mmk_system *sys = f->sys;
 	struct page *table = f->table;
-	struct mm_struct *mm = f->mm;
 
 	table_use(table, 1);
 	atomic_store_explicit(&page->mapcount, 1, memory_order_relaxed);
 	set_pte(sys, f->ptep, pte);
-	atomic_fetch_add_explicit(&mm->rss_anon, 1, memory_order_relaxed);
+	/* Before the lock goes: from then on another may take the page away. */
+	atomic_fetch_add_explicit(&mm_counts_here(f->mm)->anon_faults, 1, memory_order_relaxed);
 	spin_unlock(&table->ptl);
 	pte_barrier(sys);
 }
@@ -75,8 +75,7 @@ static int fault_anon_write(struct vm_fault *f)
 		return FAULT_RETRY;
 	}
 	anon_install(f, page, pte);
-	stat_inc(sys, faults_anon);
-	return 0;
+	return FAULT_COUNTED;
 }
 
 int fault_anon(struct vm_fault *f)

@@ -97,7 +97,7 @@ bool frame_cache_drain(struct mmk_system *sys)
 	bool any = false;
 
 	for (unsigned cpu = 0; cpu < sys->nr_cpus; cpu++) {
-		struct frame_cache *cache = &sys->frame_caches[cpu];
+		struct frame_cache *cache = &sys->cpus[cpu].frames;
 
 		spin_lock(sys, &cache->lock);
 		any |= cache->nr > 0;
@@ -111,7 +111,7 @@ bool frame_cache_drain(struct mmk_system *sys)
 void frame_cache_lock_all(struct mmk_system *sys)
 {
 	for (unsigned cpu = 0; cpu < sys->nr_cpus; cpu++)
-		spin_lock(sys, &sys->frame_caches[cpu].lock);
+		spin_lock(sys, &sys->cpus[cpu].frames.lock);
 	spin_lock(sys, &sys->buddy_lock);
 }
 
@@ -119,7 +119,7 @@ void frame_cache_unlock_all(struct mmk_system *sys)
 {
 	spin_unlock(&sys->buddy_lock);
 	for (unsigned cpu = 0; cpu < sys->nr_cpus; cpu++)
-		spin_unlock(&sys->frame_caches[cpu].lock);
+		spin_unlock(&sys->cpus[cpu].frames.lock);
 }
 
 /* ---- figures ---- */
@@ -129,7 +129,7 @@ uint64_t frames_free(const struct mmk_system *sys)
 	uint64_t n = __atomic_load_n(&sys->nr_free, __ATOMIC_RELAXED);
 
 	for (unsigned cpu = 0; cpu < sys->nr_cpus; cpu++)
-		n += __atomic_load_n(&sys->frame_caches[cpu].nr, __ATOMIC_RELAXED);
+		n += __atomic_load_n(&sys->cpus[cpu].frames.nr, __ATOMIC_RELAXED);
 	return n;
 }
 
@@ -138,6 +138,6 @@ uint64_t frames_of_kind(const struct mmk_system *sys, enum page_kind kind)
 	int64_t n = atomic_load_explicit(&sys->nr_kind[kind], memory_order_relaxed);
 
 	for (unsigned cpu = 0; cpu < sys->nr_cpus; cpu++)
-		n += atomic_load_explicit(&sys->frame_caches[cpu].kind[kind], memory_order_relaxed);
+		n += atomic_load_explicit(&sys->cpus[cpu].frames.kind[kind], memory_order_relaxed);
 	return n < 0 ? 0 : (uint64_t)n;
 }

@@ -55,7 +55,7 @@ static inline void frame_init(struct page *page, uint32_t flags)
 
 static inline struct frame_cache *frame_cache_here(struct mmk_system *sys)
 {
-	return sys->frame_caches + system_cpu(sys);
+	return &cpu_here(sys)->frames;
 }
 
 static inline void frame_cache_set_nr(struct frame_cache *cache, uint32_t nr)

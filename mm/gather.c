@@ -18,7 +18,6 @@ void tlb_gather(struct mmu_gather *tlb, struct mm_struct *mm)
 	tlb->cleared = 0;
 	tlb->rss[RSS_FILE] = tlb->rss[RSS_ANON] = tlb->rss[RSS_SHMEM] = 0;
 	tlb->nr = 0;
-	update_hiwater_rss(mm);
 }
 
 void tlb_gather_flush(struct mmu_gather *tlb)
@@ -56,6 +55,18 @@ static void free_gathered_tables(struct mmu_gather *tlb)
 	tlb->tables = NULL;
 }
 
+static void account_gathered(struct mmu_gather *tlb)
+{
+	int64_t pages = -(tlb->rss[RSS_FILE] + tlb->rss[RSS_ANON] + tlb->rss[RSS_SHMEM]);
+
+	if (!pages)
+		return;
+	mm_rss_drop(tlb->mm, (uint64_t)pages);
+	for (int kind = 0; kind < NR_RSS; kind++)
+		if (tlb->rss[kind])
+			mm_rss_add(tlb->mm, kind, tlb->rss[kind]);
+}
+
 void tlb_finish(struct mmu_gather *tlb)
 {
 	tlb_gather_flush(tlb);
@@ -64,9 +75,7 @@ void tlb_finish(struct mmu_gather *tlb)
 	if (!tlb->cleared)
 		return;
 	free_gathered(tlb);
-	for (int kind = 0; kind < NR_RSS; kind++)
-		if (tlb->rss[kind])
-			mm_rss_add(tlb->mm, kind, tlb->rss[kind]);
+	account_gathered(tlb);
 	count_events(tlb->mm->sys, pte_writes, tlb->cleared);
 }
 

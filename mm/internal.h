@@ -27,10 +27,14 @@ static inline unsigned system_cpu(const struct mmk_system *sys)
 {
 	return sys->nr_cpus > 1 && sys->port->cpu_id ? sys->port->cpu_id(sys->ctx) : 0;
 }
+static inline struct cpu_local *cpu_here(const struct mmk_system *sys)
+{
+	return sys->cpus + system_cpu(sys);
+}
 
 #define stat_inc(sys, field) stat_add(sys, field, 1)
 #define stat_add(sys, field, n)                                                                    \
-	((void)__atomic_fetch_add(&(sys)->count.field, (n), __ATOMIC_RELAXED))
+	((void)__atomic_fetch_add(&cpu_here(sys)->count.field, (n), __ATOMIC_RELAXED))
 
 /* ---- page.c, page_alloc.c: frames ---- */
 static inline void *phys_to_virt(const struct mmk_system *sys, phys_addr_t pa)

@@ -19,7 +19,7 @@
 /* Events that only a build with MMK_COUNTING counts; in every other one they cost nothing. */
 #ifdef MMK_COUNTING
 #define count_events(sys, field, n)                                                                \
-	((void)__atomic_fetch_add((uint64_t *)&(sys)->count.field, (n), __ATOMIC_RELAXED))
+	((void)__atomic_fetch_add((uint64_t *)&(sys)->cpus->count.field, (n), __ATOMIC_RELAXED))
 #else
 #define count_events(sys, field, n) ((void)(sys), (void)(n))
 #endif

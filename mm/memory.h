@@ -27,8 +27,6 @@ static inline bool page_is_anon(const struct page *page)
 	return page_kind(page) == PAGE_ANON;
 }
 
-enum rss_kind { RSS_FILE, RSS_ANON, RSS_SHMEM, NR_RSS };
-
 static inline enum rss_kind page_rss_kind(const struct page *page)
 {
 	uint32_t flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
@@ -38,32 +36,24 @@ static inline enum rss_kind page_rss_kind(const struct page *page)
 	return flags & PG_SHMEM ? RSS_SHMEM : RSS_FILE;
 }
 
+/* What the calling CPU counts for the mm. */
+static inline struct mm_counts *mm_counts_here(struct mm_struct *mm)
+{
+	return &mm->counts[system_cpu(mm->sys)];
+}
+
 static inline void mm_rss_add(struct mm_struct *mm, enum rss_kind kind, int64_t n)
 {
-	_Atomic int64_t *counter = kind == RSS_ANON ? &mm->rss_anon :
-				   kind == RSS_FILE ? &mm->rss_file :
-						      &mm->rss_shmem;
-
-	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mm_counts_here(mm)->rss[kind], n, memory_order_relaxed);
 }
 
-static inline uint64_t mm_rss(const struct mm_struct *mm)
-{
-	int64_t sum = atomic_load_explicit(&mm->rss_anon, memory_order_relaxed) +
-		      atomic_load_explicit(&mm->rss_file, memory_order_relaxed) +
-		      atomic_load_explicit(&mm->rss_shmem, memory_order_relaxed);
-
-	return sum < 0 ? 0 : (uint64_t)sum;
-}
-
-/* Note the high-water mark; called before the resident set shrinks and when somebody asks. */
-static inline void update_hiwater_rss(struct mm_struct *mm)
-{
-	uint64_t rss = mm_rss(mm);
-
-	if (rss > atomic_load_explicit(&mm->hiwater_rss, memory_order_relaxed))
-		atomic_store_explicit(&mm->hiwater_rss, rss, memory_order_relaxed);
-}
+/* Sums over the CPUs: mm.c. */
+uint64_t mm_rss_of(const struct mm_struct *mm, enum rss_kind kind);
+uint64_t mm_rss(const struct mm_struct *mm);
+uint64_t mm_anon_faults(const struct mm_struct *mm);
+uint64_t mm_zero_faults(const struct mm_struct *mm);
+/* So many pages are about to leave the resident set: note how large it has been. */
+void mm_rss_drop(struct mm_struct *mm, uint64_t pages);
 
 /*
  * Nobody has it any more: no CPU runs with it, nor will one. (That no TLB may hold entries of it now

@@ -5,7 +5,78 @@
  */
 #include "mm/internal.h"
 #include "arch/arm64/pgtable.h"
+#include "mm/memory.h"
 #include "mm/vma.h"
+
+/* ---- figures that each CPU counts for itself ---- */
+
+static uint64_t not_negative(int64_t n)
+{
+	return n < 0 ? 0 : (uint64_t)n;
+}
+
+/* The sum of one word of mm_counts over the CPUs; exact when nothing changes meanwhile. */
+static int64_t sum_counts(const struct mm_struct *mm, size_t offset)
+{
+	int64_t n = 0;
+
+	for (unsigned cpu = 0; cpu < mm->sys->nr_cpus; cpu++)
+		n += __atomic_load_n((const int64_t *)((const char *)&mm->counts[cpu] + offset),
+		                     __ATOMIC_RELAXED);
+	return n;
+}
+#define SUM_COUNTS(mm, field) sum_counts(mm, offsetof(struct mm_counts, field))
+
+uint64_t mm_anon_faults(const struct mm_struct *mm)
+{
+	return (uint64_t)SUM_COUNTS(mm, anon_faults);
+}
+
+uint64_t mm_zero_faults(const struct mm_struct *mm)
+{
+	return (uint64_t)SUM_COUNTS(mm, zero_faults);
+}
+
+static int64_t rss_anon(const struct mm_struct *mm)
+{
+	return SUM_COUNTS(mm, rss[RSS_ANON]) + SUM_COUNTS(mm, anon_faults);
+}
+
+uint64_t mm_rss_of(const struct mm_struct *mm, enum rss_kind kind)
+{
+	return not_negative(kind == RSS_ANON   ? rss_anon(mm)
+	                    : kind == RSS_FILE ? SUM_COUNTS(mm, rss[RSS_FILE])
+	                                       : SUM_COUNTS(mm, rss[RSS_SHMEM]));
+}
+
+uint64_t mm_rss(const struct mm_struct *mm)
+{
+	return not_negative(rss_anon(mm) + SUM_COUNTS(mm, rss[RSS_FILE]) +
+	                    SUM_COUNTS(mm, rss[RSS_SHMEM]));
+}
+
+/*
+ * To be exact each drop would have to read what all CPUs count, in the very lines that they write. So
+ * where there are several, each looks only after so many pages: the mark may be too low by less than
+ * HIWATER_SLACK pages for each CPU.
+ */
+#define HIWATER_SLACK 32u
+
+void mm_rss_drop(struct mm_struct *mm, uint64_t pages)
+{
+	struct mm_counts *here = mm_counts_here(mm);
+	uint64_t rss;
+
+	if (mm->sys->nr_cpus > 1) {
+		pages += atomic_fetch_add_explicit(&here->dropped, pages, memory_order_relaxed);
+		if (pages < HIWATER_SLACK)
+			return;
+		atomic_store_explicit(&here->dropped, 0, memory_order_relaxed);
+	}
+	rss = mm_rss(mm);
+	if (rss > atomic_load_explicit(&mm->hiwater_rss, memory_order_relaxed))
+		atomic_store_explicit(&mm->hiwater_rss, rss, memory_order_relaxed);
+}
 
 /* ---- making and ending ---- */
 
@@ -30,16 +101,33 @@ static void mm_unregister(struct mm_struct *mm)
 	*mm->prev_mm = mm->next_mm;
 	if (mm->next_mm)
 		mm->next_mm->prev_mm = mm->prev_mm;
+	/* It has had its last fault; mmk_stats() finds each in one of the two places. */
+	stat_add(sys, faults_anon, mm_anon_faults(mm));
+	stat_add(sys, faults_anon_zero, mm_zero_faults(mm));
 	spin_unlock(&sys->mms_lock);
+}
+
+static size_t mm_size(const struct mmk_system *sys)
+{
+	return sizeof(struct mm_struct) + sys->nr_cpus * sizeof(struct mm_counts);
+}
+
+/* With very many CPUs it is too large for a slab. */
+static struct mm_struct *mm_alloc(struct mmk_system *sys)
+{
+	size_t size = mm_size(sys);
+	struct mm_struct *mm = size <= PAGE_SIZE ? slab_alloc_reclaim(&sys->mm_cache)
+	                                         : mmk_kmalloc_wait(sys, size);
+
+	return mm ? __builtin_memset(mm, 0, size) : NULL;
 }
 
 struct mmk_mm *mmk_mm_create(struct mmk_system *sys)
 {
-	struct mm_struct *mm = slab_alloc_reclaim(&sys->mm_cache);
+	struct mm_struct *mm = mm_alloc(sys);
 
 	if (!mm)
 		return NULL;
-	__builtin_memset(mm, 0, sizeof(*mm));
 	mm->sys = sys;
 	atomic_init(&mm->users, 1);
 	rwsem_init(&mm->mmap_lock);
@@ -48,7 +136,7 @@ struct mmk_mm *mmk_mm_create(struct mmk_system *sys)
 	mm->mmap_base = TASK_SIZE - (128ul << 20);
 	mm->stack_guard_gap = sys->stack_guard_gap << PAGE_SHIFT;
 	if (mm_pgd_alloc(mm)) {
-		slab_free(&sys->mm_cache, mm);
+		mmk_kfree(sys, mm);
 		return NULL;
 	}
 	mm_register(mm);
@@ -90,19 +178,15 @@ void mmk_mm_put(struct mmk_mm *mm)
 	mm_unregister(mm);
 	exit_mmap(mm);
 	mm_pgd_free(mm);
-	slab_free(&sys->mm_cache, mm);
+	mmk_kfree(sys, mm);
 }
 
 /* ---- when memory has run out ---- */
 
 uint64_t mmk_mm_badness(struct mmk_mm *mm)
 {
-	int64_t n = atomic_load_explicit(&mm->rss_anon, memory_order_relaxed) +
-	            atomic_load_explicit(&mm->rss_file, memory_order_relaxed) +
-	            atomic_load_explicit(&mm->rss_shmem, memory_order_relaxed) +
-	            atomic_load_explicit(&mm->pgtables, memory_order_relaxed);
-
-	return n > 0 ? (uint64_t)n : 0;
+	return mm_rss(mm) +
+	       not_negative(atomic_load_explicit(&mm->pgtables, memory_order_relaxed));
 }
 
 /*
@@ -150,15 +234,15 @@ void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s)
 	    .data_vm = mm->data_vm,
 	    .exec_vm = mm->exec_vm,
 	    .stack_vm = mm->stack_vm,
-	    .rss_anon = mm->rss_anon,
-	    .rss_file = mm->rss_file,
-	    .rss_shmem = mm->rss_shmem,
+	    .rss_anon = mm_rss_of(mm, RSS_ANON),
+	    .rss_file = mm_rss_of(mm, RSS_FILE),
+	    .rss_shmem = mm_rss_of(mm, RSS_SHMEM),
 	    .hiwater_rss = mm->hiwater_rss,
 	    .hiwater_vm = mm->hiwater_vm,
 	    .pgtables_bytes = mm->pgtables << PAGE_SHIFT,
 	    .map_count = mm->map_count,
-	    .min_flt = mm->min_flt,
-	    .maj_flt = mm->maj_flt,
+	    .min_flt = (uint64_t)SUM_COUNTS(mm, min_flt) + mm_anon_faults(mm) + mm_zero_faults(mm),
+	    .maj_flt = (uint64_t)SUM_COUNTS(mm, maj_flt),
 	    .thp_disabled = mm->flags & MMF_THP_DISABLE,
 	};
 	mmap_read_unlock(mm);

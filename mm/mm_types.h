@@ -178,6 +178,20 @@ struct file_vma {
 #define MM_LAZY_FREED     1u /* some table may map lazily freed pages */
 #define MM_LAZY_DROPPABLE 2u /* it has, or had, droppable mappings: for good */
 
+/*
+ * What one CPU has counted for an mm. Each figure is the sum over the CPUs; what one of them has may be
+ * negative. [A], as a thread may go to another CPU while it counts.
+ */
+enum rss_kind { RSS_FILE, RSS_ANON, RSS_SHMEM, NR_RSS };
+struct mm_counts {
+	_Atomic int64_t rss[NR_RSS];  /* pages mapped, but for those of anon_faults */
+	_Atomic uint64_t anon_faults; /* faults_anon of mmk_stats, and one of RSS_ANON each */
+	_Atomic uint64_t zero_faults; /* faults_anon_zero of mmk_stats */
+	_Atomic uint64_t min_flt, maj_flt; /* other faults */
+	_Atomic uint64_t dropped; /* pages, since hiwater_rss has been looked after */
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct mm_counts) == 64, "one line for each CPU");
+
 struct mm_struct {
 	struct range_tree vmas;   /* [W] */
 	struct mmk_system *sys;   /* [I] */
@@ -202,12 +216,13 @@ struct mm_struct {
 	uint64_t def_flags;            /* [W] VM_LOCKED | VM_LOCKONFAULT of mlockall */
 	uint64_t total_vm, data_vm, exec_vm, stack_vm, locked_vm; /* [W] pages */
 	_Atomic int64_t pinned_vm;
-	_Atomic int64_t rss_anon, rss_file, rss_shmem, pgtables; /* pages; pgtables: table frames */
-	_Atomic uint64_t hiwater_rss, min_flt, maj_flt;
+	_Atomic int64_t pgtables;     /* table frames */
+	_Atomic uint64_t hiwater_rss; /* pages: mm_rss_drop() */
 	_Atomic uint32_t lazy; /* MM_LAZY_*: lazyfree.c has something to look for */
 	uint64_t hiwater_vm;                  /* [W] */
 	struct mmk_mm_bounds bounds;          /* [W] */
 	struct mm_struct *next_mm, **prev_mm; /* sys->mms, under mms_lock */
+	struct mm_counts counts[];            /* one for each CPU */
 };
 
 /* ---- the system ---- */
@@ -217,13 +232,13 @@ struct free_area {
 	struct page *head;
 	uint64_t count;
 };
-/* Frames ready for one CPU: frame_cache.c. Two cache lines, the second for the rarer kinds. */
+/* Frames ready for one CPU: frame_cache.c. All under the lock; the sums read without it. */
 struct frame_cache {
 	spinlock_t lock;
 	uint32_t nr;
 	struct page *head;       /* by page->next */
 	_Atomic int64_t kind[8]; /* taken less given back through this cache, by enum page_kind */
-} __attribute__((aligned(64)));
+};
 struct slab_cache {
 	spinlock_t lock;
 	uint32_t size, per_slab, id; /* [I] */
@@ -235,6 +250,15 @@ struct slab_cache {
 /* The VMA through which a fault on this CPU looks at a file without mmap_lock, or NULL: fault.c. */
 struct file_look {
 	struct vm_area_struct *_Atomic vma;
+};
+/*
+ * What each CPU has for itself, so that CPUs do not meet in the lines of memory where it lies. A thread
+ * may go to another CPU at any moment: so there is a lock here too, or the field is [A].
+ */
+struct cpu_local {
+	struct frame_cache frames;
+	struct file_look look;
+	struct mmk_stats count; /* [A] what has happened since init: stat_inc() */
 } __attribute__((aligned(64)));
 #define MAX_CPUS    64
 #define MAX_FAULT_AROUND (1ul << 21)
@@ -268,9 +292,7 @@ struct mmk_system {
 	_Atomic uint64_t clock_hand; /* reclaim.c: the next frame to look at */
 	_Atomic uint32_t lazy;       /* some mm's lazy is not 0 */
 
-	struct frame_cache *frame_caches; /* [I] one for each CPU: frame_cache_of */
-	struct frame_cache frame_cache_of[MAX_CPUS];
-	struct file_look file_looks[MAX_CPUS];
+	struct cpu_local *cpus; /* [I] one for each CPU: cpu_here() */
 
 	struct slab_cache
 	    kmalloc_caches[16]; /* 16 bytes << i, up to 4 KiB in slabs; larger: frames */
@@ -294,9 +316,9 @@ struct mmk_system {
 	_Atomic int64_t committed_shmem; /* those of them that belong to shared memory objects */
 
 	spinlock_t mms_lock;
-	struct mm_struct *mms; /* all there are, for mmk_check() */
+	struct mm_struct *mms; /* all there are */
 
-	_Atomic int64_t nr_kind[8]; /* frames by enum page_kind, less what frame_caches count */
+	_Atomic int64_t nr_kind[8]; /* frames by enum page_kind, less what CPUs count */
 	_Atomic int64_t nr_shmem, nr_dirty, nr_writeback;
 
 	/* dirty.c */
@@ -311,7 +333,6 @@ struct mmk_system {
 	uint32_t panic_on_oom, oom_kill_allocating_task, oom_dump_tasks; /* the port's to heed */
 
 	_Atomic uint64_t fault_around_bytes; /* at most MAX_FAULT_AROUND */
-	struct mmk_stats count; /* the since-init counters: bumped with stat_inc() */
 
 	spinlock_t refusal_lock;
 	uint64_t nr_refusals;

@@ -341,7 +341,6 @@ int page_alloc_init(struct mmk_system *sys, const struct mmk_config *config)
 	uint64_t meta = virt_to_phys(sys, sys);
 	uint64_t i = 0, end;
 
-	sys->frame_caches = sys->frame_cache_of;
 	for (unsigned r = 0; r < config->nr_reserved; r++)
 		reserve_frames(sys, config->reserved[r].start, config->reserved[r].end);
 	reserve_frames(sys, meta, virt_to_phys(sys, sys->mem_map + sys->nr_frames));

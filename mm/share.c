@@ -345,6 +345,7 @@ static void uncount_shared(const struct mmk_system *sys, const struct page *tabl
 static void table_unhook(struct mm_struct *mm, const struct shared_slot *s)
 {
 	struct page *table = s->table;
+	const int64_t pages = table_pages(mm->sys, table);
 
 	set_pte_raw(mm->sys, s->entry, (pte_t){0}, LAST_LEVEL - 1);
 	table_use(s->parent, -1);
@@ -352,7 +353,8 @@ static void table_unhook(struct mm_struct *mm, const struct shared_slot *s)
 		flush_tlb_mm(mm);
 	if (table->traits & TABLE_MIXED)
 		uncount_shared(mm->sys, table);
-	mm_rss_add(mm, RSS_ANON, -table_pages(mm->sys, table));
+	mm_rss_drop(mm, (uint64_t)pages);
+	mm_rss_add(mm, RSS_ANON, -pages);
 	atomic_fetch_sub_explicit(&mm->pgtables, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&mm->nr_shared, 1, memory_order_release);
 	atomic_fetch_sub_explicit(&table->refcount, 1, memory_order_release);

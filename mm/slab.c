@@ -50,7 +50,8 @@ void slab_init(struct mmk_system *sys)
 		cache_init(sys, i, "kmalloc", 1ul << (KMALLOC_MIN + i));
 	cache_init(sys, OTHER_CACHES, "vma", sizeof(struct vm_area_struct));
 	cache_init(sys, OTHER_CACHES + 1, "anon_vma", sizeof(struct anon_vma));
-	cache_init(sys, OTHER_CACHES + 2, "mm", sizeof(struct mm_struct));
+	cache_init(sys, OTHER_CACHES + 2, "mm",
+	           sizeof(struct mm_struct) + sys->nr_cpus * sizeof(struct mm_counts));
 	cache_init(sys, OTHER_CACHES + 3, "radix", sizeof(struct radix_node));
 	cache_init(sys, OTHER_CACHES + 4, "file_vma", sizeof(struct file_vma));
 }

@@ -4,6 +4,7 @@
  * writers and executions of one file apart.
  */
 #include "mm/internal.h"
+#include "mm/memory.h"
 #include "mm/cache.h"
 #include "mm/vma.h"
 #include "mm/frame_cache.h"
@@ -69,12 +70,13 @@ static void set_defaults(struct mmk_system *sys)
 int mmk_system_init(struct mmk_system **out, const struct mmk_config *c)
 {
 	const uint64_t own = (sizeof(struct mmk_system) + 63) & ~63ull;
+	const uint64_t cpus = c->nr_cpus * sizeof(struct cpu_local);
 	uint64_t at, size, background, limit;
 	struct mmk_system *sys;
 
 	if (!config_usable(c))
 		return -MMK_EINVAL;
-	size = own + (c->ram_size >> PAGE_SHIFT) * sizeof(struct page);
+	size = own + cpus + (c->ram_size >> PAGE_SHIFT) * sizeof(struct page);
 	at = page_alloc_find_room(c, size);
 	if (at == ~0ull)
 		return -MMK_ENOMEM;
@@ -85,7 +87,8 @@ int mmk_system_init(struct mmk_system **out, const struct mmk_config *c)
 	sys->phys_base = c->ram_phys;
 	sys->ram_size = c->ram_size;
 	sys->virt_offset = (uintptr_t)c->ram_virt - c->ram_phys;
-	sys->mem_map = (struct page *)((char *)sys + own);
+	sys->cpus = (struct cpu_local *)((char *)sys + own);
+	sys->mem_map = (struct page *)((char *)sys + own + cpus);
 	sys->frame_zero =
 		(uintptr_t)sys->mem_map - (c->ram_phys >> PAGE_SHIFT) * sizeof(struct page);
 	sys->nr_frames = c->ram_size >> PAGE_SHIFT;
@@ -242,11 +245,30 @@ static uint64_t not_negative(const _Atomic int64_t *n)
 	return v > 0 ? (uint64_t)v : 0;
 }
 
+/* What has happened since init, by CPU, and what mms that are still there have not handed on yet. */
+static void sum_events(struct mmk_system *sys, struct mmk_stats *s)
+{
+	_Static_assert(sizeof(*s) % sizeof(uint64_t) == 0, "nothing but 64-bit figures");
+	*s = (struct mmk_stats){0};
+	spin_lock(sys, &sys->mms_lock);
+	for (unsigned cpu = 0; cpu < sys->nr_cpus; cpu++) {
+		const uint64_t *from = (const uint64_t *)&sys->cpus[cpu].count;
+
+		for (size_t i = 0; i < sizeof(*s) / sizeof(*from); i++)
+			((uint64_t *)s)[i] += __atomic_load_n(from + i, __ATOMIC_RELAXED);
+	}
+	for (const struct mm_struct *mm = sys->mms; mm; mm = mm->next_mm) {
+		s->faults_anon += mm_anon_faults(mm);
+		s->faults_anon_zero += mm_zero_faults(mm);
+	}
+	spin_unlock(&sys->mms_lock);
+}
+
 void mmk_stats(struct mmk_system *sys, struct mmk_stats *s)
 {
 	uint64_t shmem = not_negative(&sys->nr_shmem), cache = frames_of_kind(sys, PAGE_CACHE);
 
-	*s = sys->count;
+	sum_events(sys, s);
 	s->faults = s->faults_anon_zero + s->faults_anon + s->faults_file_read +
 		    s->faults_file_private + s->faults_file_shared + s->faults_cow_copy +
 		    s->faults_cow_reuse + s->faults_spurious + s->faults_refused;

@@ -146,7 +146,7 @@ static void vma_await_looks(const struct vm_area_struct *vma)
 	if (!sys->defers || !vma->vm_file)
 		return;
 	for (unsigned cpu = 0; cpu < sys->nr_cpus; cpu++)
-		while (unlikely(atomic_load_explicit(&sys->file_looks[cpu].vma,
+		while (unlikely(atomic_load_explicit(&sys->cpus[cpu].look.vma,
 						     memory_order_acquire) == vma))
 			if (sys->port->relax)
 				sys->port->relax(sys->ctx);

@@ -28,8 +28,7 @@ static const struct field system_fields[] = {
     FIELD(mmk_system, nr_min),
     FIELD(mmk_system, clock_hand),
     FIELD(mmk_system, lazy),
-    FIELD(mmk_system, frame_caches),
-    FIELD(mmk_system, frame_cache_of),
+    FIELD(mmk_system, cpus),
     FIELD(mmk_system, kmalloc_caches),
     FIELD(mmk_system, vma_cache),
     FIELD(mmk_system, anon_vma_cache),
@@ -49,8 +48,13 @@ static const struct field system_fields[] = {
     FIELD(mmk_system, dirty_first),
     FIELD(mmk_system, wb_pass),
     FIELD(mmk_system, fault_around_bytes),
-    FIELD(mmk_system, count),
     FIELD(mmk_system, refusal_lock),
+    {0},
+};
+static const struct field cpu_fields[] = {
+    FIELD(cpu_local, frames),
+    FIELD(cpu_local, look),
+    FIELD(cpu_local, count),
     {0},
 };
 static const struct field mm_fields[] = {
@@ -64,12 +68,10 @@ static const struct field mm_fields[] = {
     FIELD(mm_struct, total_vm),    FIELD(mm_struct, data_vm),
     FIELD(mm_struct, exec_vm),     FIELD(mm_struct, stack_vm),
     FIELD(mm_struct, locked_vm),   FIELD(mm_struct, pinned_vm),
-    FIELD(mm_struct, rss_anon),    FIELD(mm_struct, rss_file),
-    FIELD(mm_struct, rss_shmem),   FIELD(mm_struct, pgtables),
-    FIELD(mm_struct, hiwater_rss), FIELD(mm_struct, min_flt),
-    FIELD(mm_struct, maj_flt),     FIELD(mm_struct, lazy),
-    FIELD(mm_struct, hiwater_vm),  FIELD(mm_struct, bounds),
-    FIELD(mm_struct, next_mm),     {0},
+    FIELD(mm_struct, pgtables),    FIELD(mm_struct, hiwater_rss),
+    FIELD(mm_struct, lazy),        FIELD(mm_struct, hiwater_vm),
+    FIELD(mm_struct, bounds),      FIELD(mm_struct, next_mm),
+    FIELD(mm_struct, counts),      {0},
 };
 static const struct field vma_fields[] = {
     FIELD(vm_area_struct, range.rb),
@@ -193,7 +195,11 @@ void owner_name(struct mmk_system *sys, uint64_t offset, char name[OWNER_NAME])
 		return;
 	}
 	page = phys_to_page(sys, sys->phys_base + offset);
-	if (in_system < sizeof(*sys))
+	if (at >= (const char *)sys->cpus && at < (const char *)sys->mem_map)
+		snprintf(name, OWNER_NAME, "cpu.%s",
+		         field_at(cpu_fields, (size_t)(at - (const char *)sys->cpus) %
+		                                  sizeof(struct cpu_local)));
+	else if (in_system < sizeof(*sys))
 		snprintf(name, OWNER_NAME, "system.%s", field_at(system_fields, in_system));
 	else if (in_table < sys->nr_frames * sizeof(struct page))
 		frame_table_name(sys, in_table, name);

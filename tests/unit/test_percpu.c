@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each CPU has for itself: counters, whose sums are the figures.
+ */
+#include "tests/unit/harness.h"
+#include "mm/internal.h"
+#include "mm/memory.h"
+
+static struct world *begin(unsigned nr_cpus)
+{
+	struct hosted_config config = {.nr_cpus = nr_cpus};
+
+	return world_new(&config);
+}
+
+static struct mmk_mm_stats figures_of(struct world *w)
+{
+	struct mmk_mm_stats s;
+
+	mmk_mm_stats(w->task.mm, &s);
+	return s;
+}
+
+/* Pages that one CPU maps, and another takes away. */
+static void an_mm_has_the_sum_of_what_its_cpus_count(void **state)
+{
+	struct world *w = begin(2);
+	unsigned long a = must_mmap(w, 0, 8 * PAGE, RW, ANON_PRIVATE, -1, 0);
+	uint64_t faults = figures_of(w).min_flt;
+
+	hosted_set_cpu(0);
+	for (int i = 0; i < 4; i++)
+		store(w, a + i * PAGE, 1);
+	hosted_set_cpu(1);
+	store(w, a + 4 * PAGE, 1);
+	assert_int_equal(load(w, a + 5 * PAGE), 0);
+	assert_int_equal(figures_of(w).rss_anon, 5);
+	assert_int_equal(figures_of(w).min_flt - faults, 6);
+	assert_int_equal(w_munmap(w, a, 3 * PAGE), 0);
+	assert_true(w->task.mm->counts[1].rss[RSS_ANON] < 0);
+	assert_int_equal(figures_of(w).rss_anon, 2);
+	hosted_set_cpu(0);
+	world_end(w);
+}
+
+/* Anonymous faults are counted where the mm has its figures; they stay when it has gone. */
+static void the_system_counts_the_faults_of_programs_that_have_ended(void **state)
+{
+	struct world *w = begin(2);
+	struct mmk_stats before, now;
+	struct mmk_task other = {.pid = 2};
+	long a;
+
+	mmk_stats(w->sys, &before);
+	assert_int_equal(hosted_spawn(w->h, &other), 0);
+	a = mmk_sys_mmap(&other, 0, 4 * PAGE, RW, ANON_PRIVATE, -1, 0);
+	assert_true(a > 0);
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		hosted_set_cpu(cpu);
+		store_of(w, &other, a + 2 * cpu * PAGE, 1);
+		assert_int_equal(load_of(w, &other, a + (2 * cpu + 1) * PAGE), 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		mmk_stats(w->sys, &now);
+		assert_int_equal(now.faults_anon - before.faults_anon, 2);
+		assert_int_equal(now.faults_anon_zero - before.faults_anon_zero, 2);
+		assert_int_equal(now.faults - before.faults, 4);
+		hosted_set_cpu(0);
+		if (!i)
+			hosted_exit(w->h, &other);
+	}
+	world_end(w);
+}
+
+static void populated_pages_are_faults_and_resident(void **state)
+{
+	struct world *w = begin(2);
+	uint64_t faults = figures_of(w).min_flt;
+
+	must_mmap(w, 0, 16 * PAGE, RW, ANON_PRIVATE | MMK_MAP_POPULATE, -1, 0);
+	assert_int_equal(figures_of(w).min_flt - faults, 16);
+	assert_int_equal(figures_of(w).rss_anon, 16);
+	world_end(w);
+}
+
+/* Several CPUs look at each other's figures only now and then: never too high, a little too low. */
+static void the_high_water_mark_is_exact_on_one_cpu_and_close_on_two(void **state)
+{
+	for (unsigned nr_cpus = 1; nr_cpus <= 2; nr_cpus++) {
+		struct world *w = begin(nr_cpus);
+		unsigned long a = must_mmap(w, 0, 200 * PAGE, RW, ANON_PRIVATE, -1, 0);
+
+		for (int i = 0; i < 200; i++)
+			store(w, a + i * PAGE, 1);
+		for (int i = 0; i < 200; i++)
+			assert_int_equal(mmk_sys_munmap(&w->task, a + i * PAGE, PAGE), 0);
+		assert_int_equal(figures_of(w).rss_anon, 0);
+		assert_in_range(figures_of(w).hiwater_rss, nr_cpus > 1 ? 200 - 31 : 200, 200);
+		world_end(w);
+	}
+}
+
+/* An mm with so many counters does not fit into a slab. */
+static void sixty_four_cpus(void **state)
+{
+	struct world *w = begin(MAX_CPUS);
+	struct mmk_task child = {.pid = 2};
+	unsigned long a = must_mmap(w, 0, MAX_CPUS * PAGE, RW, ANON_PRIVATE, -1, 0);
+
+	for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++) {
+		hosted_set_cpu(cpu);
+		store(w, a + cpu * PAGE, 1);
+	}
+	hosted_set_cpu(0);
+	assert_int_equal(figures_of(w).rss_anon, MAX_CPUS);
+	assert_int_equal(w_fork(w, &child), 0);
+	hosted_exit(w->h, &child);
+	world_end(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(an_mm_has_the_sum_of_what_its_cpus_count),
+	    cmocka_unit_test(the_system_counts_the_faults_of_programs_that_have_ended),
+	    cmocka_unit_test(populated_pages_are_faults_and_resident),
+	    cmocka_unit_test(the_high_water_mark_is_exact_on_one_cpu_and_close_on_two),
+	    cmocka_unit_test(sixty_four_cpus),
+	};
+
+	return cmocka_run_group_tests_name("percpu", tests, NULL, NULL);
+}
