@@ -336,9 +336,9 @@ static int show_nr_open(const struct pseudo_ctx *c, struct seq *s)
 	{                                                                                          \
 		.name = n, .mode = S_IFREG | 0444, .show = f                                       \
 	}
-#define SHM_KNOB(n)                                                                                \
+#define IPC_KNOB(n)                                                                                \
 	{                                                                                          \
-		.name = n, .mode = S_IFREG | 0644, .show = shm_knob_show, .write = shm_knob_write  \
+		.name = n, .mode = S_IFREG | 0644, .show = ipc_knob_show, .write = ipc_knob_write  \
 	}
 #define LINK(n, f)                                                                                 \
 	{                                                                                          \
@@ -358,10 +358,13 @@ static const struct pseudo_entry sys_kernel[] = {
     FILE("pid_max", show_pid_max),
     FILE("threads-max", show_threads_max),
     FILE("cap_last_cap", show_cap_last),
-    SHM_KNOB("shmall"),
-    SHM_KNOB("shmmax"),
-    SHM_KNOB("shmmni"),
-    SHM_KNOB("shm_rmid_forced"),
+    IPC_KNOB("msgmax"),
+    IPC_KNOB("msgmnb"),
+    IPC_KNOB("msgmni"),
+    IPC_KNOB("shmall"),
+    IPC_KNOB("shmmax"),
+    IPC_KNOB("shmmni"),
+    IPC_KNOB("shm_rmid_forced"),
     FILE("ngroups_max", show_ngroups_max),
     FILE("overflowuid", show_overflow_id),
     FILE("overflowgid", show_overflow_id),
@@ -389,7 +392,12 @@ static const struct pseudo_entry proc_mmkit[] = {
     END,
 };
 
-static const struct pseudo_entry proc_sysvipc[] = {FILE("shm", shm_proc_show), END};
+static const struct pseudo_entry proc_sysvipc[] = {
+    FILE("msg", msg_proc_show),
+    FILE("sem", sem_proc_show),
+    FILE("shm", shm_proc_show),
+    END,
+};
 
 const struct pseudo_entry proc_root_files[] = {
     LINK("self", self_link),

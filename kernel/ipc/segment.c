@@ -14,57 +14,11 @@
 #include "kernel/sched/task.h"
 #include "kernel/sys/syscall.h"
 
-#define SEQ_MAX (0x7fffffffu / IPC_SLOTS)
-
-struct spinlock shm_lock = SPINLOCK_INIT;
-LIST_HEAD(shm_segments);
+struct ipc_table shm_table = IPC_TABLE_INIT(shm_table);
 u64 shm_total_pages;
-u32 shm_count;
-static u32 last_index = IPC_SLOTS - 1, sequence = SEQ_MAX; /* the first is index 0, sequence 0 */
 
 u64 shm_max = ~0ull - (1ull << 24), shm_all = ~0ull - (1ull << 24);
 u32 shm_mni = 4096, shm_rmid_forced;
-
-static s64 now(void)
-{
-	return (s64)(realtime_ns() / 1000000000u);
-}
-
-/* ------------------------------------------------------------------ finding */
-
-struct segment *shm_find_index(u32 index)
-{
-	struct segment *seg;
-
-	list_for_each_entry (seg, &shm_segments, node)
-		if ((u32)seg->id % IPC_SLOTS == index)
-			return seg;
-	return NULL;
-}
-
-struct segment *shm_find(s32 id)
-{
-	struct segment *seg = id < 0 ? NULL : shm_find_index((u32)id % IPC_SLOTS);
-
-	return seg && seg->id == id ? seg : NULL;
-}
-
-struct segment *shm_find_key(s32 key)
-{
-	struct segment *seg;
-
-	list_for_each_entry (seg, &shm_segments, node)
-		if (seg->key == key && key != IPC_PRIVATE)
-			return seg;
-	return NULL;
-}
-
-s32 shm_last_index(void)
-{
-	if (list_empty(&shm_segments))
-		return -1;
-	return list_last_entry(&shm_segments, struct segment, node)->id % (s32)IPC_SLOTS;
-}
 
 /* ------------------------------------------------------------------ the end */
 
@@ -76,20 +30,19 @@ static void destroy(struct segment *seg)
 	kfree(seg);
 }
 
-/* shm_lock held. */
+/* shm_table.lock held. */
 static void unlist(struct segment *seg)
 {
-	list_del(&seg->node);
+	ipc_remove(&shm_table, &seg->ipc);
 	shm_total_pages -= seg->pages;
-	shm_count--;
 }
 
 static bool is_over(const struct segment *seg)
 {
-	return !seg->nattch && ((seg->mode & SHM_DEST) || shm_rmid_forced);
+	return !seg->nattch && ((seg->ipc.mode & SHM_DEST) || shm_rmid_forced);
 }
 
-/* shm_lock held, released here. */
+/* shm_table.lock held, released here. */
 static void put_unlock(struct segment *seg)
 {
 	bool over;
@@ -98,14 +51,14 @@ static void put_unlock(struct segment *seg)
 	over = is_over(seg);
 	if (over)
 		unlist(seg);
-	spin_unlock(&shm_lock);
+	spin_unlock(&shm_table.lock);
 	if (over)
 		destroy(seg);
 }
 
 void shm_put(struct segment *seg)
 {
-	spin_lock(&shm_lock);
+	spin_lock(&shm_table.lock);
 	put_unlock(seg);
 }
 
@@ -116,10 +69,10 @@ void shm_remove_unlock(struct segment *seg)
 	if (over) {
 		unlist(seg);
 	} else {
-		seg->mode |= SHM_DEST;
-		seg->key = IPC_PRIVATE;
+		seg->ipc.mode |= SHM_DEST;
+		seg->ipc.key = IPC_PRIVATE;
 	}
-	spin_unlock(&shm_lock);
+	spin_unlock(&shm_table.lock);
 	if (over)
 		destroy(seg);
 }
@@ -128,14 +81,14 @@ static struct segment *take_orphan(void)
 {
 	struct segment *seg;
 
-	spin_lock(&shm_lock);
-	list_for_each_entry (seg, &shm_segments, node)
+	spin_lock(&shm_table.lock);
+	list_for_each_entry (seg, &shm_table.objects, ipc.node)
 		if (!seg->nattch && !seg->creator) {
 			unlist(seg);
-			spin_unlock(&shm_lock);
+			spin_unlock(&shm_table.lock);
 			return seg;
 		}
-	spin_unlock(&shm_lock);
+	spin_unlock(&shm_table.lock);
 	return NULL;
 }
 
@@ -151,13 +104,13 @@ void shm_process_exit(s32 tgid)
 {
 	struct segment *seg;
 
-	if (!READ_ONCE(shm_count))
+	if (!READ_ONCE(shm_table.count))
 		return;
-	spin_lock(&shm_lock);
-	list_for_each_entry (seg, &shm_segments, node)
+	spin_lock(&shm_table.lock);
+	list_for_each_entry (seg, &shm_table.objects, ipc.node)
 		if (seg->creator == tgid)
 			seg->creator = 0;
-	spin_unlock(&shm_lock);
+	spin_unlock(&shm_table.lock);
 	shm_remove_orphans();
 }
 
@@ -165,11 +118,11 @@ void shm_process_exit(s32 tgid)
 
 static void attached(struct segment *seg)
 {
-	spin_lock(&shm_lock);
-	seg->atime = now();
+	spin_lock(&shm_table.lock);
+	seg->atime = ipc_now();
 	seg->lpid = current->proc->tgid;
 	seg->nattch++;
-	spin_unlock(&shm_lock);
+	spin_unlock(&shm_table.lock);
 }
 
 static void shm_vma_open(struct mmk_vma *vma)
@@ -181,8 +134,8 @@ static void shm_vma_close(struct mmk_vma *vma)
 {
 	struct segment *seg = mmk_vma_private(vma);
 
-	spin_lock(&shm_lock);
-	seg->dtime = now();
+	spin_lock(&shm_table.lock);
+	seg->dtime = ipc_now();
 	seg->lpid = current->proc->tgid;
 	put_unlock(seg);
 }
@@ -215,46 +168,21 @@ struct file *shm_attach_file(struct segment *seg, u32 open_flags)
 
 /* ------------------------------------------------------------------ the beginning */
 
-/* shm_lock held: the next free index after the last one given, and where in the list it belongs. */
-static bool find_slot(u32 *index, struct list_head **before)
-{
-	u32 tries, at = (last_index + 1) % IPC_SLOTS;
-
-	for (tries = 0; tries < IPC_SLOTS && shm_find_index(at); tries++)
-		at = (at + 1) % IPC_SLOTS;
-	if (tries == IPC_SLOTS)
-		return false;
-	*before = shm_segments.next;
-	while (*before != &shm_segments &&
-	       (u32)list_entry(*before, struct segment, node)->id % IPC_SLOTS < at)
-		*before = (*before)->next;
-	*index = at;
-	return true;
-}
-
 /* 0, -ENOSPC, or -EEXIST: another was quicker with that key. */
 static int enlist(struct segment *seg)
 {
-	struct list_head *before;
-	u32 index;
 	int err = -ENOSPC;
 
-	spin_lock(&shm_lock);
-	if (shm_find_key(seg->key)) {
+	spin_lock(&shm_table.lock);
+	if (ipc_find_key(&shm_table, seg->ipc.key))
 		err = -EEXIST;
-	} else if (shm_count < min(shm_mni, IPC_SLOTS) && shm_total_pages + seg->pages <= shm_all &&
-	           find_slot(&index, &before)) {
-		if (index <= last_index)
-			sequence = sequence < SEQ_MAX ? sequence + 1 : 0;
-		last_index = index;
-		seg->id = (s32)(sequence * IPC_SLOTS + index);
-		seg->file->inode->ino = (u64)seg->id;
-		list_add_tail(&seg->node, before);
+	else if (shm_total_pages + seg->pages <= shm_all)
+		err = ipc_add(&shm_table, &seg->ipc, shm_mni);
+	if (!err) {
+		seg->file->inode->ino = (u64)seg->ipc.id;
 		shm_total_pages += seg->pages;
-		shm_count++;
-		err = 0;
 	}
-	spin_unlock(&shm_lock);
+	spin_unlock(&shm_table.lock);
 	return err;
 }
 
@@ -263,10 +191,10 @@ static int make_file(struct segment *seg)
 	char name[16];
 	int err;
 
-	scnprintf(name, sizeof(name), "SYSV%08x", (u32)seg->key);
+	scnprintf(name, sizeof(name), "SYSV%08x", (u32)seg->ipc.key);
 	err = tmpfs_object(name, seg->size, O_RDWR, &seg->file);
 	if (!err)
-		seg->file->inode->mode = S_IFREG | (seg->mode & 0777);
+		seg->file->inode->mode = S_IFREG | (seg->ipc.mode & 0777);
 	return err;
 }
 
@@ -284,18 +212,13 @@ static int promise(struct segment *seg, bool noreserve)
 static struct segment *make(s32 key, u64 size, u32 flags)
 {
 	struct segment *seg = kzalloc(sizeof(*seg));
-	const struct cred *c = &current->cred;
 
 	if (!seg)
 		return NULL;
-	seg->key = key;
+	ipc_object_init(&seg->ipc, key, flags);
 	seg->size = size;
 	seg->pages = (size + PAGE_SIZE - 1) / PAGE_SIZE;
-	seg->mode = flags & 0777;
-	seg->uid = seg->cuid = c->euid;
-	seg->gid = seg->cgid = c->egid;
 	seg->cpid = seg->creator = current->proc->tgid;
-	seg->ctime = now();
 	return seg;
 }
 
@@ -322,7 +245,7 @@ long shm_new(s32 key, u64 size, u32 flags)
 		goto no_file;
 	err = enlist(seg);
 	if (!err) {
-		id = seg->id;
+		id = seg->ipc.id;
 		return id;
 	}
 	fput(seg->file);

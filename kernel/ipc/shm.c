@@ -8,15 +8,7 @@
 #include "kernel/sys/rlimit.h"
 #include "kernel/sys/uaccess.h"
 
-#define MAY_R 0444u
-#define MAY_W 0222u
-#define MAY_X 0111u
-
 enum {
-	IPC_RMID = 0,
-	IPC_SET = 1,
-	IPC_STAT = 2,
-	IPC_INFO = 3,
 	SHM_LOCK = 11,
 	SHM_UNLOCK = 12,
 	SHM_STAT = 13,
@@ -25,13 +17,6 @@ enum {
 };
 
 /* As arm64 programs see them. */
-struct abi_ipc_perm {
-	s32 key;
-	u32 uid, gid, cuid, cgid;
-	u32 mode;
-	u16 seq, pad;
-	u64 unused[2];
-};
 struct abi_shmid_ds {
 	struct abi_ipc_perm perm;
 	u64 segsz;
@@ -51,37 +36,15 @@ _Static_assert(sizeof(struct abi_shmid_ds) == 112 && sizeof(struct abi_shm_info)
 
 /* ------------------------------------------------------------------ who may */
 
-static bool is_owner(const struct segment *seg)
-{
-	u32 euid = current->cred.euid;
-
-	return euid == seg->uid || euid == seg->cuid;
-}
-
-/* wanted: permission bits in any of the three places. 0, -EACCES. */
-static int permission(const struct segment *seg, u32 wanted)
-{
-	u32 granted = seg->mode;
-
-	wanted |= wanted >> 6 | wanted >> 3;
-	if (is_owner(seg))
-		granted >>= 6;
-	else if (in_group(seg->gid) || in_group(seg->cgid))
-		granted >>= 3;
-	if ((wanted & ~granted & 7) && !capable(CAP_IPC_OWNER))
-		return -EACCES;
-	return 0;
-}
-
-/* Found by its id with shm_lock held; NULL, and not held. */
+/* Found by its id with shm_table.lock held; NULL, and not held. */
 static struct segment *find_lock(u64 id)
 {
 	struct segment *seg;
 
-	spin_lock(&shm_lock);
+	spin_lock(&shm_table.lock);
 	seg = shm_find((s32)id);
 	if (!seg)
-		spin_unlock(&shm_lock);
+		spin_unlock(&shm_table.lock);
 	return seg;
 }
 
@@ -89,14 +52,11 @@ static struct segment *find_lock(u64 id)
 
 static long get_existing(const struct segment *seg, u64 size, u32 flags)
 {
-	int err;
+	int err = ipc_may_get(&seg->ipc, flags);
 
-	if ((flags & IPC_CREAT) && (flags & IPC_EXCL))
-		return -EEXIST;
-	if (size > seg->size)
-		return -EINVAL;
-	err = permission(seg, flags);
-	return err ? err : seg->id;
+	if (err != -EEXIST && size > seg->size)
+		err = -EINVAL;
+	return err ? err : seg->ipc.id;
 }
 
 static long get_once(s32 key, u64 size, u32 flags)
@@ -104,11 +64,11 @@ static long get_once(s32 key, u64 size, u32 flags)
 	const struct segment *seg;
 	long id = -ENOENT;
 
-	spin_lock(&shm_lock);
-	seg = shm_find_key(key);
+	spin_lock(&shm_table.lock);
+	seg = (struct segment *)ipc_find_key(&shm_table, key);
 	if (seg)
 		id = get_existing(seg, size, flags);
-	spin_unlock(&shm_lock);
+	spin_unlock(&shm_table.lock);
 	if (seg || (key != IPC_PRIVATE && !(flags & IPC_CREAT)))
 		return id;
 	if (!size || size > shm_max)
@@ -166,7 +126,7 @@ static long attach(struct segment *seg, u64 addr, u32 flags, unsigned long map)
 
 long sys_shmat(u64 id, u64 addr, u64 uflags)
 {
-	u32 flags = (u32)uflags, want = flags & SHM_RDONLY ? MAY_R : MAY_R | MAY_W;
+	u32 flags = (u32)uflags, want = flags & SHM_RDONLY ? IPC_R : IPC_R | IPC_W;
 	struct segment *seg;
 	unsigned long map;
 	long r;
@@ -179,10 +139,10 @@ long sys_shmat(u64 id, u64 addr, u64 uflags)
 	seg = find_lock(id);
 	if (!seg)
 		return -EINVAL;
-	r = permission(seg, want | (flags & SHM_EXEC ? MAY_X : 0));
+	r = ipc_permission(&seg->ipc, want | (flags & SHM_EXEC ? IPC_X : 0));
 	if (!r)
 		seg->nattch++; /* it stays until it is mapped */
-	spin_unlock(&shm_lock);
+	spin_unlock(&shm_table.lock);
 	if (r)
 		return r;
 	r = attach(seg, addr, flags, map);
@@ -200,21 +160,15 @@ long sys_shmdt(u64 addr)
 static void fill_stat(const struct segment *seg, struct abi_shmid_ds *d)
 {
 	*d = (struct abi_shmid_ds){
-	    .perm = {.key = seg->key,
-	             .uid = seg->uid,
-	             .gid = seg->gid,
-	             .cuid = seg->cuid,
-	             .cgid = seg->cgid,
-	             .mode = seg->mode,
-	             .seq = (u16)((u32)seg->id / IPC_SLOTS)},
 	    .segsz = seg->size,
 	    .atime = seg->atime,
 	    .dtime = seg->dtime,
-	    .ctime = seg->ctime,
+	    .ctime = seg->ipc.ctime,
 	    .cpid = seg->cpid,
 	    .lpid = seg->lpid,
 	    .nattch = seg->nattch,
 	};
+	ipc_fill_perm(&seg->ipc, &d->perm);
 }
 
 static long ctl_stat(s32 id, u32 cmd, u64 ubuf)
@@ -223,15 +177,16 @@ static long ctl_stat(s32 id, u32 cmd, u64 ubuf)
 	struct segment *seg;
 	long r = -EINVAL;
 
-	spin_lock(&shm_lock);
-	seg = cmd == IPC_STAT ? shm_find(id) : shm_find_index((u32)id);
+	spin_lock(&shm_table.lock);
+	seg = cmd == IPC_STAT ? shm_find(id)
+	                      : (struct segment *)ipc_find_index(&shm_table, (u32)id);
 	if (seg) {
-		r = cmd == SHM_STAT_ANY ? 0 : permission(seg, MAY_R);
+		r = cmd == SHM_STAT_ANY ? 0 : ipc_permission(&seg->ipc, IPC_R);
 		if (!r)
-			r = cmd == IPC_STAT ? 0 : seg->id;
+			r = cmd == IPC_STAT ? 0 : seg->ipc.id;
 		fill_stat(seg, &d);
 	}
-	spin_unlock(&shm_lock);
+	spin_unlock(&shm_table.lock);
 	return r >= 0 && copy_to_user(ubuf, &d, sizeof(d)) ? -EFAULT : r;
 }
 
@@ -246,10 +201,10 @@ static long ctl_ipc_info(u64 ubuf)
 
 	if (copy_to_user(ubuf, &i, sizeof(i)))
 		return -EFAULT;
-	spin_lock(&shm_lock);
-	last = shm_last_index();
-	spin_unlock(&shm_lock);
-	return last < 0 ? 0 : last;
+	spin_lock(&shm_table.lock);
+	last = ipc_last_index(&shm_table);
+	spin_unlock(&shm_table.lock);
+	return last;
 }
 
 static long ctl_shm_info(u64 ubuf)
@@ -258,30 +213,32 @@ static long ctl_shm_info(u64 ubuf)
 	const struct segment *seg;
 	s32 last;
 
-	spin_lock(&shm_lock);
-	list_for_each_entry (seg, &shm_segments, node)
+	spin_lock(&shm_table.lock);
+	list_for_each_entry (seg, &shm_table.objects, ipc.node)
 		i.rss += READ_ONCE(seg->file->inode->mapping.nrpages);
-	i.used_ids = (s32)shm_count;
+	i.used_ids = (s32)shm_table.count;
 	i.tot = shm_total_pages;
-	last = shm_last_index();
-	spin_unlock(&shm_lock);
+	last = ipc_last_index(&shm_table);
+	spin_unlock(&shm_table.lock);
 	if (copy_to_user(ubuf, &i, sizeof(i)))
 		return -EFAULT;
-	return last < 0 ? 0 : last;
+	return last;
 }
 
 /* ------------------------------------------------------------------ shmctl: changing */
 
-/* Found, the caller may change it, shm_lock held; or -errno and not held. */
+/* Found, the caller may change it, shm_table.lock held; or -errno and not held. */
 static int find_own_lock(s32 id, struct segment **seg)
 {
+	int err;
+
 	*seg = find_lock((u64)id);
 	if (!*seg)
 		return -EINVAL;
-	if (is_owner(*seg) || capable(CAP_SYS_ADMIN))
-		return 0;
-	spin_unlock(&shm_lock);
-	return -EPERM;
+	err = ipc_may_change(&(*seg)->ipc);
+	if (err)
+		spin_unlock(&shm_table.lock);
+	return err;
 }
 
 static long ctl_set(s32 id, u64 ubuf)
@@ -295,15 +252,8 @@ static long ctl_set(s32 id, u64 ubuf)
 	err = find_own_lock(id, &seg);
 	if (err)
 		return err;
-	if (d.perm.uid == ~0u || d.perm.gid == ~0u) {
-		err = -EINVAL;
-	} else {
-		seg->uid = d.perm.uid;
-		seg->gid = d.perm.gid;
-		seg->mode = (seg->mode & ~0777u) | (d.perm.mode & 0777);
-		seg->ctime = (s64)fs_now().sec;
-	}
-	spin_unlock(&shm_lock);
+	err = ipc_set_perm(&seg->ipc, &d.perm);
+	spin_unlock(&shm_table.lock);
 	return err;
 }
 
@@ -317,14 +267,14 @@ static long ctl_remove(s32 id)
 	return err;
 }
 
-/* Bytes that a user has locked so; shm_lock held. */
+/* Bytes that a user has locked so; shm_table.lock held. */
 static u64 locked_by(u32 uid)
 {
 	const struct segment *seg;
 	u64 pages = 0;
 
-	list_for_each_entry (seg, &shm_segments, node)
-		if ((seg->mode & SHM_LOCKED) && seg->lock_uid == uid)
+	list_for_each_entry (seg, &shm_table.objects, ipc.node)
+		if ((seg->ipc.mode & SHM_LOCKED) && seg->lock_uid == uid)
 			pages += seg->pages;
 	return pages * PAGE_SIZE;
 }
@@ -336,8 +286,8 @@ static int lock_segment(struct segment *seg)
 
 	if (locked_by(uid) + seg->pages * PAGE_SIZE > limit && !capable(CAP_IPC_LOCK))
 		return -ENOMEM;
-	if (!(seg->mode & SHM_LOCKED)) {
-		seg->mode |= SHM_LOCKED;
+	if (!(seg->ipc.mode & SHM_LOCKED)) {
+		seg->ipc.mode |= SHM_LOCKED;
 		seg->lock_uid = uid;
 	}
 	return 0;
@@ -352,13 +302,13 @@ static long ctl_lock(s32 id, bool lock)
 	if (!seg)
 		return -EINVAL;
 	if (!capable(CAP_IPC_LOCK) &&
-	    (!is_owner(seg) || (lock && !current->proc->rlim[MMK_RLIMIT_MEMLOCK].cur)))
+	    (!ipc_is_owner(&seg->ipc) || (lock && !current->proc->rlim[MMK_RLIMIT_MEMLOCK].cur)))
 		r = -EPERM;
 	else if (lock)
 		r = lock_segment(seg);
 	else
-		seg->mode &= ~SHM_LOCKED;
-	spin_unlock(&shm_lock);
+		seg->ipc.mode &= ~SHM_LOCKED;
+	spin_unlock(&shm_table.lock);
 	return r;
 }
 

@@ -11,11 +11,11 @@ static void show_segment(struct seq *s, const struct segment *seg)
 {
 	u64 rss = READ_ONCE(seg->file->inode->mapping.nrpages) * PAGE_SIZE;
 
-	seq_printf(s, "%10d %10d  %4o %21llu %5u %5u  %5llu %5u %5u %5u %5u ", seg->key, seg->id,
-	           seg->mode, (ull)seg->size, (u32)seg->cpid, (u32)seg->lpid, (ull)seg->nattch,
-	           seg->uid, seg->gid, seg->cuid, seg->cgid);
+	seq_printf(s, "%10d %10d  %4o %21llu %5u %5u  %5llu %5u %5u %5u %5u ", seg->ipc.key, seg->ipc.id,
+	           seg->ipc.mode, (ull)seg->size, (u32)seg->cpid, (u32)seg->lpid, (ull)seg->nattch,
+	           seg->ipc.uid, seg->ipc.gid, seg->ipc.cuid, seg->ipc.cgid);
 	seq_printf(s, "%10llu %10llu %10llu %21llu %21llu\n", (ull)seg->atime, (ull)seg->dtime,
-	           (ull)seg->ctime, (ull)rss, 0ull);
+	           (ull)seg->ipc.ctime, (ull)rss, 0ull);
 }
 
 int shm_proc_show(const struct pseudo_ctx *c, struct seq *s)
@@ -25,10 +25,10 @@ int shm_proc_show(const struct pseudo_ctx *c, struct seq *s)
 	seq_puts(s, "       key      shmid perms                  size  cpid  lpid nattch   uid"
 	            "   gid  cuid  cgid      atime      dtime      ctime"
 	            "                   rss                  swap\n");
-	spin_lock(&shm_lock);
-	list_for_each_entry (seg, &shm_segments, node)
+	spin_lock(&shm_table.lock);
+	list_for_each_entry (seg, &shm_table.objects, ipc.node)
 		show_segment(s, seg);
-	spin_unlock(&shm_lock);
+	spin_unlock(&shm_table.lock);
 	return 0;
 }
 
@@ -44,6 +44,9 @@ static const struct knob knobs[] = {
     {"shmall", &shm_all, NULL, ~0ull},
     {"shmmni", NULL, &shm_mni, IPC_SLOTS},
     {"shm_rmid_forced", NULL, &shm_rmid_forced, 1},
+    {"msgmax", NULL, &msg_max, 0x7fffffff},
+    {"msgmnb", NULL, &msg_mnb, 0x7fffffff},
+    {"msgmni", NULL, &msg_mni, IPC_SLOTS},
 };
 
 static const struct knob *find_knob(const char *name)
@@ -55,7 +58,7 @@ static const struct knob *find_knob(const char *name)
 	return k;
 }
 
-int shm_knob_show(const struct pseudo_ctx *c, struct seq *s)
+int ipc_knob_show(const struct pseudo_ctx *c, struct seq *s)
 {
 	const struct knob *k = find_knob(c->e->name);
 
@@ -63,7 +66,7 @@ int shm_knob_show(const struct pseudo_ctx *c, struct seq *s)
 	return 0;
 }
 
-ssize_t shm_knob_write(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
+ssize_t ipc_knob_write(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
 {
 	const struct knob *k = find_knob(c->e->name);
 	char text[32], *end;

@@ -349,6 +349,7 @@ static void exit_group_resources(struct process *p)
 
 	itimers_exit(p);
 	ptimers_delete_all(p);
+	sem_process_exit(p->tgid);
 	shm_process_exit(p->tgid);
 	if (p->tgid == 1)
 		init_died(p->exit_code);

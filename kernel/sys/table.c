@@ -67,7 +67,9 @@ static const syscall_fn calls[NR_SYSCALLS] = {
 	CALL(membarrier), CALL(pidfd_send_signal), CALL(process_madvise),
 	CALL(process_mrelease), CALL(mlock2), CALL(clone3), CALL(mseal),
 	CALL(pkey_mprotect), CALL(pkey_alloc), CALL(pkey_free), CALL(remap_file_pages),
-	CALL(shmget), CALL(shmat), CALL(shmdt), CALL(shmctl), CALL(memfd_secret), CALL(mbind), CALL(set_mempolicy),
+	CALL(shmget), CALL(shmat), CALL(shmdt), CALL(shmctl), CALL(semget), CALL(semop),
+	CALL(semtimedop), CALL(semctl), CALL(msgget), CALL(msgsnd), CALL(msgrcv), CALL(msgctl),
+	CALL(memfd_secret), CALL(mbind), CALL(set_mempolicy),
 	CALL(get_mempolicy), CALL(set_mempolicy_home_node), CALL(move_pages),
 	CALL(migrate_pages), CALL(process_vm_readv), CALL(process_vm_writev),
 };
