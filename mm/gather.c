@@ -121,6 +121,39 @@ static inline bool page_take_last(struct page *page)
 }
 
 /*
+ * One page that only its entry holds: what goes most often, so without a batch. The TLBs have
+ * forgotten it when this returns; the caller drops the table's lock, then it goes to
+ * free_own_page(). NULL: it is another case.
+ */
+static struct page *zap_own_page(struct mm_struct *mm, struct page *table, unsigned long addr)
+{
+	pte_t *ptep = table_pte(mm->sys, table, addr), pte = ptep_get_locked(ptep);
+	struct page *page;
+
+	if (!pte_valid(pte) || pte_special(pte))
+		return NULL;
+	page = phys_to_page(mm->sys, pte_phys(pte));
+	if (!page_take_last(page))
+		return NULL;
+	set_pte_rights(mm->sys, ptep, pte, (pte_t){0});
+	table_use(table, -1);
+	flush_tlb_page(mm, addr);
+	return page;
+}
+
+static void free_own_page(struct mm_struct *mm, struct page *page)
+{
+	struct mmk_system *sys = mm->sys;
+
+	atomic_store_explicit(&page->mapcount, 0, memory_order_relaxed);
+	mm_rss_drop(mm, 1);
+	mm_rss_add(mm, RSS_ANON, -1);
+	count_event(sys, pte_writes);
+	frame_tell_machine(sys, page, 0, 1);
+	frame_cache_give(sys, page, PAGE_ANON);
+}
+
+/*
  * The usual case in a tight loop: entries one after the other, up to n, of anonymous pages that
  * only they hold. Returns how many have been cleared; the next one is another case.
  */
@@ -260,6 +293,31 @@ static void prune_tables(struct mmu_gather *tlb, unsigned long addr, unsigned lo
 }
 
 /*
+ * The table of addr is empty, and nothing is mapped beside the range between floor and ceiling. The
+ * last one of which that is true stays, as who unmaps often maps again in the same place; the one
+ * that stayed before goes now, if it is still empty.
+ */
+static void table_emptied(struct mmu_gather *tlb, struct page *table, unsigned long addr,
+			  unsigned long floor, unsigned long ceiling)
+{
+	struct mm_struct *mm = tlb->mm;
+	unsigned long start = addr & ~(TABLE_SIZE - 1), before = mm->idle_table;
+
+	if (mm_has_ended(mm)) {
+		prune_tables(tlb, addr, floor, ceiling);
+		return;
+	}
+	if (start == before || start < floor || start + TABLE_SIZE - 1 > ceiling - 1)
+		return;
+	table->traits &= TABLE_WAS_SHARED;
+	mm->idle_table = start;
+	if (!before)
+		return;
+	tlb_gather_flush(tlb); /* the two may be far apart */
+	prune_tables(tlb, before, 0, TASK_SIZE);
+}
+
+/*
  * A table that others have too: all of it goes, or nothing that it holds (who wants a part has seen to
  * it before, tables_own_part). False: it is this mm's alone.
  */
@@ -271,6 +329,22 @@ static bool unmap_shared(struct mm_struct *mm, const struct page *table, unsigne
 	return !table_goes_whole(addr, end, floor, ceiling) || table_leave(mm, addr);
 }
 
+/* The one page at addr, if the table stays without it. False: it is another case. */
+static bool unmap_own_page(struct mm_struct *mm, struct page *table, unsigned long addr)
+{
+	struct page *page;
+
+	if (mm_shares(mm) ||
+	    (table_used(table) <= 1 && (addr & ~(TABLE_SIZE - 1)) != mm->idle_table))
+		return false;
+	spin_lock(mm->sys, &table->ptl);
+	page = zap_own_page(mm, table, addr);
+	spin_unlock(&table->ptl);
+	if (page)
+		free_own_page(mm, page);
+	return page;
+}
+
 void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long end,
 		      unsigned long floor, unsigned long ceiling)
 {
@@ -278,7 +352,7 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
 	struct page *table = pte_table_next(mm, &addr, end);
 	struct mmu_gather tlb;
 
-	if (!table)
+	if (!table || (end - start == PAGE_SIZE && unmap_own_page(mm, table, start)))
 		return;
 	tlb_gather(&tlb, mm);
 	for (; table; table = pte_table_next(mm, &addr, end)) {
@@ -291,12 +365,32 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
 			zap_table(&tlb, table, addr, stop, 0);
 			spin_unlock(&table->ptl);
 		}
-		if (gone || !table_used(table))
+		if (gone)
 			prune_tables(&tlb, addr, floor, ceiling);
+		else if (!table_used(table))
+			table_emptied(&tlb, table, addr, floor, ceiling);
 		addr = stop;
 		cond_resched(mm->sys);
 	}
 	tlb_finish(&tlb);
+}
+
+/* The one page at addr of anonymous memory. False: it is another case. */
+static bool zap_anon_page(struct mm_struct *mm, unsigned long addr)
+{
+	struct page *page = NULL, *table;
+
+	if (mm_shares(mm))
+		return false;
+	table = pte_table_find(mm, addr);
+	if (!table)
+		return true;
+	spin_lock(mm->sys, &table->ptl);
+	page = zap_own_page(mm, table, addr);
+	spin_unlock(&table->ptl);
+	if (page)
+		free_own_page(mm, page);
+	return page;
 }
 
 /*
@@ -304,7 +398,8 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
  * the lock goes (break before make).
  *
  * Also reached from a file (rmap.c), when only i_mmap_lock is held: the table cannot go away
- * between its finding and its locking, because pruning wants page_table_lock too.
+ * between its finding and its locking, because pruning wants page_table_lock too. Who comes to
+ * memory without a file holds mmap_lock.
  *
  * A table that others have too holds nothing of a file. All of it can go; of a part of it nothing does,
  * and the caller has called tables_own_part() where that matters.
@@ -318,6 +413,8 @@ void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned lo
 	struct mmu_gather tlb;
 	struct page *table;
 
+	if (end - start == PAGE_SIZE && !vma->vm_ops && zap_anon_page(mm, start))
+		return;
 	tlb_gather(&tlb, mm);
 	while ((table = table_next_lock_slow(mm, &addr, end))) {
 		unsigned long stop = table_end(addr, end);

@@ -205,6 +205,7 @@ struct mm_struct {
 	/* Tables that others may have too: share.c. Grows under mmap_lock for writing; page_table_lock */
 	_Atomic uint32_t nr_shared;
 	uint32_t map_count;            /* [W] */
+	unsigned long idle_table; /* [W] first address of a table kept though it is empty; 0: none */
 	_Atomic uint32_t flags;        /* MMF_* */
 	bool mmap_legacy;              /* [W] bottom-up */
 	bool pkey_zero_freed;          /* [W] no longer a key of the program */

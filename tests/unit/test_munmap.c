@@ -67,6 +67,59 @@ static void munmap_takes_a_tag(void **state)
 	drawn(w, ".");
 }
 
+static uint64_t tables_of(struct world *w)
+{
+	struct mmk_mm_stats s;
+
+	mmk_mm_stats(w->task.mm, &s);
+	return s.pgtables_bytes / PAGE;
+}
+
+/* One page, written and unmapped, where no other table lies near. */
+static void pass_through(struct world *w, unsigned long addr)
+{
+	must_mmap(w, addr, PAGE, RW, ANON_PRIVATE | FIXED, -1, 0);
+	assert_int_equal(load(w, addr), 0);
+	store(w, addr, 1);
+	assert_int_equal(w_munmap(w, addr, PAGE), 0);
+}
+
+static void one_empty_table_stays_for_the_next_mapping(void **state)
+{
+	struct world *w = *state;
+	unsigned long far = 1ul << 40, between = 2ul << 20;
+	uint64_t before, n;
+
+	pass_through(w, far);
+	before = tables_of(w);
+	pass_through(w, far + PAGE); /* in the table that stayed */
+	assert_int_equal(tables_of(w), before);
+	for (n = 1; n < 20; n++) /* each takes the place of the one before */
+		pass_through(w, far + n * between);
+	assert_int_equal(tables_of(w), before);
+	must_mmap(w, far, 4 * between, RW, ANON_PRIVATE | FIXED, -1, 0);
+	for (n = 0; n < 4; n++)
+		store(w, far + n * between, 1);
+	assert_int_equal(tables_of(w), before + 4); /* and the idle one at 19 */
+	assert_int_equal(w_munmap(w, far, 4 * between), 0);
+	assert_int_equal(tables_of(w), before);
+}
+
+/* What stayed is in use again when the next one becomes empty: then it does not go. */
+static void an_idle_table_in_use_again_stays(void **state)
+{
+	struct world *w = *state;
+	unsigned long far = 1ul << 40, between = 2ul << 20;
+
+	pass_through(w, far);
+	must_mmap(w, far, PAGE, RW, ANON_PRIVATE | FIXED, -1, 0);
+	store(w, far, 42);
+	pass_through(w, far + between);
+	assert_int_equal(load(w, far), 42);
+	assert_int_equal(w_munmap(w, far, PAGE), 0);
+	pass_through(w, far + 2 * between);
+}
+
 static void refusals_of_munmap(void **state)
 {
 	struct world *w = *state;
@@ -283,6 +336,8 @@ int main(void)
 	    WORLD_TEST(nothing_there_is_fine),
 	    WORLD_TEST(a_file_keeps_its_offsets),
 	    WORLD_TEST(munmap_takes_a_tag),
+	    WORLD_TEST(one_empty_table_stays_for_the_next_mapping),
+	    WORLD_TEST(an_idle_table_in_use_again_stays),
 	    WORLD_TEST(refusals_of_munmap),
 	    WORLD_TEST(what_lies_before_a_hole_has_changed),
 	    WORLD_TEST(never_what_the_file_forbids),
