@@ -248,8 +248,13 @@ void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, 
 		pte_t pte = ptep_get_locked(ptep);
 		struct page *page = NULL;
 
-		if (pte_none(pte))
+		if (pte_none(pte)) {
+			unsigned long none = ptes_skip_none(ptep, (end - addr) >> PAGE_SHIFT) - 1;
+
+			addr += none * PAGE_SIZE;
+			ptep += none;
 			continue;
+		}
 		if (!(keep & ZAP_KEEP_COWS)) {
 			unsigned long n = zap_alike(tlb, ptep, (end - addr) >> PAGE_SHIFT, addr);
 

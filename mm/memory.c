@@ -285,10 +285,16 @@ static void copy_table(struct fork_copy *c, struct page *to, struct page *from, 
 				break;
 			pte = ptep_get_locked(src);
 		}
+		if (pte_none(pte)) {
+			unsigned long none = ptes_skip_none(src, (end - addr) >> PAGE_SHIFT) - 1;
+
+			addr += none * PAGE_SIZE;
+			dst += none;
+			src += none;
+			continue;
+		}
 		if (likely(pte_present(pte)))
 			copy_pte(c, dst, src, pte);
-		else if (pte_none(pte))
-			continue;
 		else
 			copy_marker(c, dst, pte);
 		table_use(to, 1);

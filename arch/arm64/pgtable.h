@@ -100,6 +100,23 @@ static inline unsigned long table_end(unsigned long addr, unsigned long end)
 	return stop - 1 < end - 1 ? stop : end;
 }
 
+/* The first of n entries that is not none, by its place; n: all are. The table's lock is held. */
+static inline unsigned long ptes_skip_none(const pte_t *ptep, unsigned long n)
+{
+	unsigned long i = 0;
+
+	for (; i + 4 <= n; i += 4) {
+		const pte_t *p = ptep + i;
+
+		if (ptep_get_locked(p).v | ptep_get_locked(p + 1).v | ptep_get_locked(p + 2).v |
+		    ptep_get_locked(p + 3).v)
+			break;
+	}
+	while (i < n && pte_none(ptep_get_locked(ptep + i)))
+		i++;
+	return i;
+}
+
 /* Live entries. Changes under the lock that guards the table; without it the answer is a hint. */
 static inline uint32_t table_used(const struct page *table)
 {
