@@ -73,7 +73,7 @@ struct p9_inode {
 	u32 opens;         /* lock; open files */
 	u32 rfid, wfid;    /* lock for changing; open for reading, for both; P9_NOFID: not */
 	u32 writing;       /* [A] transfers on their way to the host */
-	u32 writes;        /* [A] how many there have been */
+	u32 writes;        /* [A] how many there have been, and changes of its length by us */
 	bool self_written; /* we have changed the host's times ourselves */
 	struct fs_time host_mtime; /* as last seen */
 	u64 host_size;
@@ -87,6 +87,12 @@ static inline struct p9 *p9_of(const struct super *sb)
 static inline struct p9_inode *p9_inode(const struct inode *inode)
 {
 	return inode->priv;
+}
+
+/* How often we have written to the file: what the host says of it is told by when it was asked. */
+static inline u32 p9_writes(const struct inode *inode)
+{
+	return __atomic_load_n(&p9_inode(inode)->writes, __ATOMIC_ACQUIRE);
 }
 
 /* The fid that stands for a name; P9_NOFID when it is gone. */
@@ -135,7 +141,7 @@ ssize_t p9_readdir(struct p9 *p9, u32 fid, u64 offset, void *buf, size_t size);
 extern const struct file_ops p9_file_ops, p9_dir_file_ops;
 extern const struct mmk_mapping_ops p9_mapping_ops;
 /* Take over what the host says of the file; locked: inode.lock is held. */
-void p9_update(struct inode *inode, const struct p9_attr *a, bool locked);
+void p9_update(struct inode *inode, const struct p9_attr *a, u32 asked_at, bool locked);
 int p9_truncate(struct dentry *d, u64 size);
 void p9_close_fids(struct inode *inode);
 

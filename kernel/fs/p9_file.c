@@ -145,7 +145,7 @@ int p9_truncate(struct dentry *d, u64 size)
 {
 	struct inode *inode = d->inode;
 	struct p9_inode *pi = p9_inode(inode);
-	u32 writes = __atomic_load_n(&pi->writes, __ATOMIC_ACQUIRE);
+	u32 writes = p9_writes(inode);
 	int err;
 
 	/* Seen by p9_update() as changes of our own that are on their way. */
@@ -155,10 +155,11 @@ int p9_truncate(struct dentry *d, u64 size)
 		pi->self_written = true;
 		err = mmk_mapping_truncate(&inode->mapping, size);
 	}
-	if (!err && __atomic_load_n(&pi->writes, __ATOMIC_ACQUIRE) != writes)
+	if (!err && p9_writes(inode) != writes)
 		err = host_truncate(d, size);
 	if (!err)
 		pi->host_size = size;
+	__atomic_fetch_add(&pi->writes, 1, __ATOMIC_ACQ_REL);
 	__atomic_fetch_sub(&pi->writing, 1, __ATOMIC_ACQ_REL);
 	return err;
 }

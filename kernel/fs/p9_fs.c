@@ -82,9 +82,11 @@ static struct inode *new_inode(struct super *sb, const struct p9_attr *a)
 }
 
 /* The inode of what the host has described, known or new. */
-static struct inode *get_inode(struct super *sb, const struct p9_attr *a)
+static struct inode *get_inode(struct super *sb, const struct p9_attr *a, bool *known)
 {
 	struct inode *inode, *fresh = NULL;
+
+	*known = true;
 
 	for (;;) {
 		spin_lock(&sb->lock);
@@ -96,6 +98,7 @@ static struct inode *get_inode(struct super *sb, const struct p9_attr *a)
 			*slot = p9_inode(fresh);
 			inode = fresh;
 			fresh = NULL;
+			*known = false;
 		}
 		spin_unlock(&sb->lock);
 		if (inode)
@@ -129,11 +132,15 @@ static void p9_evict(struct inode *inode)
 
 /*
  * Has somebody else changed the file since we looked? Not asked while it is open for writing here:
- * then changes of ours may be on their way, and the host's size and time are behind.
+ * then changes of ours may be on their way, and the host's size and time are behind. Nor of an
+ * answer that was on its way as we wrote.
  */
-static bool changed_elsewhere(struct inode *inode, const struct p9_attr *a)
+static bool changed_elsewhere(struct inode *inode, const struct p9_attr *a, u32 asked_at)
 {
 	struct p9_inode *pi = p9_inode(inode);
+
+	if (asked_at != p9_writes(inode))
+		return false;
 
 	if (READ_ONCE(pi->wfid) != P9_NOFID || READ_ONCE(pi->writing) || pi->self_written)
 		return false;
@@ -141,11 +148,11 @@ static bool changed_elsewhere(struct inode *inode, const struct p9_attr *a)
 }
 
 /* What we have of it is out of date: clean pages go, the size is the host's. inode.lock is held. */
-static void reload(struct inode *inode, const struct p9_attr *a)
+static void reload(struct inode *inode, const struct p9_attr *a, u32 asked_at)
 {
 	struct p9_inode *pi = p9_inode(inode);
 
-	if (!changed_elsewhere(inode, a))
+	if (!changed_elsewhere(inode, a, asked_at))
 		return;
 	if (a->size != inode_size(inode) && mmk_mapping_truncate(&inode->mapping, a->size))
 		return; /* tried again at the next look */
@@ -154,19 +161,20 @@ static void reload(struct inode *inode, const struct p9_attr *a)
 	pi->host_mtime = a->mtime;
 }
 
-void p9_update(struct inode *inode, const struct p9_attr *a, bool locked)
+void p9_update(struct inode *inode, const struct p9_attr *a, u32 asked_at, bool locked)
 {
 	struct p9_inode *pi = p9_inode(inode);
 	bool ours;
 
-	if (inode->has_mapping && changed_elsewhere(inode, a)) {
+	if (inode->has_mapping && changed_elsewhere(inode, a, asked_at)) {
 		if (!locked)
 			mutex_lock(&inode->lock);
-		reload(inode, a);
+		reload(inode, a, asked_at);
 		if (!locked)
 			mutex_unlock(&inode->lock);
 	}
-	ours = inode->has_mapping && (READ_ONCE(inode->mapping.nrdirty) || READ_ONCE(pi->writing));
+	ours = inode->has_mapping && (READ_ONCE(inode->mapping.nrdirty) || READ_ONCE(pi->writing) ||
+	                              asked_at != p9_writes(inode));
 	inode->mode = a->mode;
 	inode->uid = a->uid;
 	inode->gid = a->gid;
@@ -215,20 +223,29 @@ static int p9_lookup(struct dentry *dir, struct dentry *d)
 	struct inode *inode;
 	struct p9_qid qid;
 	struct p9_attr a;
-	u32 fid = p9_new_fid(p9);
+	bool known = false;
+	u32 fid = p9_new_fid(p9), asked_at = 0;
 	int err = p9_walk(p9, p9_dfid(dir), fid, d->name, d->len, &qid);
 
 	if (err)
 		return err;
 	err = p9_getattr(p9, fid, &a);
-	inode = err ? NULL : get_inode(dir->sb, &a);
+	inode = err ? NULL : get_inode(dir->sb, &a, &known);
 	if (!err && !inode)
 		err = -ENOMEM;
+	if (!err && known) { /* asked anew, now that it can be seen what we write meanwhile */
+		asked_at = p9_writes(inode);
+		err = p9_getattr(p9, fid, &a);
+		if (!err && a.qid.path != p9_inode(inode)->path)
+			err = -ESTALE;
+		if (err)
+			inode_put(inode);
+	}
 	if (err) {
 		p9_clunk(p9, fid);
 		return err;
 	}
-	p9_update(inode, &a, false);
+	p9_update(inode, &a, asked_at, false);
 	set_dfid(d, fid);
 	d_instantiate(d, inode);
 	return 0;
@@ -237,7 +254,7 @@ static int p9_lookup(struct dentry *dir, struct dentry *d)
 static int p9_revalidate(struct dentry *d)
 {
 	struct p9_attr a;
-	u32 fid = p9_dfid(d);
+	u32 fid = p9_dfid(d), asked_at = p9_writes(d->inode);
 	int err = fid == P9_NOFID ? -ENOENT : p9_getattr(p9_of(d->sb), fid, &a);
 
 	if (err == -ENOENT || err == -ENOTDIR || err == -ESTALE)
@@ -246,13 +263,13 @@ static int p9_revalidate(struct dentry *d)
 		return err;
 	if (a.qid.path != p9_inode(d->inode)->path || ((a.mode ^ d->inode->mode) & S_IFMT))
 		return 0;
-	p9_update(d->inode, &a, false);
+	p9_update(d->inode, &a, asked_at, false);
 	return 1;
 }
 
 static int p9_inode_getattr(struct dentry *d)
 {
-	u32 fid = p9_dfid(d);
+	u32 fid = p9_dfid(d), asked_at = p9_writes(d->inode);
 	struct p9_attr a;
 	int err;
 
@@ -262,7 +279,7 @@ static int p9_inode_getattr(struct dentry *d)
 	if (err == -ENOENT || (!err && a.qid.path != p9_inode(d->inode)->path))
 		return 0; /* gone behind our back: the same */
 	if (!err)
-		p9_update(d->inode, &a, false);
+		p9_update(d->inode, &a, asked_at, false);
 	return err;
 }
 
@@ -326,7 +343,7 @@ static int p9_dir_link(struct dentry *old, struct dentry *dir, struct dentry *d)
 	struct p9 *p9 = p9_of(dir->sb);
 	struct p9_qid qid;
 	struct p9_attr a;
-	u32 fid;
+	u32 fid, asked_at;
 	int err;
 
 	if (p9_dfid(old) == P9_NOFID)
@@ -339,6 +356,7 @@ static int p9_dir_link(struct dentry *old, struct dentry *dir, struct dentry *d)
 	err = p9_walk(p9, p9_dfid(dir), fid, d->name, d->len, &qid);
 	if (err)
 		return err;
+	asked_at = p9_writes(old->inode);
 	err = p9_getattr(p9, fid, &a);
 	if (!err && a.qid.path != p9_inode(old->inode)->path)
 		err = -ESTALE;
@@ -346,7 +364,7 @@ static int p9_dir_link(struct dentry *old, struct dentry *dir, struct dentry *d)
 		p9_clunk(p9, fid);
 		return err;
 	}
-	p9_update(old->inode, &a, true);
+	p9_update(old->inode, &a, asked_at, true);
 	inode_get(old->inode);
 	set_dfid(d, fid);
 	d_instantiate(d, old->inode);
@@ -518,6 +536,7 @@ static int make_root(struct super *sb, const char *aname)
 	struct inode *inode;
 	struct p9_qid qid;
 	struct p9_attr a;
+	bool known;
 	u32 fid = p9_new_fid(p9);
 	int err = p9_attach(p9, fid, aname, &qid);
 
@@ -527,12 +546,12 @@ static int make_root(struct super *sb, const char *aname)
 		return err;
 	if (!S_ISDIR(a.mode))
 		return -ENOTDIR;
-	inode = get_inode(sb, &a);
+	inode = get_inode(sb, &a, &known);
 	sb->root = inode ? d_alloc_anon(sb, "/", inode) : NULL;
 	if (!sb->root)
 		return -ENOMEM;
 	sb->root->anon = false;
-	p9_update(inode, &a, false);
+	p9_update(inode, &a, p9_writes(inode), false);
 	set_dfid(sb->root, fid);
 	return 0;
 }

@@ -614,6 +614,45 @@ static void add_under_lock(int me, void *arg)
 	}
 }
 
+/* Who asks for a file's size while another makes it longer may not make it shorter with an old answer. */
+#define GROWTH 300
+
+static atomic_bool grown;
+
+static void grow_or_ask(int me, void *path)
+{
+	struct stat st;
+	char c = 'x';
+	int i, fd;
+
+	if (me) {
+		while (!grown)
+			CHECK(!stat(path, &st));
+		return;
+	}
+	for (i = 0; i < GROWTH; i++) {
+		fd = open(path, O_WRONLY);
+		CHECK_EQ(pwrite(fd, &c, 1, 4096l * i), 1);
+		close(fd);
+		fd = open(path, O_RDONLY);
+		CHECK_EQ(pread(fd, &c, 1, 4096l * i), 1);
+		close(fd);
+	}
+	grown = true;
+}
+
+TEST(threads_ask_for_the_size_of_a_file_that_grows)
+{
+	char path[] = "grows.XXXXXX";
+	int fd = mkstemp(path);
+
+	CHECK(fd >= 0);
+	close(fd);
+	grown = false;
+	all_together(grow_or_ask, path);
+	unlink(path);
+}
+
 TEST(mutex_keeps_threads_apart)
 {
 	struct guarded g = {.lock = PTHREAD_MUTEX_INITIALIZER};
