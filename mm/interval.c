@@ -41,6 +41,16 @@ static inline bool itv_augment(struct rb_node *rb)
 	return last != was;
 }
 
+static __attribute__((noinline)) void itv_rotate(struct rb_root *root, struct rb_node *n, bool left)
+{
+	rb_rotate(root, n, left, itv_augment);
+}
+
+static void itv_erase_fixup(struct rb_root *root, struct rb_node *n, struct rb_node *parent)
+{
+	rb_erase_fixup(root, n, parent, itv_rotate);
+}
+
 /* The mapping has room for one pointer: that is all a root is. */
 static struct rb_root *root_of(void *const *root)
 {
@@ -60,12 +70,12 @@ void itv_insert(void **root, struct vm_area_struct *vma)
 	rb_link(&node_of(vma)->rb, parent, link);
 	node_of(vma)->subtree_last = node_of(vma)->last;
 	rb_propagate(parent, itv_augment);
-	rb_balance(tree, &node_of(vma)->rb, itv_augment);
+	rb_balance(tree, &node_of(vma)->rb, itv_rotate);
 }
 
 void itv_erase(void **root, struct vm_area_struct *vma)
 {
-	rb_erase(root_of(root), &node_of(vma)->rb, itv_augment);
+	rb_erase(root_of(root), &node_of(vma)->rb, itv_augment, itv_erase_fixup);
 }
 
 static bool itv_reaches(const struct rb_node *rb, uint64_t first)

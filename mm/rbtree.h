@@ -8,8 +8,9 @@
  * recomputes the two nodes it turns (their union is the same as before), a link or unlink the way
  * up to where it makes no difference any more.
  *
- * All is inline, so that each tree (vma_tree.c, interval.c) has its `aug` compiled in: called through
- * a pointer it cost more than all the rest.
+ * Templates, so that each tree (vma_tree.c, interval.c) has its `aug` compiled in: called through a
+ * pointer it cost more than all the rest. Each tree makes one function of its own of what is long and
+ * not always needed: rb_rotate(), rb_balance(), rb_erase_fixup().
  */
 #ifndef MM_RBTREE_H
 #define MM_RBTREE_H
@@ -62,6 +63,9 @@ static inline void rb_change_child(struct rb_root *root, struct rb_node *parent,
 
 /* Recompute node's own value from itself and its children: has it changed? */
 typedef bool rb_augment_fn(struct rb_node *node);
+/* rb_rotate() of a tree, and its rb_erase_fixup() */
+typedef void rb_rotate_fn(struct rb_root *root, struct rb_node *n, bool left);
+typedef void rb_fixup_fn(struct rb_root *root, struct rb_node *n, struct rb_node *parent);
 #define RB_TEMPLATE static inline __attribute__((always_inline))
 
 /* Something below or in node has changed: recompute upwards, as far as it makes a difference. */
@@ -106,7 +110,15 @@ static inline void rb_link(struct rb_node *node, struct rb_node *parent, struct 
 	*link = node;
 }
 
-RB_TEMPLATE void rb_balance(struct rb_root *root, struct rb_node *node, rb_augment_fn *aug)
+/* Is there anything for rb_balance() to do? */
+static inline bool rb_is_balanced(const struct rb_node *node)
+{
+	const struct rb_node *parent = rb_parent(node);
+
+	return parent && rb_is_black(parent);
+}
+
+RB_TEMPLATE void rb_balance(struct rb_root *root, struct rb_node *node, rb_rotate_fn *rotate)
 {
 	struct rb_node *parent;
 
@@ -123,12 +135,12 @@ RB_TEMPLATE void rb_balance(struct rb_root *root, struct rb_node *node, rb_augme
 			continue;
 		}
 		if (node == (is_left ? parent->right : parent->left)) {
-			rb_rotate(root, parent, is_left, aug);
+			rotate(root, parent, is_left);
 			parent = node;
 		}
 		rb_set_black(parent);
 		rb_set_red(grand);
-		rb_rotate(root, grand, !is_left, aug);
+		rotate(root, grand, !is_left);
 		break;
 	}
 	rb_set_black(root->node);
@@ -136,7 +148,7 @@ RB_TEMPLATE void rb_balance(struct rb_root *root, struct rb_node *node, rb_augme
 
 /* The subtree at n (may be NULL) below parent lacks one black node. */
 RB_TEMPLATE void rb_erase_fixup(struct rb_root *root, struct rb_node *n, struct rb_node *parent,
-				rb_augment_fn *aug)
+				rb_rotate_fn *rotate)
 {
 	while (parent && rb_is_black(n)) {
 		bool left = parent->left == n;
@@ -146,7 +158,7 @@ RB_TEMPLATE void rb_erase_fixup(struct rb_root *root, struct rb_node *n, struct 
 		if (!rb_is_black(sib)) {
 			rb_set_black(sib);
 			rb_set_red(parent);
-			rb_rotate(root, parent, left, aug);
+			rotate(root, parent, left);
 			sib = left ? parent->right : parent->left;
 		}
 		near = left ? sib->left : sib->right;
@@ -160,14 +172,14 @@ RB_TEMPLATE void rb_erase_fixup(struct rb_root *root, struct rb_node *n, struct 
 		if (rb_is_black(far)) {
 			rb_set_black(near);
 			rb_set_red(sib);
-			rb_rotate(root, sib, !left, aug);
+			rotate(root, sib, !left);
 			far = sib;
 			sib = near;
 		}
 		rb_copy_color(sib, parent);
 		rb_set_black(parent);
 		rb_set_black(far);
-		rb_rotate(root, parent, left, aug);
+		rotate(root, parent, left);
 		return;
 	}
 	if (n)
@@ -197,7 +209,8 @@ static inline struct rb_node *rb_put_in_place(struct rb_root *root, struct rb_no
 	return parent;
 }
 
-RB_TEMPLATE void rb_erase(struct rb_root *root, struct rb_node *node, rb_augment_fn *aug)
+RB_TEMPLATE void rb_erase(struct rb_root *root, struct rb_node *node, rb_augment_fn *aug,
+			  rb_fixup_fn *fixup)
 {
 	struct rb_node *child, *parent, *succ = NULL;
 	bool black;
@@ -221,8 +234,12 @@ RB_TEMPLATE void rb_erase(struct rb_root *root, struct rb_node *node, rb_augment
 			aug(n);
 	else
 		rb_propagate(parent, aug);
-	if (black)
-		rb_erase_fixup(root, child, parent, aug);
+	if (!black)
+		return;
+	if (child) /* of a node with one child it is red: that makes up for the black one */
+		rb_set_black(child);
+	else
+		fixup(root, child, parent);
 }
 
 #endif

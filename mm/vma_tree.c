@@ -43,6 +43,34 @@ static inline bool range_augment(struct rb_node *rb)
 	return n->gap != was;
 }
 
+static __attribute__((noinline)) void range_rotate(struct rb_root *root, struct rb_node *n, bool left)
+{
+	rb_rotate(root, n, left, range_augment);
+}
+
+static __attribute__((noinline)) void balance_slow(struct rb_root *root, struct rb_node *node)
+{
+	rb_balance(root, node, range_rotate);
+}
+
+static inline void range_balance(struct rb_root *root, struct rb_node *node)
+{
+	if (!rb_is_balanced(node))
+		balance_slow(root, node);
+}
+
+static __attribute__((noinline)) void range_erase_fixup(struct rb_root *root, struct rb_node *n,
+							struct rb_node *parent)
+{
+	rb_erase_fixup(root, n, parent, range_rotate);
+}
+
+/* Out of the tree; no range's gap is asked until those that change have been told. */
+static __attribute__((noinline)) void take_out(struct rb_root *root, struct rb_node *node)
+{
+	rb_erase(root, node, range_augment, range_erase_fixup);
+}
+
 struct range_node *range_search(const struct range_tree *t, unsigned long addr)
 {
 	struct rb_node *rb = t->root.node;
@@ -107,7 +135,7 @@ void range_insert_before(struct range_tree *t, struct range_node *n, struct rang
 	gap_grows(parent, n->gap);
 	if (next && n->gap < next->gap)
 		rb_propagate(&next->rb, range_augment);
-	rb_balance(&t->root, &n->rb, range_augment);
+	range_balance(&t->root, &n->rb);
 	range_note_recent(t, n);
 }
 
@@ -127,7 +155,7 @@ void range_erase(struct range_tree *t, struct range_node *n)
 	/* First: n's hole becomes next's, and mostly nothing changes above the two. */
 	if (next)
 		gap_grows(&next->rb, capped_hole(next));
-	rb_erase(&t->root, &n->rb, range_augment);
+	take_out(&t->root, &n->rb);
 }
 
 void range_resize(struct range_tree *t, struct range_node *n, unsigned long start,
@@ -152,7 +180,7 @@ void range_split(struct range_tree *t, struct range_node *n, struct range_node *
 {
 	n->end = tail->start;
 	link_between(t, tail, n, n->next);
-	rb_balance(&t->root, &tail->rb, range_augment);
+	range_balance(&t->root, &tail->rb);
 	range_note_recent(t, tail);
 }
 
@@ -170,7 +198,7 @@ void range_absorb(struct range_tree *t, struct range_node *to, struct range_node
 		*(prev ? &prev->next : &t->first) = to;
 		gap_grows(&to->rb, capped_hole(to));
 	}
-	rb_erase(&t->root, &gone->rb, range_augment);
+	take_out(&t->root, &gone->rb);
 	range_note_recent(t, to);
 }
 
