@@ -117,6 +117,19 @@ static void check_i_mmap(struct checker *c, const struct vm_area_struct *vma)
 	check(c, v == vma, "a VMA is not in its file's i_mmap", vma->vm_start, vma->vm_pgoff);
 }
 
+/* The hole before a VMA (NULL: behind the last) is none that the index has called too small. */
+static void check_full(struct checker *c, const struct range_tree *t,
+		       const struct vm_area_struct *vma)
+{
+	unsigned long start, end = vma && vma->vm_start < t->full_high ? vma->vm_start : t->full_high;
+
+	if (!t->full_from || (vma && vma->vm_start <= t->full_from->start))
+		return;
+	start = vma ? vma->vm_start - range_hole(&vma->range) : t->last->end;
+	check(c, start >= end || end - start < t->full_len, "the index has forgotten a hole", start,
+	      t->full_len);
+}
+
 static void check_vma(struct checker *c, const struct mm_struct *mm,
                       const struct vm_area_struct *vma, const struct vm_area_struct *prev)
 {
@@ -133,6 +146,7 @@ static void check_vma(struct checker *c, const struct mm_struct *mm,
 	check(c, !(vma->vm_flags & MMK_VM_LOCKONFAULT) || (vma->vm_flags & MMK_VM_LOCKED),
 	      "LOCKONFAULT without LOCKED", start, vma->vm_flags);
 	check(c, !vma->anon_vma || vma->anon_vma->refcount >= 1, "an anon_vma is gone", start, 0);
+	check_full(c, &mm->vmas, vma);
 	check_i_mmap(c, vma);
 }
 

@@ -166,7 +166,7 @@ static inline unsigned long range_hole(const struct range_node *n)
  */
 unsigned long range_find_lowest(const struct range_tree *t, unsigned long len, unsigned long low,
                                 unsigned long high, struct range_node **next);
-unsigned long range_find_highest(const struct range_tree *t, unsigned long len, unsigned long low,
+unsigned long range_find_highest(struct range_tree *t, unsigned long len, unsigned long low,
                                  unsigned long high, struct range_node **next);
 void itv_insert(void **root, struct vm_area_struct *vma); /* root: &mapping->i_mmap [M] */
 void itv_erase(void **root, struct vm_area_struct *vma);

@@ -131,6 +131,10 @@ struct range_tree {
 	struct rb_root root;
 	struct range_node *first, *last;
 	struct range_node *recent; /* [A] the one that was inserted or resized last, or NULL */
+	/* What the last search from above has found out: from there up to full_high are no full_len
+	 * bytes free. NULL: nothing is known. */
+	struct range_node *full_from;
+	unsigned long full_len, full_high;
 };
 /* i_mmap: overlapping closed intervals of page indexes. */
 struct itv_node {

@@ -20,7 +20,7 @@
 
 /* A hole of len bytes in [low, high), clear of guard gaps, and what follows it; ~0 if there is
  * none. */
-static inline unsigned long find_gap(const struct mm_struct *mm, unsigned long len,
+static inline unsigned long find_gap(struct mm_struct *mm, unsigned long len,
                                      unsigned long low, unsigned long high, bool top_down,
                                      struct hole *hole)
 {
@@ -47,7 +47,7 @@ static inline unsigned long find_gap(const struct mm_struct *mm, unsigned long l
 	}
 }
 
-static inline unsigned long search(const struct mm_struct *mm, unsigned long len, struct hole *hole)
+static inline unsigned long search(struct mm_struct *mm, unsigned long len, struct hole *hole)
 {
 	unsigned long addr;
 
@@ -59,7 +59,7 @@ static inline unsigned long search(const struct mm_struct *mm, unsigned long len
 	return addr;
 }
 
-unsigned long unmapped_area_anywhere(struct mmk_task *task, const struct mm_struct *mm,
+unsigned long unmapped_area_anywhere(struct mmk_task *task, struct mm_struct *mm,
                                      unsigned long len, struct hole *hole)
 {
 	unsigned long addr;

@@ -247,7 +247,7 @@ struct hole {
 	struct vm_area_struct *next; /* found: the VMA that follows, or NULL */
 };
 /* Any place, or -ENOMEM, refused. */
-unsigned long unmapped_area_anywhere(struct mmk_task *task, const struct mm_struct *mm,
+unsigned long unmapped_area_anywhere(struct mmk_task *task, struct mm_struct *mm,
                                      unsigned long len, struct hole *hole);
 /* A place for the mapping as the call asks for it, or -errno, refused. */
 unsigned long get_unmapped_area(struct mmk_task *task, struct mm_struct *mm, struct file *file,

@@ -8,6 +8,9 @@
  * successor's. The largest hole of all, between program and mappings, would change a gap on every
  * level with every mapping; so holes count as RANGE_GAP_CAP at most, and the rare search for more
  * than that walks the ranges one by one.
+ *
+ * A search from above, which is how mappings are placed, begins where the last one for no more room
+ * has ended (full_from): what lies above is full for it as well, unless a hole has come up there.
  */
 #include "mm/rbtree.h"
 
@@ -98,6 +101,18 @@ static inline void gap_grows(struct rb_node *rb, unsigned long gap)
 		range_of(rb)->gap = gap;
 }
 
+/* There is more room before n (NULL: behind the last range) than there was. */
+static inline void full_no_more(struct range_tree *t, struct range_node *n)
+{
+	if (likely(!t->full_from))
+		return;
+	if (!n)
+		t->full_from = NULL;
+	else if (n->start > t->full_from->start && range_hole(n) >= t->full_len &&
+		 n->start - range_hole(n) < t->full_high)
+		t->full_from = n;
+}
+
 /* Put n in as a leaf between its neighbours, which know each other only. Gaps are not looked at. */
 static inline struct rb_node *link_between(struct range_tree *t, struct range_node *n,
 					   struct range_node *prev, struct range_node *next)
@@ -155,6 +170,9 @@ void range_erase(struct range_tree *t, struct range_node *n)
 	/* First: n's hole becomes next's, and mostly nothing changes above the two. */
 	if (next)
 		gap_grows(&next->rb, capped_hole(next));
+	if (t->full_from == n)
+		t->full_from = next;
+	full_no_more(t, next);
 	take_out(&t->root, &n->rb);
 }
 
@@ -166,12 +184,15 @@ void range_resize(struct range_tree *t, struct range_node *n, unsigned long star
 	if (start != n->start) {
 		n->start = start;
 		rb_propagate(&n->rb, range_augment);
+		full_no_more(t, n);
 	}
 	n->end = end;
 	if (n->next && end < was)
 		gap_grows(&n->next->rb, capped_hole(n->next));
 	else if (n->next && end > was)
 		rb_propagate(&n->next->rb, range_augment);
+	if (end < was)
+		full_no_more(t, n->next);
 	range_note_recent(t, n);
 }
 
@@ -199,6 +220,8 @@ void range_absorb(struct range_tree *t, struct range_node *to, struct range_node
 		gap_grows(&to->rb, capped_hole(to));
 	}
 	take_out(&t->root, &gone->rb);
+	if (t->full_from == gone)
+		t->full_from = to;
 	range_note_recent(t, to);
 }
 
@@ -305,36 +328,68 @@ static unsigned long fit_top(unsigned long start, unsigned long end, unsigned lo
 	return end > start && end - start >= len ? end - len : NO_ROOM;
 }
 
-/* range_find where mostly just one range, the stack, lies above. */
-static struct range_node *find_near_end(const struct range_tree *t, unsigned long addr)
+static inline unsigned long fit_before(const struct range_node *n, unsigned long len,
+				       unsigned long low, unsigned long high)
 {
-	struct range_node *n = t->last;
-
-	if (!n || n->end <= addr)
-		return NULL;
-	return n->prev && n->prev->end > addr ? range_search(t, addr) : n;
+	return fit_top(n->start - range_hole(n), n->start, len, low, high);
 }
 
-unsigned long range_find_highest(const struct range_tree *t, unsigned long len, unsigned long low,
-                                 unsigned long high, struct range_node **next)
+/* The hole before *next, or before a lower one where that is too small, as all above it are. */
+static unsigned long fit_at_or_below(struct range_node **next, unsigned long len, unsigned long low,
+				     unsigned long high)
 {
-	struct range_node *n = find_near_end(t, high - 1), *last = NULL;
+	unsigned long at = fit_before(*next, len, low, high);
+
+	if (at != NO_ROOM)
+		return at;
+	*next = prev_with_hole(*next, len);
+	return *next ? fit_before(*next, len, low, high) : NO_ROOM;
+}
+
+/* The first range that is not wholly below high, or one below between which and high no room is. */
+static struct range_node *search_from(const struct range_tree *t, unsigned long len,
+				      unsigned long high)
+{
+	if (t->full_from && len >= t->full_len && high == t->full_high &&
+	    t->full_from->start <= high)
+		return t->full_from;
+	return range_search(t, high - 1);
+}
+
+static __attribute__((noinline)) unsigned long
+find_highest_slow(struct range_tree *t, unsigned long len, unsigned long low, unsigned long high,
+		  struct range_node **next)
+{
 	unsigned long at;
 
-	/* The hole that high lies in or ends, then whole ones. */
-	*next = n;
-	if (n) {
-		at = fit_top(n->start - range_hole(n), n->start, len, low, high);
-	} else {
-		last = t->last;
-		at = fit_top(last ? last->end : 0, high, len, low, high);
+	*next = search_from(t, len, high);
+	if (!*next) { /* nothing there or above: behind the last */
+		at = fit_top(t->last ? t->last->end : 0, high, len, low, high);
+		if (at != NO_ROOM || !t->last)
+			return at;
+		*next = t->last;
 	}
-	if (at != NO_ROOM || (!n && !last))
-		return at;
-	if (!n && range_hole(last) >= len)
-		n = last;
-	else
-		n = prev_with_hole(n ? n : last, len);
-	*next = n;
-	return n ? fit_top(n->start - range_hole(n), n->start, len, low, high) : NO_ROOM;
+	at = fit_at_or_below(next, len, low, high);
+	if (at != NO_ROOM) { /* otherwise there may be room below low */
+		t->full_from = *next;
+		t->full_len = len;
+		t->full_high = high;
+	}
+	return at;
+}
+
+unsigned long range_find_highest(struct range_tree *t, unsigned long len, unsigned long low,
+                                 unsigned long high, struct range_node **next)
+{
+	struct range_node *n = t->full_from;
+	unsigned long at;
+
+	if (likely(n && len >= t->full_len && high == t->full_high)) {
+		at = fit_before(n, len, low, high);
+		if (likely(at != NO_ROOM)) {
+			*next = n;
+			return at;
+		}
+	}
+	return find_highest_slow(t, len, low, high, next);
 }
