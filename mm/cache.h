@@ -14,9 +14,9 @@ struct page *take_pages(struct mmk_system *sys, unsigned order, enum page_kind k
 /* The watermarks, from min_free_kbytes. */
 void page_alloc_watermarks(struct mmk_system *sys);
 
-/* slab.c, for system.c: give empty slabs back to the buddy allocator. */
-void slab_reap(struct mmk_system *sys);
-/* slab.c, for check.c: objects in use, of all caches. */
+/* slab.c: what CPUs keep ready goes back to the slabs, empty slabs to the allocator. How many. */
+uint64_t slab_reap(struct mmk_system *sys);
+/* slab.c, for check.c: objects of all caches that are in use or kept ready by a CPU. */
 uint64_t slab_objects(struct mmk_system *sys);
 
 /* ---- radix.c: index -> page; every call but radix_window() under i_pages_lock ---- */

@@ -460,7 +460,8 @@ unsigned mmk_check(struct mmk_system *sys, char *buf, size_t size)
 	check_equal(&c, "mapcounts of all pages", frames.mapcount + frames.shared, s.ptes);
 	check_equal(&c, "page tables of all", frames.kind[PAGE_TABLE] + frames.sharers, s.tables);
 	check_equal(&c, "objects in all slabs", slab_objects(sys), frames.objects);
-	check_equal(&c, "VMAs in all", sys->vma_cache.in_use + sys->file_vma_cache.in_use, s.vmas);
+	check_equal(&c, "VMAs in all", slab_in_use(&sys->vma_cache) + slab_in_use(&sys->file_vma_cache),
+	            s.vmas);
 	check_equal(&c, "committed pages", sys->committed - sys->committed_shmem, accounted);
 	return c.bad;
 }

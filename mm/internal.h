@@ -112,6 +112,8 @@ void *slab_alloc(struct slab_cache *cache);
 /* The same for a program's sake, as alloc_page_reclaim. May sleep. */
 void *slab_alloc_reclaim(struct slab_cache *cache);
 void slab_free(struct slab_cache *cache, void *obj);
+/* Objects that are not free; exact when nobody allocates meanwhile. */
+uint64_t slab_in_use(const struct slab_cache *cache);
 
 /* ---- vma_tree.c, interval.c ---- */
 struct range_node *range_search(const struct range_tree *t, unsigned long addr);

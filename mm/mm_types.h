@@ -4,7 +4,7 @@
  *
  * Lock order, outermost first (asserted where it is cheap):
  *     embedder's inode lock -> mm->mmap_lock -> mapping->i_mmap_lock -> mapping->i_pages_lock
- *     -> page-table page lock (struct page.ptl) -> anon_vma and slab locks -> frame caches
+ *     -> page-table page lock (struct page.ptl) -> objects_lock, slab locks -> frame caches
  *     -> buddy lock; wb_lock inside i_pages_lock
  * A page's PG_LOCKED bit is a sleeping lock taken before i_mmap_lock and after mmap_lock.
  * mmap_lock and PG_LOCKED may be held while sleeping; all others are spinlocks. Faults read [W] fields
@@ -247,14 +247,20 @@ struct frame_cache {
 struct slab_cache {
 	spinlock_t lock;
 	uint32_t size, per_slab, id; /* [I] */
+	uint32_t batch;              /* [I] objects that a CPU gets or gives back at once */
 	struct page *partial;        /* slabs with room */
-	uint64_t in_use;
+	uint64_t in_use;             /* or kept ready by a CPU: slab_in_use() */
 	const char *name;
 	struct mmk_system *sys;
 };
 /* The VMA through which a fault on this CPU looks at a file without mmap_lock, or NULL: fault.c. */
 struct file_look {
 	struct vm_area_struct *_Atomic vma;
+};
+/* Free objects of one slab cache, each with the address of the next in its first bytes. */
+struct object_list {
+	void *head;
+	uint32_t nr;
 };
 /*
  * What each CPU has for itself, so that CPUs do not meet in the lines of memory where it lies. A thread
@@ -263,6 +269,8 @@ struct file_look {
 struct cpu_local {
 	struct frame_cache frames;
 	struct file_look look;
+	spinlock_t objects_lock __attribute__((aligned(64)));
+	struct object_list objects[NR_SLAB_CACHES]; /* by slab_cache.id, under objects_lock */
 	struct mmk_stats count; /* [A] what has happened since init: stat_inc() */
 } __attribute__((aligned(64)));
 #define MAX_CPUS    64

@@ -111,6 +111,8 @@ uint64_t reclaim_frames(struct mmk_system *sys, uint64_t want, uint64_t scan)
 			dropped++;
 	}
 	stat_add(sys, scanned, looked - 1);
+	if (!dropped)
+		dropped = slab_reap(sys);
 	if (dropped)
 		stat_add(sys, reclaimed, dropped);
 	return dropped;

@@ -288,8 +288,7 @@ void mmk_stats(struct mmk_system *sys, struct mmk_stats *s)
 	s->frames_high = sys->nr_high;
 	s->committed = not_negative(&sys->committed);
 	s->commit_limit = vm_commit_limit(sys);
-	s->vmas = __atomic_load_n(&sys->vma_cache.in_use, __ATOMIC_RELAXED) +
-	          __atomic_load_n(&sys->file_vma_cache.in_use, __ATOMIC_RELAXED);
+	s->vmas = slab_in_use(&sys->vma_cache) + slab_in_use(&sys->file_vma_cache);
 }
 
 static uint64_t locked_pages(struct mmk_system *sys)

@@ -54,6 +54,8 @@ static const struct field system_fields[] = {
 static const struct field cpu_fields[] = {
     FIELD(cpu_local, frames),
     FIELD(cpu_local, look),
+    FIELD(cpu_local, objects_lock),
+    FIELD(cpu_local, objects),
     FIELD(cpu_local, count),
     {0},
 };

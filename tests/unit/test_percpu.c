@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each CPU has for itself: counters, whose sums are the figures.
+ * What each CPU has for itself: counters, whose sums are the figures; free objects and frames, which
+ * are nobody's and come back when memory runs short.
  */
 #include "tests/unit/harness.h"
 #include "mm/internal.h"
+#include "mm/cache.h"
 #include "mm/memory.h"
 
 static struct world *begin(unsigned nr_cpus)
@@ -118,6 +120,73 @@ static void sixty_four_cpus(void **state)
 	world_end(w);
 }
 
+#define NR_OBJECTS 300
+
+/* Made on one CPU and freed on the other, in batches and to the last: as free as ever. */
+static void objects_go_from_cpu_to_cpu(void **state)
+{
+	struct world *w = begin(2);
+	struct slab_cache *cache = &w->sys->radix_cache;
+	uint64_t before = slab_in_use(cache), frames;
+	void *object[NR_OBJECTS];
+
+	slab_reap(w->sys);
+	frames = world_free_frames(w);
+	for (int i = 0; i < NR_OBJECTS; i++) {
+		object[i] = slab_alloc(cache);
+		assert_non_null(object[i]);
+		memset(object[i], i, cache->size);
+		assert_int_equal(slab_in_use(cache) - before, i + 1);
+	}
+	hosted_set_cpu(1);
+	for (int i = 0; i < NR_OBJECTS; i++) {
+		for (unsigned at = 0; at < cache->size; at++)
+			assert_int_equal(((uint8_t *)object[i])[at], (uint8_t)i);
+		slab_free(cache, object[i]);
+		assert_int_equal(slab_in_use(cache) - before, NR_OBJECTS - 1 - i);
+	}
+	hosted_set_cpu(0);
+	world_check(w, __FILE__, __LINE__);
+	assert_true(slab_reap(w->sys) > 0);
+	assert_int_equal(world_free_frames(w), frames);
+	world_end(w);
+}
+
+/* What the other CPU keeps ready, frames and whole slabs of free objects, is there for who needs it. */
+static void nothing_is_kept_back_when_frames_run_short(void **state)
+{
+	struct world *w = begin(2);
+	void *object[NR_OBJECTS];
+	struct page *all = NULL, *page;
+	struct mmk_stats before, short_of, now;
+
+	slab_reap(w->sys);
+	mmk_stats(w->sys, &before);
+	hosted_set_cpu(1);
+	for (int i = 0; i < NR_OBJECTS; i++) {
+		object[i] = mmk_kmalloc(w->sys, 1024);
+		assert_non_null(object[i]);
+	}
+	for (int i = 0; i < NR_OBJECTS; i++)
+		mmk_kfree(w->sys, object[i]);
+	mmk_stats(w->sys, &now);
+	assert_true(now.frames_slab > before.frames_slab);
+	hosted_set_cpu(0);
+	while ((page = alloc_page_reclaim(w->sys, PAGE_KERNEL))) {
+		page->next = all;
+		all = page;
+	}
+	mmk_stats(w->sys, &short_of);
+	assert_int_equal(short_of.frames_free, 0);
+	assert_true(short_of.frames_slab <= before.frames_slab);
+	for (; all; all = page) {
+		page = all->next;
+		all->mapping = NULL;
+		free_pages(w->sys, all);
+	}
+	world_end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +195,8 @@ int main(void)
 	    cmocka_unit_test(populated_pages_are_faults_and_resident),
 	    cmocka_unit_test(the_high_water_mark_is_exact_on_one_cpu_and_close_on_two),
 	    cmocka_unit_test(sixty_four_cpus),
+	    cmocka_unit_test(objects_go_from_cpu_to_cpu),
+	    cmocka_unit_test(nothing_is_kept_back_when_frames_run_short),
 	};
 
 	return cmocka_run_group_tests_name("percpu", tests, NULL, NULL);

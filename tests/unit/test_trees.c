@@ -382,7 +382,7 @@ static void radix_tree_matches_a_list(void **state)
 		if (keys[i].in)
 			radix_delete(w->sys, &root, keys[i].index);
 	assert_null(root);
-	assert_int_equal(w->sys->radix_cache.in_use, 0);
+	assert_int_equal(slab_in_use(&w->sys->radix_cache), 0);
 	free(keys);
 }
 
@@ -394,7 +394,7 @@ static void radix_insert_without_memory_leaves_the_tree_as_it_was(void **state)
 	void *root = NULL;
 
 	assert_int_equal(radix_insert(w->sys, &root, 3, p), 0);
-	nodes = w->sys->radix_cache.in_use;
+	nodes = slab_in_use(&w->sys->radix_cache);
 	for (unsigned n = 1;; n++) {
 		int err;
 
@@ -404,7 +404,7 @@ static void radix_insert_without_memory_leaves_the_tree_as_it_was(void **state)
 		if (!err)
 			break;
 		assert_int_equal(err, -MMK_ENOMEM);
-		assert_int_equal(w->sys->radix_cache.in_use, nodes);
+		assert_int_equal(slab_in_use(&w->sys->radix_cache), nodes);
 		assert_ptr_equal(radix_lookup(root, 3), p);
 		assert_null(radix_lookup(root, ~0ull));
 	}
