@@ -145,7 +145,8 @@ static void check_vma(struct checker *c, const struct mm_struct *mm,
 	      "a device's VMA is locked", start, vma->vm_flags);
 	check(c, !(vma->vm_flags & MMK_VM_LOCKONFAULT) || (vma->vm_flags & MMK_VM_LOCKED),
 	      "LOCKONFAULT without LOCKED", start, vma->vm_flags);
-	check(c, !vma->anon_vma || vma->anon_vma->refcount >= 1, "an anon_vma is gone", start, 0);
+	check(c, anon_vma_is_of(mm, vma_anon_vma(vma)), "an anon_vma of nobody's", start,
+	      vma_anon_vma(vma));
 	check_full(c, &mm->vmas, vma);
 	check_i_mmap(c, vma);
 }
@@ -221,7 +222,7 @@ static void check_leaf(struct checker *c, const struct mm_struct *mm, struct mm_
 	check(c, mapped, "an entry is not none where nothing is mapped", addr, pte.v);
 	if (!pte_present(pte)) {
 		check(c, pte_is_guard(pte), "a marker of a kind that nothing makes", addr, pte.v);
-		check(c, !mapped || vma->anon_vma, "fork would miss a guard", addr, pte.v);
+		check(c, !mapped || vma_anon_vma(vma), "fork would miss a guard", addr, pte.v);
 		return;
 	}
 	if (mapped) {

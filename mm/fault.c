@@ -280,7 +280,6 @@ static bool file_lockless(struct mmk_task *task, struct vm_area_struct *vma, uns
 static inline bool fault_lockless(struct mmk_task *task, struct mm_struct *mm, unsigned long addr,
 				  unsigned flags, struct vma_hint *hint)
 {
-	const uint64_t write = flags & FAULT_FLAG_WRITE;
 	struct vm_area_struct *vma;
 
 	hint->seq = mmap_seq(mm);
@@ -289,8 +288,6 @@ static inline bool fault_lockless(struct mmk_task *task, struct mm_struct *mm, u
 	vma = find_vma(mm, addr);
 	hint->vma = vma;
 	if (unlikely(!vma || addr < vma->vm_start || !access_allowed(vma, flags)))
-		return false;
-	if (unlikely(write && !vma_anon_vma(vma)) && !(vma->vm_flags & MMK_VM_SHARED))
 		return false;
 	if (vma->vm_ops)
 		return file_lockless(task, vma, addr, flags, hint->seq);

@@ -59,14 +59,6 @@ static inline bool fault_lock(struct vm_fault *f)
 	return false;
 }
 
-/* The VMA has an anon_vma: 0, -ENOMEM or FAULT_WAIT. */
-static inline int fault_anon_vma(struct vm_fault *f)
-{
-	if (likely(vma_anon_vma(f->vma)))
-		return 0;
-	return f->flags & FAULT_FLAG_NOWAIT ? FAULT_WAIT : anon_vma_prepare(f->vma);
-}
-
 /* Make the table where it was missing, or others have it too. 0, -ENOMEM, FAULT_WAIT, FAULT_RETRY. */
 int fault_table_make(struct vm_fault *f);
 static inline int fault_table(struct vm_fault *f)

@@ -15,8 +15,6 @@ static inline struct page *anon_page(struct vm_fault *f)
 
 	if (unlikely(!page))
 		return NULL;
-	page->anon_vma = vma_anon_vma(f->vma);
-	page->index = linear_page_index(f->vma, f->addr);
 	if (unlikely(f->vma->vm_flags & MMK_VM_DROPPABLE))
 		flags |= PG_LAZYFREE | PG_DROPPABLE;
 	atomic_store_explicit(&page->flags, PAGE_ANON << PG_KIND_SHIFT | flags,
@@ -60,11 +58,9 @@ static int fault_anon_write(struct vm_fault *f)
 {
 	struct mmk_system *sys = f->sys;
 	struct page *page;
-	int rc = fault_anon_vma(f);
 	pte_t pte;
 
-	if (unlikely(rc))
-		return rc;
+	anon_vma_prepare(f->vma, f->seq);
 	page = anon_page(f);
 	if (unlikely(!page))
 		return fault_no_page(f);
@@ -149,10 +145,9 @@ static void fault_replace(struct vm_fault *f, struct page *copy, struct page *ol
 static int fault_cow_copy(struct vm_fault *f, struct page *old)
 {
 	struct page *copy;
-	int rc = fault_anon_vma(f);
+	int rc = 0;
 
-	if (unlikely(rc))
-		return rc;
+	anon_vma_prepare(f->vma, f->seq);
 	copy = fault_anon_page(f);
 	if (!copy)
 		return fault_no_page(f);

@@ -247,11 +247,10 @@ static int fault_driver_map(struct vm_fault *f)
 static int fault_file_private(struct vm_fault *f, struct address_space *m)
 {
 	struct page *page, *copy;
-	int rc = fault_anon_vma(f);
 	pte_t pte;
+	int rc;
 
-	if (rc)
-		return rc;
+	anon_vma_prepare(f->vma, f->seq);
 	rc = fault_get_page(f, m, &page);
 	if (rc)
 		return rc;

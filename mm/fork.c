@@ -40,23 +40,19 @@ static int dup_vma(struct mmk_task *task, struct mm_struct *mm, const struct vm_
 	if (err)
 		return err;
 	copy = vma_alloc(mm, vma->in_file);
-	if (!copy)
-		goto no_copy;
+	if (!copy) {
+		if (vma->vm_flags & MMK_VM_ACCOUNT)
+			vm_uncharge(mm->sys, vma_pages(vma));
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
+	}
 	vma_copy(copy, vma);
 	copy->vm_flags &= ~VM_LOCKED_MASK;
 	if (copy->vm_flags & MMK_VM_WIPEONFORK)
 		vma_drop_anon_vma(copy);
-	else if (anon_vma_fork(copy))
-		goto no_anon_vma;
+	else
+		anon_vma_fork(copy);
 	*out = copy;
 	return 0;
-
-no_anon_vma:
-	vma_discard(copy);
-no_copy:
-	if (vma->vm_flags & MMK_VM_ACCOUNT)
-		vm_uncharge(mm->sys, vma_pages(vma));
-	return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
 }
 
 static int dup_vmas(struct mmk_task *task, struct mm_struct *mm)

@@ -52,7 +52,8 @@ int guard_install(struct mmk_task *task, struct vm_area_struct *vma, unsigned lo
 	if (vma->vm_flags & MMK_VM_LOCKED)
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_LOCKED, vma->vm_start, 0);
 	/* fork copies the entries of VMAs with an anon_vma. */
-	if (anon_vma_prepare(vma) || tables_own(mm, start, end) || !make_tables(mm, start, end))
+	anon_vma_prepare(vma, mmap_seq(mm));
+	if (tables_own(mm, start, end) || !make_tables(mm, start, end))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_GUARD_NO_MEMORY, start, 0);
 	tlb_gather(&tlb, mm);
 	for (unsigned long addr = start, stop; addr < end; addr = stop) {

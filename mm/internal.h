@@ -300,12 +300,17 @@ int populate_vma_page_range(struct mmk_task *task, struct vm_area_struct *vma, u
  */
 int populate_pause(const struct mmk_system *sys, unsigned long addr, unsigned long *next);
 /*
- * Set by mmap.c: the anon_vma of a VMA, made or shared with a neighbour when first needed.
- * mmap_lock held (any). 0 or -ENOMEM.
+ * vma.c: give a VMA without one an anon_vma, new or a neighbour's. mm->seq was seq when the VMA was
+ * found. See anon_vma_prepare().
  */
-int anon_vma_prepare(struct vm_area_struct *vma);
+void anon_vma_make(struct vm_area_struct *vma, uint32_t seq);
 
 /* ---- vma.c ---- */
+/* 0: it never had anonymous pages. A fault may set it beside us. */
+static inline uint64_t vma_anon_vma(const struct vm_area_struct *vma)
+{
+	return __atomic_load_n(&vma->anon_vma, __ATOMIC_RELAXED);
+}
 static inline struct vm_area_struct *range_to_vma(const struct range_node *n)
 {
 	_Static_assert(!offsetof(struct vm_area_struct, range), "no range is no VMA");

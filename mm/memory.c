@@ -311,7 +311,7 @@ static void copy_table(struct fork_copy *c, struct page *to, struct page *from, 
  */
 static bool vma_needs_copy(const struct vm_area_struct *src)
 {
-	return src->anon_vma || ((src->vm_flags & (MMK_VM_PFNMAP | MMK_VM_MIXEDMAP)) &&
+	return vma_anon_vma(src) || ((src->vm_flags & (MMK_VM_PFNMAP | MMK_VM_MIXEDMAP)) &&
 				 !(src->vm_ops && src->vm_ops->fault));
 }
 

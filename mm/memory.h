@@ -81,10 +81,14 @@ static inline void page_clear_exec(struct page *page)
 		page_clear(page, PG_EXEC_CLEAN);
 }
 
-/* Set once, by a fault that holds mmap_lock only for reading as we may do. */
-static inline struct anon_vma *vma_anon_vma(const struct vm_area_struct *vma)
+/*
+ * The VMA is about to get pages of its own: from now on it merges only with others of its number,
+ * and fork copies its entries. mmap_lock is held, or it is a fault's without and seq is the fault's.
+ */
+static inline void anon_vma_prepare(struct vm_area_struct *vma, uint32_t seq)
 {
-	return __atomic_load_n(&vma->anon_vma, __ATOMIC_ACQUIRE);
+	if (unlikely(!vma_anon_vma(vma)))
+		anon_vma_make(vma, seq);
 }
 
 /* Private memory that may be written: its pages are copied on write. */

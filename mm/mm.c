@@ -68,7 +68,8 @@ void mm_rss_drop(struct mm_struct *mm, uint64_t pages)
 	uint64_t rss;
 
 	if (mm->sys->nr_cpus > 1) {
-		pages += atomic_fetch_add_explicit(&here->dropped, pages, memory_order_relaxed);
+		pages += atomic_fetch_add_explicit(&here->dropped, (uint32_t)pages,
+		                                   memory_order_relaxed);
 		if (pages < HIWATER_SLACK)
 			return;
 		atomic_store_explicit(&here->dropped, 0, memory_order_relaxed);

@@ -87,12 +87,11 @@ struct page {
 			union {
 				/* PAGE_CACHE [page lock]; NULL once truncated */
 				struct address_space *mapping;
-				struct anon_vma *anon_vma;  /* PAGE_ANON */
 				struct page *next;          /* PAGE_FREE [B], slab */
 				struct mm_struct *table_mm; /* PAGE_TABLE */
 			};
 			union {
-				/* PAGE_CACHE: page index in the file; PAGE_ANON: linear pgoff */
+				/* PAGE_CACHE: page index in the file */
 				uint64_t index;
 				struct page *prev; /* PAGE_FREE [B], slab */
 				struct { /* PAGE_TABLE [T] */
@@ -143,10 +142,6 @@ struct itv_node {
 };
 
 /* ---- address spaces ---- */
-struct anon_vma {
-	_Atomic uint32_t refcount;
-};
-
 /*
  * 128 bytes, two cache lines; most programs have more VMAs than anything else that is not a frame.
  * Faults without mmap_lock read what a fault needs also of one that is being freed (port->defer).
@@ -159,7 +154,7 @@ struct vm_area_struct {
 	struct mm_struct *vm_mm;                   /* [I] */
 	struct file *vm_file;                      /* [I] holds a reference */
 	const struct vm_operations_struct *vm_ops; /* [I]; NULL: private anonymous */
-	struct anon_vma *anon_vma; /* [W], or set once under mmap_lock read + mm->page_table_lock */
+	uint64_t anon_vma; /* [W], or once by a fault, from 0: whose pages it has; vma.c */
 	void *vm_private_data; /* [I]; of memory without a file's ops its name [W]: anon_name.c */
 	uint32_t policy;   /* [W] of memory, 0: none; see mempolicy.h */
 	bool anon_chained; /* [W] came by fork from a VMA with anon_vma: never merges with one
@@ -192,7 +187,8 @@ struct mm_counts {
 	_Atomic uint64_t anon_faults; /* faults_anon of mmk_stats, and one of RSS_ANON each */
 	_Atomic uint64_t zero_faults; /* faults_anon_zero of mmk_stats */
 	_Atomic uint64_t min_flt, maj_flt; /* other faults */
-	_Atomic uint64_t dropped; /* pages, since hiwater_rss has been looked after */
+	_Atomic uint32_t dropped;   /* pages, since hiwater_rss has been looked after */
+	_Atomic uint32_t anon_vmas; /* drawn: vma.c */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct mm_counts) == 64, "one line for each CPU");
 
@@ -204,7 +200,7 @@ struct mm_struct {
 	_Atomic uint32_t users;
 	struct rwsem mmap_lock;
 	_Atomic uint32_t seq; /* odd while mmap_lock is held for writing: lock.h */
-	spinlock_t page_table_lock;    /* anon_vma assignment; upper table levels */
+	spinlock_t page_table_lock;    /* upper table levels */
 	_Atomic uint64_t cpus;         /* CPUs that may hold TLB entries of it */
 	/* Tables that others may have too: share.c. Grows under mmap_lock for writing; page_table_lock */
 	_Atomic uint32_t nr_shared;
@@ -309,7 +305,7 @@ struct mmk_system {
 
 	struct slab_cache
 	    kmalloc_caches[16]; /* 16 bytes << i, up to 4 KiB in slabs; larger: frames */
-	struct slab_cache vma_cache, anon_vma_cache, mm_cache, radix_cache, file_vma_cache;
+	struct slab_cache vma_cache, file_vma_cache, mm_cache, radix_cache;
 
 	/* asid.c */
 	spinlock_t asid_lock;

@@ -22,7 +22,7 @@ static int mprotect_account(struct mmk_task *task, const struct vm_area_struct *
 	*charged = 0;
 	if (!(*flags & MMK_VM_WRITE)) {
 		/* Pages that were written still need their promise; none have been. */
-		if ((old & MMK_VM_ACCOUNT) && vma_is_anonymous(vma) && !vma->anon_vma)
+		if ((old & MMK_VM_ACCOUNT) && vma_is_anonymous(vma) && !vma_anon_vma(vma))
 			*flags &= ~MMK_VM_ACCOUNT;
 		return 0;
 	}

@@ -168,7 +168,7 @@ static long grow_in_place(struct remap *r)
 	    .vm_flags = flags,
 	    .pgoff = linear_page_index(vma, vma->vm_end),
 	    .file = vma->vm_file,
-	    .anon_vma = vma->anon_vma,
+	    .anon_vma = vma_anon_vma(vma),
 	    .name = vma_anon_name(vma),
 	    .policy = vma->policy,
 	};
@@ -199,7 +199,7 @@ static struct vma_merge new_place(const struct remap *r)
 	const struct vm_area_struct *vma = r->vma;
 	/* Memory that was never touched has no history: it is as if mapped there in the first
 	 * place. */
-	bool pristine = vma_is_anonymous(vma) && !vma->anon_vma;
+	bool pristine = vma_is_anonymous(vma) && !vma_anon_vma(vma);
 
 	return (struct vma_merge){
 	    .prev = r->target.prev,
@@ -209,7 +209,7 @@ static struct vma_merge new_place(const struct remap *r)
 	    .vm_flags = vma->vm_flags,
 	    .pgoff = pristine ? r->new_addr >> PAGE_SHIFT : linear_page_index(vma, r->addr),
 	    .file = vma->vm_file,
-	    .anon_vma = vma->anon_vma,
+	    .anon_vma = vma_anon_vma(vma),
 	    .name = vma_anon_name(vma),
 	    .policy = vma->policy,
 	};

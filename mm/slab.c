@@ -21,7 +21,7 @@
 #define KMALLOC_NUM  (PAGE_SHIFT - 1 - KMALLOC_MIN + 1)
 #define KMALLOC_MAX  (128ul << 10)
 #define OTHER_CACHES 16u /* ids from here on: not kmalloc's */
-#define CACHES_END   (OTHER_CACHES + 5)
+#define CACHES_END   (OTHER_CACHES + 4)
 #define MOST_BATCH   16u
 
 _Static_assert(KMALLOC_NUM <= 16, "kmalloc_caches is too short for this page size");
@@ -30,8 +30,8 @@ _Static_assert(PAGE_SIZE / SLAB_UNIT < SLAB_END, "offsets of free objects have 1
 
 static struct slab_cache *cache_of(struct mmk_system *sys, unsigned id)
 {
-	struct slab_cache *const other[] = {&sys->vma_cache, &sys->anon_vma_cache, &sys->mm_cache,
-	                                    &sys->radix_cache, &sys->file_vma_cache};
+	struct slab_cache *const other[] = {&sys->vma_cache, &sys->file_vma_cache, &sys->mm_cache,
+	                                    &sys->radix_cache};
 
 	return id < OTHER_CACHES ? &sys->kmalloc_caches[id] : other[id - OTHER_CACHES];
 }
@@ -56,11 +56,10 @@ void slab_init(struct mmk_system *sys)
 	for (unsigned i = 0; i < KMALLOC_NUM; i++)
 		cache_init(sys, i, "kmalloc", 1ul << (KMALLOC_MIN + i));
 	cache_init(sys, OTHER_CACHES, "vma", sizeof(struct vm_area_struct));
-	cache_init(sys, OTHER_CACHES + 1, "anon_vma", sizeof(struct anon_vma));
+	cache_init(sys, OTHER_CACHES + 1, "file_vma", sizeof(struct file_vma));
 	cache_init(sys, OTHER_CACHES + 2, "mm",
 	           sizeof(struct mm_struct) + sys->nr_cpus * sizeof(struct mm_counts));
 	cache_init(sys, OTHER_CACHES + 3, "radix", sizeof(struct radix_node));
-	cache_init(sys, OTHER_CACHES + 4, "file_vma", sizeof(struct file_vma));
 }
 
 static void partial_add(struct slab_cache *cache, struct page *page)

@@ -13,8 +13,12 @@
  * Neighbours agree when flags (but soft-dirty), file and page offsets do, and their anon_vmas:
  *equal, or one has none and the other's is its own. A VMA that got its pages by fork is connected
  *with its parent's through its anon_vma and does not merge with one that has none (anon_chained).
+ *
+ * An anon_vma is a number of the mm's, drawn when the first anonymous page comes: nothing leads back
+ * from the pages, so all it has to say is which VMAs are of one origin. 0: none yet.
  */
 #include "mm/internal.h"
+#include "mm/memory.h"
 #include "mm/vma.h"
 
 /* ---- making and freeing ---- */
@@ -48,19 +52,6 @@ static inline void vma_retire(struct vm_area_struct *vma)
 	}
 	vma->range.deferred.fn = free_retired;
 	sys->port->defer(sys->ctx, &vma->range.deferred);
-}
-
-static struct anon_vma *anon_vma_get(struct anon_vma *av)
-{
-	if (av)
-		atomic_fetch_add_explicit(&av->refcount, 1, memory_order_relaxed);
-	return av;
-}
-
-static void anon_vma_put(struct mmk_system *sys, struct anon_vma *av)
-{
-	if (av && atomic_fetch_sub_explicit(&av->refcount, 1, memory_order_acq_rel) == 1)
-		slab_free(&sys->anon_vma_cache, av);
 }
 
 void *mmk_vma_private(struct mmk_vma *vma)
@@ -161,8 +152,6 @@ static inline void let_go(struct vm_area_struct *vma)
 		anon_name_put(sys, name);
 	if (vma->vm_file)
 		put_vma_file(sys, vma->vm_file);
-	if (vma->anon_vma)
-		anon_vma_put(sys, vma->anon_vma);
 	vma_retire(vma);
 }
 
@@ -272,7 +261,7 @@ void vma_copy(struct vm_area_struct *copy, const struct vm_area_struct *vma)
 	copy->vm_file = vma->vm_file;
 	copy->vm_ops = vma->vm_ops;
 	copy->vm_private_data = vma->vm_private_data;
-	copy->anon_vma = anon_vma_get(vma->anon_vma);
+	copy->anon_vma = vma_anon_vma(vma);
 	copy->anon_chained = vma->anon_chained;
 	copy->policy = vma->policy;
 	if (copy->vm_file)
@@ -308,10 +297,9 @@ void vma_split(struct vm_area_struct *vma, unsigned long addr, struct vm_area_st
 
 /* One has no anon_vma and the other's is nobody else's, or it is the same one. `vma` NULL: do not
  * ask whose. */
-static bool anon_vmas_agree(const struct anon_vma *a, const struct anon_vma *b,
-                            const struct vm_area_struct *vma)
+static bool anon_vmas_agree(uint64_t a, uint64_t b, const struct vm_area_struct *vma)
 {
-	if ((!a || !b) && (!vma || (vma->anon_vma && !vma->anon_chained)))
+	if ((!a || !b) && (!vma || (vma_anon_vma(vma) && !vma->anon_chained)))
 		return true;
 	return a == b;
 }
@@ -320,7 +308,7 @@ static bool can_merge_with(const struct vma_merge *m, const struct vm_area_struc
 {
 	return !((m->vm_flags ^ vma->vm_flags) & ~MMK_VM_SOFTDIRTY) && vma->vm_file == m->file &&
 	       vma->policy == m->policy && !anon_names_differ(m->name, vma_anon_name(vma)) &&
-	       anon_vmas_agree(m->anon_vma, vma->anon_vma, vma);
+	       anon_vmas_agree(m->anon_vma, vma_anon_vma(vma), vma);
 }
 
 /* A kind that wants to hear of the end of each of its VMAs: no merge swallows one. */
@@ -350,7 +338,7 @@ static unsigned merge_right_too(const struct vma_merge *m, unsigned left)
 	if (!can_merge_right(m))
 		return 0;
 	if (left &&
-	    (wants_close(m->next) || !anon_vmas_agree(m->prev->anon_vma, m->next->anon_vma, NULL)))
+	    (wants_close(m->next) || !anon_vmas_agree(vma_anon_vma(m->prev), vma_anon_vma(m->next), NULL)))
 		return 0;
 	return MERGE_RIGHT;
 }
@@ -367,11 +355,11 @@ unsigned vma_merge_sides(const struct vma_merge *m)
 }
 
 /* `to` takes over pages that `av` stands for. */
-static void adopt_anon_vma(struct vm_area_struct *to, struct anon_vma *av, bool chained)
+static void adopt_anon_vma(struct vm_area_struct *to, uint64_t av, bool chained)
 {
-	if (to->anon_vma || !av)
+	if (vma_anon_vma(to) || !av)
 		return;
-	to->anon_vma = anon_vma_get(av);
+	__atomic_store_n(&to->anon_vma, av, __ATOMIC_RELAXED);
 	to->anon_chained = chained;
 }
 
@@ -386,7 +374,7 @@ struct vm_area_struct *vma_merge_new(const struct vma_merge *m, unsigned how)
 	}
 	vma_resize(prev, prev->vm_start, m->end);
 	if (how & MERGE_RIGHT) {
-		adopt_anon_vma(prev, next->anon_vma, next->anon_chained);
+		adopt_anon_vma(prev, vma_anon_vma(next), next->anon_chained);
 		vma_absorb(prev, next);
 	}
 	return prev;
@@ -416,7 +404,7 @@ static struct vm_area_struct *merge_part(struct vm_area_struct *vma, const struc
 	struct vm_area_struct *to = how & MERGE_LEFT ? m->prev : m->next;
 
 	stat_inc(vma->vm_mm->sys, merges);
-	adopt_anon_vma(to, vma->anon_vma, vma->anon_chained);
+	adopt_anon_vma(to, vma_anon_vma(vma), vma->anon_chained);
 	if (m->start == vma->vm_start && m->end == vma->vm_end)
 		vma_absorb(to, vma);
 	else if (how & MERGE_LEFT)
@@ -424,7 +412,7 @@ static struct vm_area_struct *merge_part(struct vm_area_struct *vma, const struc
 	else
 		vma_shift(vma, to, m->start);
 	if (how == (MERGE_LEFT | MERGE_RIGHT)) {
-		adopt_anon_vma(to, m->next->anon_vma, m->next->anon_chained);
+		adopt_anon_vma(to, vma_anon_vma(m->next), m->next->anon_chained);
 		vma_absorb(to, m->next);
 	}
 	return to;
@@ -470,7 +458,7 @@ static int modify_part(struct mmk_task *task, struct vm_area_struct *vma, unsign
 	    .vm_flags = vm_flags,
 	    .pgoff = linear_page_index(vma, start),
 	    .file = vma->vm_file,
-	    .anon_vma = vma->anon_vma,
+	    .anon_vma = vma_anon_vma(vma),
 	    .name = name,
 	    .policy = policy,
 	};
@@ -511,66 +499,79 @@ static bool anon_neighbours(const struct vm_area_struct *a, const struct vm_area
 	       linear_page_index(a, b->vm_start) == b->vm_pgoff;
 }
 
-static struct anon_vma *neighbours_anon_vma(const struct vm_area_struct *vma)
+/* That of a VMA which may share it. */
+static uint64_t shareable_anon_vma(const struct vm_area_struct *vma)
 {
-	const struct vm_area_struct *next = vma_next(vma), *prev = vma_prev(vma);
-
-	if (next && next->anon_vma && !next->anon_chained && anon_neighbours(vma, next))
-		return next->anon_vma;
-	if (prev && prev->anon_vma && !prev->anon_chained && anon_neighbours(prev, vma))
-		return prev->anon_vma;
-	return NULL;
+	return vma->anon_chained ? 0 : vma_anon_vma(vma);
 }
 
-/* mmap_lock held, perhaps only for reading: page_table_lock decides which fault sets it. */
-int anon_vma_prepare(struct vm_area_struct *vma)
+static uint64_t neighbours_anon_vma(const struct vm_area_struct *vma, uint32_t seq)
 {
-	struct mm_struct *mm = vma->vm_mm;
-	struct anon_vma *fresh, *av;
+	const struct vm_area_struct *next = vma_next(vma), *prev = vma_prev(vma);
+	uint64_t av = 0;
 
-	if (likely(__atomic_load_n(&vma->anon_vma, __ATOMIC_ACQUIRE)))
+	/* Before they are followed: that they still were neighbours. */
+	atomic_thread_fence(memory_order_acquire);
+	if (unlikely(atomic_load_explicit(&vma->vm_mm->seq, memory_order_relaxed) != seq))
 		return 0;
-	fresh = slab_alloc_reclaim(&mm->sys->anon_vma_cache);
-	if (unlikely(!fresh))
-		return -MMK_ENOMEM;
-	*fresh = (struct anon_vma){.refcount = 1};
-	spin_lock(mm->sys, &mm->page_table_lock);
-	if (!vma->anon_vma) {
-		av = anon_vma_get(neighbours_anon_vma(vma));
-		if (!av) {
-			av = fresh;
-			fresh = NULL;
-		}
-		__atomic_store_n(&vma->anon_vma, av,
-		                 __ATOMIC_RELEASE); /* others look without the lock */
-	}
-	spin_unlock(&mm->page_table_lock);
-	anon_vma_put(mm->sys, fresh);
-	return 0;
+	if (next && anon_neighbours(vma, next))
+		av = shareable_anon_vma(next);
+	if (!av && prev && anon_neighbours(prev, vma))
+		av = shareable_anon_vma(prev);
+	return av;
+}
+
+_Static_assert(MAX_CPUS <= 64, "a CPU's number has six bits here");
+
+/*
+ * By the CPU's own count and its number, so that CPUs draw without a word of both. After 2^32 of one
+ * CPU in one mm a number comes again: then two VMAs may merge that would have stayed apart.
+ */
+static uint64_t draw_anon_vma(struct mm_struct *mm)
+{
+	const unsigned cpu = system_cpu(mm->sys);
+
+	return ((uint64_t)atomic_fetch_add_explicit(&mm->counts[cpu].anon_vmas, 1,
+	                                            memory_order_relaxed) +
+	        1) << 6 | cpu;
+}
+
+bool anon_vma_is_of(const struct mm_struct *mm, uint64_t anon_vma)
+{
+	const uint64_t cpu = anon_vma & 63;
+
+	return cpu < mm->sys->nr_cpus &&
+	       anon_vma >> 6 <= atomic_load_explicit(&mm->counts[cpu].anon_vmas, memory_order_relaxed);
+}
+
+/*
+ * Without mmap_lock the VMA may be on its way out, or change: the number is then never used, as the
+ * fault finds mm->seq changed before it puts a page there. Who takes the lock for writing sees the number
+ * or keeps the fault from doing so: hence the fence between the number and that look at mm->seq.
+ */
+void anon_vma_make(struct vm_area_struct *vma, uint32_t seq)
+{
+	uint64_t av = neighbours_anon_vma(vma, seq), none = 0;
+
+	if (!av)
+		av = draw_anon_vma(vma->vm_mm);
+	__atomic_compare_exchange_n(&vma->anon_vma, &none, av, false, __ATOMIC_RELAXED,
+	                            __ATOMIC_RELAXED);
+	atomic_thread_fence(memory_order_seq_cst);
 }
 
 void vma_drop_anon_vma(struct vm_area_struct *vma)
 {
-	anon_vma_put(vma->vm_mm->sys, vma->anon_vma);
-	vma->anon_vma = NULL;
+	__atomic_store_n(&vma->anon_vma, 0, __ATOMIC_RELAXED);
 	vma->anon_chained = false;
 }
 
-int anon_vma_fork(struct vm_area_struct *child)
+void anon_vma_fork(struct vm_area_struct *child)
 {
-	struct mmk_system *sys = child->vm_mm->sys;
-	struct anon_vma *av;
-
 	if (!child->anon_vma)
-		return 0;
-	av = slab_alloc_reclaim(&sys->anon_vma_cache);
-	if (unlikely(!av))
-		return -MMK_ENOMEM;
-	*av = (struct anon_vma){.refcount = 1};
-	anon_vma_put(sys, child->anon_vma);
-	child->anon_vma = av;
+		return;
+	child->anon_vma = draw_anon_vma(child->vm_mm);
 	child->anon_chained = true;
-	return 0;
 }
 
 /* ---- the growing stack ---- */
@@ -619,8 +620,7 @@ int expand_stack(struct mmk_task *task, struct vm_area_struct *vma, unsigned lon
 	if (in_guard_gap(vma, addr, prev))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_STACK_GUARD, addr, prev->vm_end);
 	/* What has grown is copied by fork as memory that was written, as Linux does. */
-	if (anon_vma_prepare(vma))
-		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
+	anon_vma_prepare(vma, mmap_seq(mm));
 	err = charge_stack(task, vma, addr);
 	if (err)
 		return err;

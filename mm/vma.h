@@ -91,7 +91,7 @@ static inline void vma_init(struct vm_area_struct *vma, unsigned long start, uns
 	vma->vm_pgoff = pgoff;
 	vma->vm_file = NULL;
 	vma->vm_ops = NULL;
-	vma->anon_vma = NULL;
+	vma->anon_vma = 0;
 	vma->vm_private_data = NULL;
 	vma->policy = 0;
 	vma->anon_chained = false;
@@ -109,7 +109,7 @@ static inline void vma_link_before(struct mm_struct *mm, struct vm_area_struct *
 	if (vma->in_file)
 		vma_link_file(vma);
 }
-/* Take out again and free with all it holds: vm_ops->close, the file, the anon_vma. Pages are gone
+/* Take out again and free with all it holds: vm_ops->close, the file. Pages are gone
  * before. */
 void vma_remove(struct vm_area_struct *vma);
 /* A VMA that is in no index: free it with all it holds but what vm_ops->close would. */
@@ -125,8 +125,10 @@ void vma_copy(struct vm_area_struct *copy, const struct vm_area_struct *vma);
 
 /* Its pages have gone elsewhere. */
 void vma_drop_anon_vma(struct vm_area_struct *vma);
-/* A child's VMA, from vma_copy, gets an anon_vma of its own if its parent has one. 0 or -ENOMEM. */
-int anon_vma_fork(struct vm_area_struct *child);
+/* For mmk_check(): a number that was drawn, or none. */
+bool anon_vma_is_of(const struct mm_struct *mm, uint64_t anon_vma);
+/* A child's VMA, from vma_copy, gets an anon_vma of its own if its parent has one. */
+void anon_vma_fork(struct vm_area_struct *child);
 
 /* A range that is to become part of its neighbours, if they agree. */
 struct vma_merge {
@@ -134,7 +136,7 @@ struct vma_merge {
 	unsigned long start, end;
 	uint64_t vm_flags, pgoff;
 	struct file *file;
-	struct anon_vma *anon_vma;
+	uint64_t anon_vma;
 	const struct anon_name *name;
 	uint32_t policy;
 };
@@ -152,7 +154,7 @@ static inline void vma_merge_init(struct vma_merge *m, const struct mm_struct *m
 	m->vm_flags = vm_flags;
 	m->pgoff = start >> PAGE_SHIFT;
 	m->file = NULL;
-	m->anon_vma = NULL;
+	m->anon_vma = 0;
 	m->name = NULL;
 	m->policy = 0;
 }

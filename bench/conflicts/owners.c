@@ -31,7 +31,6 @@ static const struct field system_fields[] = {
     FIELD(mmk_system, cpus),
     FIELD(mmk_system, kmalloc_caches),
     FIELD(mmk_system, vma_cache),
-    FIELD(mmk_system, anon_vma_cache),
     FIELD(mmk_system, mm_cache),
     FIELD(mmk_system, radix_cache),
     FIELD(mmk_system, asid_lock),
@@ -171,8 +170,8 @@ static void frame_table_name(struct mmk_system *sys, size_t offset, char *name)
 
 static void slab_name(struct mmk_system *sys, unsigned id, size_t offset, char *name)
 {
-	struct slab_cache *const caches[] = {&sys->vma_cache, &sys->anon_vma_cache, &sys->mm_cache,
-	                                     &sys->radix_cache, &sys->file_vma_cache};
+	struct slab_cache *const caches[] = {&sys->vma_cache, &sys->file_vma_cache, &sys->mm_cache,
+	                                     &sys->radix_cache};
 	struct slab_cache *cache = id < 16 ? &sys->kmalloc_caches[id] : caches[id - 16];
 	size_t in_object = offset % cache->size;
 

@@ -158,11 +158,6 @@ static void without_memory_for_tables_nothing_is_guarded(void **state)
 		        MMK_REASON_GUARD_NO_MEMORY);
 		assert_int_equal(load(w, at(0)), 1);
 	}
-	hosted_fail_alloc(w->h, HOSTED_ANY_SITE, 0, false);
-	put(w, 3000, 1, RW);
-	hosted_fail_alloc(w->h, MMK_FAIL_SLAB, 1, false);
-	refusal(w, w_madvise(w, at(3000), PAGE, MMK_MADV_GUARD_INSTALL), MMK_ENOMEM,
-	        MMK_REASON_GUARD_NO_MEMORY);
 }
 
 int main(void)

@@ -213,7 +213,8 @@ static void tables_are_counted_and_come_back(void **state)
 	}
 	assert_true(n > 50);
 	assert_true(mmk_mm_badness(w->task.mm) >= 2 * n);
-	assert_true(frames_free(w->sys) >= w->sys->nr_min);
+	/* One of the reserve may have become the slab of the last VMA. */
+	assert_true(frames_free(w->sys) + 1 >= w->sys->nr_min);
 	assert_int_equal(w_munmap(w, at, (n + 1) * (2ul << 20)), 0);
 	slab_reap(w->sys);
 	assert_true(frames_free(w->sys) + 8 >= before);
