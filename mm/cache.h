@@ -100,6 +100,11 @@ void mapping_set_size(struct address_space *m, uint64_t size);
 struct page *filemap_find(struct address_space *m, uint64_t index);
 /* filemap_peek without i_pages_lock, i_size not considered: during a look of a fault. */
 struct page *filemap_look(struct address_space *m, uint64_t index);
+/*
+ * A new page of zeros in a hole of a homeless file, with a reference; NULL where that may want to wait,
+ * or be refused. Does not sleep.
+ */
+struct page *filemap_make_nowait(struct address_space *m, uint64_t index);
 /* Is it (still) the file's page of that index? */
 static inline bool page_of(const struct address_space *m, const struct page *page, uint64_t index)
 {

@@ -13,7 +13,8 @@
  * away after it has cleared page->mapping, so what it did not see here it will find in the table.
  *
  * Without mmap_lock (FAULT_FLAG_NOWAIT; fault.c keeps the file alive meanwhile) the same stages go as
- * far as the cache has the page and nobody is to be waited for. They find it without i_pages_lock too:
+ * far as the cache has the page, or a hole gets one, and nobody is to be waited for. They find it
+ * without i_pages_lock too:
  * nodes of the index are freed after such looks, and a frame's reference is taken only if it has one.
  */
 #include "mm/internal.h"
@@ -31,16 +32,30 @@ static int source_errno(int rc)
 	return rc == 0 || rc == -MMK_ENOMEM ? rc : -MMK_EIO;
 }
 
+/* The page of the cache, with a reference, without sleeping. 0 or FAULT_WAIT. */
+static int look_for_page(struct address_space *m, uint64_t index, struct page **page)
+{
+	if (unlikely(index >= mapping_pages(m)))
+		return FAULT_WAIT;
+	*page = filemap_look(m, index);
+	if (!*page)
+		*page = filemap_make_nowait(m, index);
+	return likely(*page) ? 0 : FAULT_WAIT;
+}
+
+static inline enum rss_kind mapping_rss_kind(const struct address_space *m)
+{
+	return m->flags & MMK_MAPPING_SHMEM ? RSS_SHMEM : RSS_FILE;
+}
+
 /* The page wanted, with a reference. 0, -ENOMEM, -EIO (SIGBUS), FAULT_WAIT. May sleep. */
 static int fault_get_page(struct vm_fault *f, struct address_space *m, struct page **page)
 {
 	uint64_t index = linear_page_index(f->vma, f->addr);
 	int rc;
 
-	if (f->flags & FAULT_FLAG_NOWAIT) {
-		*page = index < mapping_pages(m) ? filemap_look(m, index) : NULL;
-		return *page ? 0 : FAULT_WAIT;
-	}
+	if (likely(f->flags & FAULT_FLAG_NOWAIT))
+		return look_for_page(m, index, page);
 	if (m)
 		rc = filemap_get_page(m, index, true, page, &f->major);
 	else if (f->vma->vm_ops->fault)
@@ -107,8 +122,8 @@ static __attribute__((noinline)) bool get_exec_page(struct address_space *m, str
  * Map what the cache has of it, where nothing is yet; how many. The table is locked, and i_pages_lock
  * held or a look begun.
  */
-static inline __attribute__((always_inline)) unsigned
-map_cached(struct vm_fault *f, struct address_space *m, const struct around *a)
+static __attribute__((noinline)) unsigned map_cached(struct vm_fault *f, struct address_space *m,
+						     const struct around *a)
 {
 	const uintptr_t frame_zero = f->sys->frame_zero;
 	const pgprot_t prot = a->prot;
@@ -168,47 +183,50 @@ map_around(struct vm_fault *f, struct address_space *m, struct around *a, bool l
 	if (likely(done)) {
 		pte_barrier(f->sys);
 		count_events(f->sys, pte_writes, done);
-		mm_rss_add(f->mm, m->flags & MMK_MAPPING_SHMEM ? RSS_SHMEM : RSS_FILE, done);
+		mm_rss_add(f->mm, mapping_rss_kind(m), done);
 	}
 	return rc;
 }
 
-static __attribute__((noinline)) int map_around_locked(struct vm_fault *f, struct address_space *m,
-						       struct around *a)
+static __attribute__((noinline)) int map_around_any(struct vm_fault *f, struct address_space *m,
+						    struct around *a)
 {
-	return map_around(f, m, a, false);
+	return map_around(f, m, a, f->flags & FAULT_FLAG_NOWAIT);
 }
 
 /*
- * With mmap_lock. If it is not in the cache yet: while we hold it nothing but truncation takes it away
- * again; what reading it has brought along is mapped with it.
+ * With mmap_lock held, or where the page is not in the cache yet. While we hold it nothing but
+ * truncation takes it away again; what reading it has brought along is mapped with it.
  */
-static __attribute__((noinline)) int read_locked(struct vm_fault *f, struct address_space *m,
-						 struct around *a)
+static __attribute__((noinline)) int map_slowly(struct vm_fault *f, struct address_space *m,
+						struct around *a)
 {
-	int rc = map_around_locked(f, m, a);
 	struct page *page;
+	int rc = f->flags & FAULT_FLAG_NOWAIT ? FAULT_WAIT : map_around_any(f, m, a);
 
 	if (rc != FAULT_WAIT)
 		return rc;
 	rc = fault_get_page(f, m, &page);
 	if (rc)
 		return rc;
-	rc = map_around_locked(f, m, a);
+	rc = map_around_any(f, m, a);
 	put_page(f->sys, page);
 	return rc == FAULT_WAIT ? FAULT_RETRY : rc;
 }
 
 static inline int fault_file_read(struct vm_fault *f, struct address_space *m)
 {
-	struct around a;
-	int rc;
+	struct around a, copy;
+	int rc = FAULT_WAIT;
 
 	around_window(f, &a);
 	if (likely(f->flags & FAULT_FLAG_NOWAIT))
 		rc = map_around(f, m, &a, true);
-	else
-		rc = read_locked(f, m, &a);
+	/* A copy, so that compilers keep the other in registers. */
+	if (unlikely(rc == FAULT_WAIT)) {
+		copy = a;
+		rc = map_slowly(f, m, &copy);
+	}
 	if (likely(!rc))
 		stat_inc(f->sys, faults_file_read);
 	return rc;
@@ -330,7 +348,8 @@ static void let_go_written(struct vm_fault *f, struct page *page)
 }
 
 /* A page that has a home to be written back to. Our reference becomes the entry's, or goes. */
-static int share_home_page(struct vm_fault *f, struct address_space *m, struct page *page)
+static __attribute__((noinline)) int share_home_page(struct vm_fault *f, struct address_space *m,
+						     struct page *page)
 {
 	int rc = page_prepare_write(f, m, page);
 	pte_t pte;
@@ -350,18 +369,36 @@ static int share_home_page(struct vm_fault *f, struct address_space *m, struct p
 	return rc;
 }
 
-/* One that has none: nobody cleans it, so its lock says nothing. */
-static int share_homeless_page(struct vm_fault *f, struct address_space *m, struct page *page)
+/* A page without a home is about to be written to. */
+static inline void mark_written(struct page *page)
 {
-	pte_t pte = fault_mkwrite(f, fault_pte(f, page));
-	uint64_t index = linear_page_index(f->vma, f->addr);
+	uint32_t flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
 
-	page_clear_exec(page);
-	set_page_dirty(m, page);
+	if (unlikely(flags & PG_EXEC_CLEAN))
+		page_clear(page, PG_EXEC_CLEAN);
+	if (unlikely(!(flags & PG_WRITTEN)))
+		page_set(page, PG_WRITTEN);
+}
+
+/* One that has none: nobody cleans it, so its lock says nothing, nor do writes want to be told. */
+static inline int share_homeless_page(struct vm_fault *f, struct address_space *m, struct page *page)
+{
+	uint64_t index = linear_page_index(f->vma, f->addr);
+	pte_t pte = pte_make(page_to_phys(f->sys, page), vm_get_page_prot(f->vma->vm_flags));
+
+	if (unlikely(pte_user_exec(pte)))
+		sync_icache_page(f->sys, page);
+	pte = fault_mkwrite(f, pte);
+	mark_written(page);
 	if (likely(fault_lock(f))) {
 		if (likely(page_in_file(m, page, index))) {
+			table_use(f->table, 1);
+			page_map_add(page);
+			set_pte(f->sys, f->ptep, pte);
+			mm_rss_add(f->mm, mapping_rss_kind(m), 1);
+			spin_unlock(&f->table->ptl);
+			pte_barrier(f->sys);
 			stat_inc(f->sys, faults_file_shared);
-			fault_install(f, page, pte);
 			return 0;
 		}
 		spin_unlock(&f->table->ptl);
@@ -384,16 +421,14 @@ static int fault_file_shared(struct vm_fault *f, struct address_space *m)
  * The mapped page gets its right to be written. Only rights are added, so no break is needed. mark: a
  * page that nobody cleans, and is dirty from here on; or NULL.
  */
-static int fault_allow_write(struct vm_fault *f, struct address_space *m, struct page *mark)
+static int fault_allow_write(struct vm_fault *f, struct page *mark)
 {
 	pte_t pte = fault_mkwrite(f, pte_mkyoung(f->orig));
 
 	if (!fault_lock(f))
 		return FAULT_RETRY;
-	if (mark) {
-		page_clear_exec(mark);
-		set_page_dirty(m, mark);
-	}
+	if (mark)
+		mark_written(mark);
 	set_pte(f->sys, f->ptep, pte);
 	flush_tlb_page(f->mm, f->addr);
 	spin_unlock(&f->table->ptl);
@@ -407,7 +442,7 @@ static int allow_write_home(struct vm_fault *f, struct address_space *m, struct 
 	int rc = page_prepare_write(f, m, page);
 
 	if (!rc) {
-		rc = fault_allow_write(f, m, NULL);
+		rc = fault_allow_write(f, NULL);
 		let_go_written(f, page);
 	} else if (rc == FAULT_RETRY) {
 		/* Truncated. Do not wait for its unmapping, which may be far away. */
@@ -425,10 +460,10 @@ int fault_shared(struct vm_fault *f)
 	int rc;
 
 	if (!m || !page)
-		return fault_allow_write(f, NULL, NULL);
+		return fault_allow_write(f, NULL);
 	/* What truncation has taken from it is written as if before: the entry goes as well. */
 	if (!mapping_has_home(m))
-		return fault_allow_write(f, m, page);
+		return fault_allow_write(f, page);
 	if (!fault_lock(f))
 		return FAULT_RETRY;
 	get_page(page);
@@ -464,5 +499,5 @@ unsigned populate_cached(struct vm_fault *f, unsigned long end)
 	if (!m || unlikely(__atomic_load_n(&f->mm->reaped, __ATOMIC_RELAXED)))
 		return 0;
 	around_range(f, f->addr, table_end(f->addr, end), &a);
-	return !map_around_locked(f, m, &a) && a.mapped == a.n ? a.n : 0;
+	return !map_around_any(f, m, &a) && a.mapped == a.n ? a.n : 0;
 }

@@ -116,12 +116,14 @@ struct page *filemap_look(struct address_space *m, uint64_t index)
 
 /* ---- entering and leaving ---- */
 
-/* Put a new page (reference of its own for the cache, locked) at index. 0, -EEXIST, -ENOMEM. */
-static int cache_insert(struct address_space *m, struct page *page, uint64_t index)
+/*
+ * Put a new page, locked, at index, with a reference of its own for the cache. 0; or -EEXIST, -ENOMEM
+ * with the page unlocked.
+ */
+static int cache_insert_locked(struct address_space *m, struct page *page, uint64_t index)
 {
 	int err;
 
-	lock_page(m->sys, page); /* a scan of the frame table may hold it for a moment */
 	page->index = index;
 	set_page_mapping(page, m);
 	i_pages_lock(m);
@@ -140,6 +142,13 @@ static int cache_insert(struct address_space *m, struct page *page, uint64_t ind
 		unlock_page(m->sys, page);
 	}
 	return err;
+}
+
+/* The same, and lock it: a scan of the frame table may hold it for a moment. */
+static int cache_insert(struct address_space *m, struct page *page, uint64_t index)
+{
+	lock_page(m->sys, page);
+	return cache_insert_locked(m, page, index);
 }
 
 /* i_pages_lock held: the page is dirty no more. */
@@ -380,24 +389,46 @@ static int fill_hole(struct address_space *m, struct page *page)
 static int fill_new(struct address_space *m, uint64_t index, bool create, struct page **out,
                     bool *major)
 {
-	struct run run = {.first = index, .n = 1};
+	struct run run;
 	int err;
 
 	if (!mapping_has_home(m) && !create)
 		return -MMK_ENOENT;
-	err = add_page(m, index, &run.pages[0]);
+	err = add_page(m, index, out);
 	if (err)
 		return err;
-	*out = run.pages[0];
 	if (!mapping_has_home(m)) {
 		err = fill_hole(m, *out);
 		if (!err)
 			unlock_page(m->sys, *out);
 		return err;
 	}
+	run.first = index;
+	run.n = 1;
+	run.pages[0] = *out;
 	extend_run(m, &run);
 	*major = true;
 	return fill_run(m, &run);
+}
+
+struct page *filemap_make_nowait(struct address_space *m, uint64_t index)
+{
+	struct page *page;
+
+	if (mapping_has_home(m) ||
+	    (m->ops && m->ops->page_mkwrite && !m->ops->page_mkwrite_nowait))
+		return NULL;
+	page = alloc_page_nowait(m->sys, PAGE_CACHE);
+	if (unlikely(!page))
+		return NULL;
+	if (unlikely(!trylock_page(page) || cache_insert_locked(m, page, index))) {
+		put_page(m->sys, page);
+		return NULL;
+	}
+	if (unlikely(fill_hole(m, page)))
+		return NULL;
+	unlock_page(m->sys, page);
+	return page;
 }
 
 /* Wait until the page found is up to date. False: it went, look again. */

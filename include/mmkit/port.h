@@ -75,6 +75,8 @@ struct mmk_mapping_ops {
 	 * May be NULL.
 	 */
 	int (*page_mkwrite)(struct mmk_mapping *m, uint64_t index);
+	/* page_mkwrite takes spinlocks at most, and never sleeps: it is called during looks too. */
+	bool page_mkwrite_nowait;
 	/*
 	 * A page could not be written: err is the -errno that m->wb_err now has. For errors that
 	 * are kept per file system (syncfs), with mmk_wb_err_note. Does not sleep. May be NULL.

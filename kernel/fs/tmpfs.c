@@ -330,7 +330,10 @@ static int tmpfs_new_page(struct mmk_mapping *m, uint64_t index)
 	return err;
 }
 
-static const struct mmk_mapping_ops tmpfs_mapping_ops = {.page_mkwrite = tmpfs_new_page};
+static const struct mmk_mapping_ops tmpfs_mapping_ops = {
+    .page_mkwrite = tmpfs_new_page,
+    .page_mkwrite_nowait = true,
+};
 
 /* Room for all of [pos, pos + len) that is not there yet: fallocate makes all of it or nothing. */
 static int tmpfs_reserve(struct inode *inode, u64 pos, u64 len)

@@ -85,6 +85,9 @@ static int tmp_mkwrite(struct address_space *m, uint64_t index)
 
 static const struct mmk_mapping_ops tmp_ops = {.page_mkwrite = tmp_mkwrite};
 
+static const struct mmk_mapping_ops quick_ops = {
+    .page_mkwrite = tmp_mkwrite, .page_mkwrite_nowait = true};
+
 static struct home *new_home(struct world *w, uint64_t size, const struct mmk_mapping_ops *ops)
 {
 	struct home *h = calloc(1, sizeof(*h));
@@ -380,6 +383,43 @@ static void holes_of_a_homeless_file_take_no_frames(void **state)
 	assert_int_equal(s.frames_shmem, 0);
 }
 
+static bool made_without_waiting(struct world *w, const struct mmk_mapping_ops *ops)
+{
+	struct home *h = new_home(w, PAGE_SIZE, ops);
+	struct page *p = filemap_make_nowait(&h->m, 0);
+
+	assert_int_equal(h->mkwrites, p ? 1 : 0);
+	assert_int_equal(h->m.nrpages, p ? 1 : 0);
+	if (p)
+		put_page(w->sys, p);
+	end_home(h);
+	return p;
+}
+
+static void a_hole_is_filled_without_waiting_where_nobody_may_wait(void **state)
+{
+	struct world *w = *state;
+	struct home *h = new_home(w, 100 * PAGE_SIZE, &quick_ops);
+	struct page *p;
+
+	assert_false(made_without_waiting(w, &home_ops));
+	assert_false(made_without_waiting(w, &tmp_ops));
+	assert_true(made_without_waiting(w, &quick_ops));
+	h->mkwrite_err = -MMK_ENOSPC;
+	assert_null(filemap_make_nowait(&h->m, 77));
+	assert_int_equal(h->m.nrpages, 0);
+	h->mkwrite_err = 0;
+	p = filemap_make_nowait(&h->m, 77);
+	assert_non_null(p);
+	assert_true(page_test(p, PG_UPTODATE));
+	assert_false(page_test(p, PG_LOCKED));
+	assert_int_equal(*(unsigned char *)page_address(w->sys, p), 0);
+	assert_null(filemap_make_nowait(&h->m, 77)); /* it is there */
+	assert_int_equal(h->m.nrpages, 1);
+	put_page(w->sys, p);
+	end_home(h);
+}
+
 static void peeking_finds_what_is_cached(void **state)
 {
 	struct world *w = *state;
@@ -534,6 +574,7 @@ int main(void)
 	    WORLD_TEST(truncation_takes_pages_and_zeroes_the_tail),
 	    WORLD_TEST(punched_bytes_read_zero),
 	    WORLD_TEST(holes_of_a_homeless_file_take_no_frames),
+	    WORLD_TEST(a_hole_is_filled_without_waiting_where_nobody_may_wait),
 	    WORLD_TEST(peeking_finds_what_is_cached),
 	    WORLD_TEST(clean_pages_are_dropped_on_demand),
 	    WORLD_TEST(when_frames_run_out_dirty_pages_are_written_and_dropped),
