@@ -308,9 +308,9 @@ same "--report" "$? $(cat out) $(grep -ciE 'fault' err | sed 's/^[1-9][0-9]*$/so
 run --icount "$TOP/build/arm64/bench/bench" munmap >out 2>err </dev/null
 same "--icount" "$? $(grep -c '^row mmap.*[1-9][0-9]*$' out) $(tail -n 1 out)" "0 8 bench ended"
 run --icount "$TOP/build/arm64/bench/bench" munmap >out2 2>err </dev/null
-# To half a hundredth: where the counter stands depends on when the host sent what, and so whether one of the
-# scheduler's ticks, each 10 ms, falls into a row.
-paste out out2 | awk -F'\t' '/^row/ && ($4 > $2 * 1.005 || $2 > $4 * 1.005)' >differ
+# To a hundredth: where the counter stands depends on when the host sent what, and so whether one of the
+# scheduler's ticks, each 10 ms, falls into a row. One with what it wakes has been seen to take 8,000.
+paste out out2 | awk -F'\t' '/^row/ && ($4 > $2 * 1.01 || $2 > $4 * 1.01)' >differ
 same "--icount repeats itself" "$(cat differ)" ""
 
 cat >newer-qemu <<'END'
