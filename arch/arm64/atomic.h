@@ -23,18 +23,21 @@
 #ifdef MMK_HW_ARM64
 static inline bool inc_unless_zero(_Atomic uint32_t *v)
 {
-	uint32_t old, new, failed;
+	uint32_t n, failed;
 
-	__asm__ volatile("1:	ldaxr	%w[old], %[v]\n"
-			 "	cbz	%w[old], 2f\n"
-			 "	add	%w[new], %w[old], #1\n"
-			 "	stxr	%w[failed], %w[new], %[v]\n"
-			 "	cbnz	%w[failed], 1b\n"
-			 "2:"
-			 : [old] "=&r"(old), [new] "=&r"(new), [failed] "=&r"(failed), [v] "+Q"(*v)
-			 :
-			 : "memory");
-	return old;
+	/* A jump where it is 0, else callers would ask again what is known here. */
+	__asm__ goto("1:	ldaxr	%w[n], %[v]\n"
+		     "	cbz	%w[n], %l[zero]\n"
+		     "	add	%w[n], %w[n], #1\n"
+		     "	stxr	%w[failed], %w[n], %[v]\n"
+		     "	cbnz	%w[failed], 1b"
+		     : [n] "=&r"(n), [failed] "=&r"(failed), [v] "+Q"(*v)
+		     :
+		     : "memory"
+		     : zero);
+	return true;
+zero:
+	return false;
 }
 #else
 static inline bool inc_unless_zero(_Atomic uint32_t *v)
