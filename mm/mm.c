@@ -58,7 +58,7 @@ uint64_t mm_rss(const struct mm_struct *mm)
 /*
  * To be exact each drop would have to read what all CPUs count, in the very lines that they write. So
  * where there are several, each looks only after so many pages: the mark may be too low by less than
- * HIWATER_SLACK pages for each CPU.
+ * HIWATER_SLACK pages for each CPU. Of one that has ended nobody asks any more.
  */
 #define HIWATER_SLACK 32u
 
@@ -67,6 +67,8 @@ void mm_rss_drop(struct mm_struct *mm, uint64_t pages)
 	struct mm_counts *here = mm_counts_here(mm);
 	uint64_t rss;
 
+	if (mm_has_ended(mm))
+		return;
 	if (mm->sys->nr_cpus > 1) {
 		pages += atomic_fetch_add_explicit(&here->dropped, (uint32_t)pages,
 		                                   memory_order_relaxed);
