@@ -105,20 +105,33 @@ struct file *mmk_to_file(struct mmk_file *mf)
 static void table_free(struct files *t)
 {
 	fs_free(t->fd);
-	fs_free(t->cloexec);
-	fs_free(t->taken);
+	fs_free(t->cloexec); /* and taken, behind it */
 }
 
 static int table_alloc(struct files *t, u32 size)
 {
 	t->size = size;
 	t->fd = fs_zalloc(size * sizeof(*t->fd));
-	t->cloexec = fs_zalloc(size);
-	t->taken = fs_zalloc(size);
-	if (t->fd && t->cloexec && t->taken)
+	t->cloexec = fs_zalloc(2 * size);
+	t->taken = t->cloexec + size;
+	if (t->fd && t->cloexec)
 		return 0;
 	table_free(t);
 	return -ENOMEM;
+}
+
+/* No slot from here on is taken; a multiple of 8, as all sizes are. */
+static u32 slots_used(const struct files *t)
+{
+	u32 n = t->size;
+	u64 eight;
+
+	for (; n; n -= 8) {
+		memcpy(&eight, t->taken + n - 8, 8);
+		if (eight)
+			break;
+	}
+	return n;
 }
 
 struct files *files_new(void)
@@ -145,17 +158,14 @@ struct files *files_get(struct files *files)
 /* Copy what is there when old's lock is held; new is at least as large. */
 static void table_copy(struct files *to, const struct files *from)
 {
-	u32 i;
+	u32 i, n = slots_used(from);
 
-	memcpy(to->fd, from->fd, from->size * sizeof(*from->fd));
-	memcpy(to->cloexec, from->cloexec, from->size);
-	memcpy(to->taken, from->taken, from->size);
-	to->next = from->next;
-	for (i = 0; i < from->size; i++) {
-		if (to->fd[i])
-			file_get(to->fd[i]);
-		else
-			to->taken[i] = 0; /* reserved by another thread: its, not ours */
+	for (i = 0; i < n; i++) {
+		if (!from->fd[i])
+			continue; /* free, or reserved by another thread: its, not ours */
+		to->fd[i] = file_get(from->fd[i]);
+		to->cloexec[i] = from->cloexec[i];
+		to->taken[i] = 1;
 	}
 	to->next = 0;
 }
@@ -198,11 +208,12 @@ static void close_file(struct file *f, struct files *owner)
 
 void files_put(struct files *t)
 {
-	u32 i;
+	u32 i, n;
 
 	if (!t || !ref_put(&t->refs))
 		return;
-	for (i = 0; i < t->size; i++)
+	n = slots_used(t);
+	for (i = 0; i < n; i++)
 		if (t->fd[i])
 			close_file(t->fd[i], t);
 	table_free(t);
