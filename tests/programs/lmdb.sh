@@ -11,9 +11,10 @@ records() {
 	sed -n '/^ key/{N;s/\n/|/;p}' "$1"
 }
 
+# A reader's snapshot keeps all that the writer replaces meanwhile: the map has room for five slow ones.
 # Keys in no order, values of many lengths, in the format of mdb_dump -p
 awk -v keys="$keys" 'BEGIN {
-	print "VERSION=3\nformat=print\ntype=btree\nmapsize=268435456\nmaxreaders=126\nHEADER=END"
+	print "VERSION=3\nformat=print\ntype=btree\nmapsize=1073741824\nmaxreaders=126\nHEADER=END"
 	for (i = 0; i < keys; i++) {
 		value = "value of " i
 		for (j = i % 40; j > 0; j--)
