@@ -153,6 +153,18 @@ static void free_own_page(struct mm_struct *mm, struct page *page)
 	frame_cache_give(sys, page, PAGE_ANON);
 }
 
+static inline bool zap_and_free_own_page(struct mm_struct *mm, struct page *table, unsigned long addr)
+{
+	struct page *page;
+
+	spin_lock(mm->sys, &table->ptl);
+	page = zap_own_page(mm, table, addr);
+	spin_unlock(&table->ptl);
+	if (page)
+		free_own_page(mm, page);
+	return page;
+}
+
 /*
  * The usual case in a tight loop: entries one after the other, up to n, of anonymous pages that
  * only they hold. Returns how many have been cleared; the next one is another case.
@@ -337,17 +349,10 @@ static bool unmap_shared(struct mm_struct *mm, const struct page *table, unsigne
 /* The one page at addr, if the table stays without it. False: it is another case. */
 static bool unmap_own_page(struct mm_struct *mm, struct page *table, unsigned long addr)
 {
-	struct page *page;
-
 	if (mm_shares(mm) ||
 	    (table_used(table) <= 1 && (addr & ~(TABLE_SIZE - 1)) != mm->idle_table))
 		return false;
-	spin_lock(mm->sys, &table->ptl);
-	page = zap_own_page(mm, table, addr);
-	spin_unlock(&table->ptl);
-	if (page)
-		free_own_page(mm, page);
-	return page;
+	return zap_and_free_own_page(mm, table, addr);
 }
 
 void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long end,
@@ -383,19 +388,14 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
 /* The one page at addr of anonymous memory. False: it is another case. */
 static bool zap_anon_page(struct mm_struct *mm, unsigned long addr)
 {
-	struct page *page = NULL, *table;
+	struct page *table;
 
 	if (mm_shares(mm))
 		return false;
 	table = pte_table_find(mm, addr);
 	if (!table)
 		return true;
-	spin_lock(mm->sys, &table->ptl);
-	page = zap_own_page(mm, table, addr);
-	spin_unlock(&table->ptl);
-	if (page)
-		free_own_page(mm, page);
-	return page;
+	return zap_and_free_own_page(mm, table, addr);
 }
 
 /*
