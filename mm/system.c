@@ -186,13 +186,18 @@ int mmk_sysctl_get(struct mmk_system *sys, const char *name, uint64_t *value)
 	return 0;
 }
 
-/* 1: the page cache; 2: what the embedder caches, its own affair; 3: both. Dirty pages stay. */
+/*
+ * 1: the page cache; 2: objects that CPUs keep ready (what the embedder caches besides is its own
+ * affair); 3: both. Dirty pages stay.
+ */
 static int drop_caches(struct mmk_system *sys, uint64_t value)
 {
 	if (value < 1 || value > 4)
 		return -MMK_EINVAL;
 	if (value & 1)
 		drop_clean_pages(sys);
+	if (value & 2)
+		slab_reap(sys);
 	return 0;
 }
 

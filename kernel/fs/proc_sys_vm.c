@@ -89,7 +89,8 @@ static ssize_t write_min_addr(const struct pseudo_ctx *c, const void *buf, size_
 	return capable(CAP_SYS_RAWIO) ? write_knob(c, buf, n, pos) : -EPERM;
 }
 
-/* 1: what is clean of the page cache goes; 2: names that nobody uses; 3: both. */
+/* 1: what is clean of the page cache goes; 2: names that nobody uses, and
+ * objects that CPUs keep ready; 3: both. */
 static ssize_t write_drop_caches(const struct pseudo_ctx *c, const void *buf, size_t n, u64 pos)
 {
 	ssize_t used;
@@ -102,10 +103,9 @@ static ssize_t write_drop_caches(const struct pseudo_ctx *c, const void *buf, si
 		return used;
 	if (how < 1 || how > 4)
 		return -EINVAL;
-	if (how & 1)
-		mmk_sysctl_set(mm_sys, "drop_caches", 1);
 	if (how & 2)
 		d_shrink(0);
+	mmk_sysctl_set(mm_sys, "drop_caches", how);
 	return used;
 }
 

@@ -55,7 +55,6 @@ round "$seconds" after
 cat report
 adds_up before
 adds_up after
-# objects that stay are not packed as before, and each CPU keeps some free ones of each kind in whichever slab they
-# are; a page lost with each process or mapping would be hundreds
-paste before after | awk '$2 - $4 > 64 || $4 - $2 > 64 { print $1 " before " $2 ", after " $4 }'
+# objects that stay are not packed as before; a page lost with each process or mapping would be hundreds
+paste before after | awk '$2 - $4 > 16 || $4 - $2 > 16 { print $1 " before " $2 ", after " $4 }'
 cat /proc/mmkit/check
