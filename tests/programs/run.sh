@@ -14,6 +14,11 @@ trap 'clean_roots; rm -rf "$work"' EXIT
 # judge CASE KERNEL CPUS SIZE WANTED: what it prints there is what the file has.
 judge() {
 	run_case "$2" "$3" "$1" "$4"
+	[ "$2:$?" != linux:$NOT_ENDED ] || {
+		echo "$1|$(place "$2" "$3")|not ended in $seconds s" >>cells
+		say "$1, $(place "$2" "$3"): not ended in $seconds s"
+		return
+	}
 	if diff "$5" out >change; then verdict=ok; else verdict=FAILED; fi
 	echo "$1|$(place "$2" "$3")|$verdict, $seconds s" >>cells
 	same "$1, $(place "$2" "$3")" "$(grep '^[<>]' change | head -n 6 | tr '\n' '|')" ""

@@ -74,7 +74,7 @@ now() {
 
 # What it did not like, in one word.
 complaints() {
-	grep -E 'fail|error|unsuccessful|skipp|WARN|corrupt|premature' /tmp/said | grep -v ' (0 failed' | head -n 3 |
+	grep -E 'fail|error|unsuccessful|skipp|WARN|corrupt|premature' /tmp/said | grep -v ' (0 failed' | head -n 9 |
 		sed 's/^[^]]*\] *//' | tr ' \n' '_|'
 }
 
