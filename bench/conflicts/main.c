@@ -142,7 +142,7 @@ static void fill_file(struct scene *s)
 
 static void begin(struct scene *s, bool two_mms)
 {
-	struct hosted_config config = {.nr_cpus = 2, .seed = 1};
+	struct hosted_config config = {.nr_cpus = 2, .seed = 1, .keep_freed = true};
 
 	*s = (struct scene){.h = hosted_create(&config), .task = {{.pid = 1}, {.pid = 2}}};
 	must(s->h, "the machine");

@@ -26,8 +26,10 @@ struct hosted_config {
 	uint64_t ram_phys;  /* 0x40000000 */
 	unsigned nr_cpus;   /* 1 */
 	unsigned asid_bits; /* 8 or 16; 16 */
-	bool bti;	    /* FEAT_BTI, as far as mappings go; not there */
+	bool bti;           /* FEAT_BTI, as far as mappings go; not there */
 	uint64_t seed; /* of random(), the source of ASLR; the same seed gives the same addresses */
+	bool keep_freed; /* a freed frame keeps its bytes; false: they become 0xa5, so that a use of
+	                    them shows */
 };
 
 /* A new machine with a system on it; NULL where the host gives no memory. config may be NULL. */

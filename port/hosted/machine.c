@@ -191,7 +191,7 @@ static void frame_freed(void *ctx, uint64_t phys, unsigned order)
 	pthread_mutex_lock(&h->mmu_lock);
 	hosted_check_freed(h, phys, order);
 	hosted_icache_forget(h, phys, order);
-	if (memory)
+	if (memory && !h->config.keep_freed)
 		memset(memory, 0xa5, H_PAGE << order);
 	pthread_mutex_unlock(&h->mmu_lock);
 }
