@@ -21,7 +21,6 @@
 
 #define FPSIMD_MAGIC 0x46508001u
 #define ESR_MAGIC    0x45535201u
-#define EXTRA_MAGIC  0x45585401u
 
 struct ctx_head {
 	u32 magic, size;
@@ -226,41 +225,28 @@ int setup_signal_frame(struct pt_regs *regs, const struct signal_to_handle *s, s
 
 /* ------------------------------------------------------------------ reading it back */
 
-static int get_fpsimd(u64 at, u32 size)
-{
-	struct fpsimd_context fp;
-	struct task *t = current;
-
-	if (size != sizeof(fp))
-		return -EINVAL;
-	if (copy_from_user(&fp, at, sizeof(fp)))
-		return -EFAULT;
-	t->fpsimd.fpsr = fp.fpsr;
-	t->fpsimd.fpcr = fp.fpcr;
-	memcpy(t->fpsimd.v, fp.v, sizeof(fp.v));
-	return 0;
-}
-
-/* Walks the records; exactly one FPSIMD must be among them. Changes nothing of the registers. */
-static int get_records(u64 at)
+/* Walks the records; exactly one FPSIMD must be among them, which goes to *fp. */
+static int get_records(u64 at, struct fpsimd_context *fp)
 {
 	u64 end = at + sizeof(((struct sigcontext *)0)->reserved);
-	bool fp = false;
 	struct ctx_head h;
 
+	fp->head.magic = 0;
 	for (;;) {
 		if (end - at < sizeof(h))
 			return -EINVAL;
 		if (copy_from_user(&h, at, sizeof(h)))
 			return -EFAULT;
 		if (!h.magic)
-			return h.size || !fp ? -EINVAL : 0;
+			return h.size || !fp->head.magic ? -EINVAL : 0;
 		if (h.size < sizeof(h) || h.size % 16 || h.size > end - at)
 			return -EINVAL;
 		if (h.magic == FPSIMD_MAGIC) {
-			if (fp || get_fpsimd(at, h.size))
+			if (fp->head.magic || h.size != sizeof(*fp))
 				return -EINVAL;
-			fp = true;
+			if (copy_from_user(fp, at, sizeof(*fp)))
+				return -EFAULT;
+			fp->head = h; /* as it was checked */
 		} else if (h.magic != ESR_MAGIC) {
 			return -EINVAL;
 		}
@@ -273,47 +259,86 @@ bool pstate_ok(u64 pstate)
 	return (pstate & (PSTATE_MODE_MASK | PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F)) == 0;
 }
 
-static int get_context(struct pt_regs *regs, u64 frame)
+/* Those of the handler stay live until here: a copy that sleeps saves and loads them. */
+static void set_fpsimd(const struct fpsimd_context *fp)
+{
+	struct user_fpsimd *to = &current->fpsimd;
+
+	to->fpsr = fp->fpsr;
+	to->fpcr = fp->fpcr;
+	memcpy(to->v, fp->v, sizeof(to->v));
+	fpsimd_load(to);
+}
+
+/* General registers that cannot be read are zero. */
+static int get_general(struct pt_regs *regs, u64 mc)
+{
+	struct {
+		u64 x[31], sp, pc, pstate;
+	} r = {{0}};
+	int err = copy_from_user(&r, mc + offsetof(struct sigcontext, x), sizeof(r));
+
+	memcpy(regs->x, r.x, sizeof(r.x));
+	regs->sp = r.sp;
+	regs->pc = r.pc;
+	regs->pstate = r.pstate & PSTATE_USER_BITS;
+	return err || !pstate_ok(r.pstate) ? -EINVAL : 0;
+}
+
+/*
+ * In Linux's order, which shows when the frame is bad: the SIGSEGV finds the mask and the general
+ * registers of the frame, but not its floating-point registers.
+ */
+static int get_frame(struct pt_regs *regs, u64 frame)
 {
 	u64 mc = frame + offsetof(struct rt_sigframe, uc.mc);
-	struct pt_regs r = *regs;
+	struct fpsimd_context fp;
+	struct sigaltstack stack;
+	sigset_t mask;
+	int err;
 
-	if (copy_from_user(r.x, mc + offsetof(struct sigcontext, x), sizeof(r.x)) ||
-	    get_user(r.sp, mc + offsetof(struct sigcontext, sp)) ||
-	    get_user(r.pc, mc + offsetof(struct sigcontext, pc)) ||
-	    get_user(r.pstate, mc + offsetof(struct sigcontext, pstate)))
+	err = get_user(mask, frame + offsetof(struct rt_sigframe, uc.mask));
+	if (!err)
+		set_current_blocked(mask);
+	if (get_general(regs, mc) || err ||
+	    get_records(mc + offsetof(struct sigcontext, reserved), &fp))
+		return -EINVAL;
+	set_fpsimd(&fp);
+	if (get_user(stack, frame + offsetof(struct rt_sigframe, uc.stack)))
 		return -EFAULT;
-	if (!pstate_ok(r.pstate))
-		return -EINVAL;
-	r.pstate &= PSTATE_USER_BITS;
-	/* The live registers go to where the records are read to, so that a bad frame leaves them.
-	 */
-	fpsimd_save(&current->fpsimd);
-	if (get_records(mc + offsetof(struct sigcontext, reserved)))
-		return -EINVAL;
-	fpsimd_load(&current->fpsimd);
-	*regs = r;
+	/* What the frame says is taken where it makes sense; Linux answers no error here either. */
+	(void)set_altstack(&stack, regs->sp);
 	return 0;
+}
+
+static bool frame_outside(u64 frame)
+{
+	u64 at = current->tagged_addr ? untagged_addr(frame) : frame;
+
+	return at > TASK_SIZE - sizeof(struct rt_sigframe);
+}
+
+/* As for an access there: SEGV_MAPERR only where no mapping lies above. */
+static void bad_frame(u64 sp)
+{
+	struct mmk_map_query q = {.flags = MMK_MAP_QUERY_OR_NEXT, .addr = untagged_addr(sp)};
+	int err = mmk_proc_map_query(current->mmk.mm, &q, NULL, 0);
+
+	current->fault_addr = 0;
+	current->fault_esr = 0;
+	force_sig_fault(SIGSEGV, err == -ENOENT ? SEGV_MAPERR : SEGV_ACCERR, sp);
 }
 
 long sys_rt_sigreturn(void)
 {
 	struct pt_regs *regs = task_regs(current);
 	u64 frame = regs->sp;
-	struct sigaltstack stack;
-	sigset_t mask;
 
 	current->restart_fn = NULL;
 	regs->syscallno = (u64)NO_SYSCALL;
-	if (frame & 15 || get_user(mask, frame + offsetof(struct rt_sigframe, uc.mask)) ||
-	    copy_from_user(&stack, frame + offsetof(struct rt_sigframe, uc.stack), sizeof(stack)) ||
-	    get_context(regs, frame)) {
-		current->fault_addr = 0;
-		force_sig_fault(SIGSEGV, SEGV_MAPERR, regs->sp);
+	if (frame & 15 || frame_outside(frame) || get_frame(regs, frame)) {
+		bad_frame(regs->sp);
 		return 0;
 	}
-	set_current_blocked(mask);
-	/* What the frame says is taken where it makes sense; Linux answers no error here either. */
-	(void)set_altstack(&stack, regs->sp);
 	return (long)regs->x[0];
 }

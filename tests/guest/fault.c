@@ -164,6 +164,117 @@ TEST(sigaltstack_refusals)
 	CHECK_FAILS(sigaltstack(&odd, NULL), EINVAL);
 }
 
+static char *frame_page; /* where the records go on behind the registers; NULL: find out */
+static int frame_file;
+static size_t frame_above; /* bytes from there to the top of the stack */
+
+/* The records are a pair of magic and size each. */
+#define FPSIMD_RECORD 0x46508001
+
+static void drop_end_of_frame(int sig, siginfo_t *info, void *context)
+{
+	char *at = (char *)((ucontext_t *)context)->uc_mcontext.__reserved;
+
+	while (*(unsigned *)at != FPSIMD_RECORD)
+		at += ((unsigned *)at)[1];
+	at += ((unsigned *)at)[1];
+	if (!frame_page) {
+		frame_above = alt_stack + 16 * page - at;
+		return;
+	}
+	if (at == frame_page && !madvise(frame_page, page, MADV_DONTNEED) &&
+	    !posix_fadvise(frame_file, 0, 0, POSIX_FADV_DONTNEED))
+		on_alt_stack = true;
+	asm volatile("movi v16.2d, #0\n\tmovi v31.2d, #0" ::: "v16", "v31");
+}
+
+/* What the handler spoils comes back. */
+static void signal_with_fp(unsigned long v16, unsigned long v31)
+{
+	unsigned long got16, got31;
+
+	asm volatile("fmov d16, %2\n\t"
+	             "fmov d31, %3\n\t"
+	             "mov x8, %4\n\t"
+	             "mov x0, %5\n\t"
+	             "mov x1, %6\n\t"
+	             "svc #0\n\t"
+	             "fmov %0, d16\n\t"
+	             "fmov %1, d31"
+	             : "=&r"(got16), "=&r"(got31)
+	             : "r"(v16), "r"(v31), "r"((long)SYS_kill), "r"((long)getpid()),
+	               "r"((long)SIGUSR1)
+	             : "x0", "x1", "x8", "v16", "v31", "memory");
+	CHECK_EQ(got16, v16);
+	CHECK_EQ(got31, v31);
+}
+
+/* The way back waits for a file while it reads the frame, and others run meanwhile. */
+TEST(frame_that_has_to_be_read_from_a_file)
+{
+	struct sigaction action = {.sa_sigaction = drop_end_of_frame,
+	                           .sa_flags = SA_SIGINFO | SA_ONSTACK};
+	stack_t stack = {.ss_size = 16 * page};
+
+	frame_file = test_file(0);
+	CHECK(!ftruncate(frame_file, 16 * page)); /* zero, as the record that ends them */
+	CHECK(!fsync(frame_file));
+	alt_stack = map(NULL, 16 * page, RW, MAP_PRIVATE, frame_file, 0);
+	stack.ss_sp = alt_stack;
+	CHECK(!sigaltstack(&stack, NULL));
+	CHECK(!sigaction(SIGUSR1, &action, NULL));
+	CHECK(!raise(SIGUSR1));
+	frame_page = alt_stack + 15 * page;
+	stack.ss_size = frame_page + frame_above - alt_stack;
+	while (stack.ss_size > 16 * page) {
+		frame_page -= page;
+		stack.ss_size -= page;
+	}
+	CHECK(!sigaltstack(&stack, NULL));
+	signal_with_fp(0x123456789abcdef0, 0x0fedcba987654321);
+	CHECK(on_alt_stack);
+}
+
+static void *bad_sp;
+
+static void spoil_frame(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+
+	sigaddset(&uc->uc_sigmask, SIGUSR2);
+	uc->uc_mcontext.regs[19] = 0x1919;
+	bad_sp = (void *)uc->uc_mcontext.sp;
+	*(unsigned *)uc->uc_mcontext.__reserved = 0x77777777;
+}
+
+static void see_bad_frame(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	bool good = sig == SIGSEGV && info->si_code == SEGV_ACCERR && info->si_addr == bad_sp &&
+	            sigismember(&uc->uc_sigmask, SIGUSR2) &&
+	            !sigismember(&uc->uc_sigmask, SIGSEGV) &&
+	            (void *)uc->uc_mcontext.sp == bad_sp && uc->uc_mcontext.regs[19] == 0x1919;
+
+	_exit(!good);
+}
+
+static void return_by_bad_frame(void *arg)
+{
+	struct sigaction spoil = {.sa_sigaction = spoil_frame, .sa_flags = SA_SIGINFO};
+	struct sigaction see = {.sa_sigaction = see_bad_frame, .sa_flags = SA_SIGINFO};
+
+	/* the mask of the frame is back before it is found bad, so that the handler can run */
+	CHECK(!sigaddset(&spoil.sa_mask, SIGSEGV));
+	CHECK(!sigaction(SIGUSR1, &spoil, NULL) && !sigaction(SIGSEGV, &see, NULL));
+	raise(SIGUSR1);
+	test_fail("a bad frame was taken");
+}
+
+TEST(bad_frame_is_SIGSEGV_where_it_leads)
+{
+	in_good_child(return_by_bad_frame, NULL);
+}
+
 static void die_of_segv(void *arg)
 {
 	*(volatile char *)arg = 1;
