@@ -11,7 +11,8 @@
  * Refuse a call of the task with -errno `err`: store the reason, count it, keep it for
  * mmk_stats_refusals(). Returns err, so that a refusal reads `return refuse(...)`.
  */
-int refuse(struct mmk_task *task, int err, enum mmk_reason_code code, uint64_t a, uint64_t b);
+__attribute__((cold)) int refuse(struct mmk_task *task, int err, enum mmk_reason_code code,
+				 uint64_t a, uint64_t b);
 
 /* At the entry of each call: what the last one said is no longer true. */
 static inline void reason_clear(struct mmk_task *task)
