@@ -48,7 +48,7 @@ struct file *file_alloc(const struct path *path, u32 flags)
 	if (!f)
 		return NULL;
 	f->refs = 1;
-	f->flags = flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+	f->flags = flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC);
 	f->inode = inode;
 	f->path = *path;
 	path_get(&f->path);

@@ -98,6 +98,7 @@ int file_open_path(const struct path *path, u32 flags, struct file **out)
 		fput(f);
 		return err;
 	}
+	f->flags &= ~O_NOCTTY; /* which was for a terminal's open */
 	*out = f;
 	return 0;
 }

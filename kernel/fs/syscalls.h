@@ -16,6 +16,7 @@ long sys_dup3(u64 oldfd, u64 newfd, u64 flags);
 long sys_fcntl(u64 fd, u64 cmd, u64 arg);
 long sys_flock(u64 fd, u64 op);
 long sys_ioctl(u64 fd, u64 cmd, u64 arg);
+long sys_vhangup(void);
 long sys_memfd_secret(u64 flags);
 long sys_memfd_create(u64 name, u64 flags);
 long sys_pidfd_open(u64 pid, u64 flags);

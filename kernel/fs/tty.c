@@ -36,6 +36,13 @@ struct tty *tty_of(struct file *f)
 	return f->priv;
 }
 
+bool tty_cut_off(const struct file *f)
+{
+	const struct tty *tty = f->priv;
+
+	return f->virt != READ_ONCE(tty->hangups) && f->inode->rdev != MKDEV(5, 1);
+}
+
 static struct tty *controlling_tty(void)
 {
 	unsigned long flags = spin_lock_irqsave(&proc_lock);
@@ -60,6 +67,7 @@ static int tty_open(struct file *f)
 			return -ENXIO;
 	}
 	f->priv = tty;
+	f->virt = READ_ONCE(tty->hangups);
 	if (!(f->flags & O_NOCTTY) && dev != MKDEV(5, 1) && dev != MKDEV(5, 0))
 		tty_acquire(tty);
 	return 0;
@@ -103,11 +111,16 @@ static ssize_t tty_write(struct file *f, const void *buf, size_t n, u64 *pos)
 	while (!err && done < n) {
 		size_t k = min(n - done, (size_t)OUT_CHUNK);
 
+		if (tty_cut_off(f)) {
+			err = -EIO;
+			continue;
+		}
 		if (READ_ONCE(tty->stopped)) {
 			if (f->flags & O_NONBLOCK)
 				err = -EAGAIN;
 			else
-				err = wait_event_interruptible(&tty->wr, !READ_ONCE(tty->stopped));
+				err = wait_event_interruptible(&tty->wr, !READ_ONCE(tty->stopped) ||
+				                                             tty_cut_off(f));
 			continue;
 		}
 		mutex_lock(&tty->out_lock);
@@ -125,8 +138,11 @@ static ssize_t tty_write(struct file *f, const void *buf, size_t n, u64 *pos)
 static ssize_t tty_read(struct file *f, void *buf, size_t n, u64 *pos)
 {
 	struct tty *tty = tty_of(f);
-	int err = tty_job_control(tty, SIGTTIN);
+	int err;
 
+	if (tty_cut_off(f))
+		return 0;
+	err = tty_job_control(tty, SIGTTIN);
 	if (err || !n)
 		return err;
 	return tty_read_input(f, tty, buf, n);
@@ -137,6 +153,8 @@ static u32 tty_poll(struct file *f)
 	struct tty *tty = tty_of(f);
 	u32 events = READ_ONCE(tty->stopped) ? 0 : POLLOUT | POLLWRNORM;
 
+	if (tty_cut_off(f))
+		return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLERR | POLLHUP;
 	if (tty_readable(tty))
 		events |= POLLIN | POLLRDNORM;
 	return events;

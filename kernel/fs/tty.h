@@ -82,6 +82,7 @@ struct tty {
 	bool literal;     /* ^V was typed */
 	bool stopped;     /* ^S */
 	bool hung_up;     /* no more input will come */
+	u32 hangups;      /* files opened before the last one are cut off */
 	struct wait_queue rd, wr;
 
 	struct mutex out_lock; /* one write at a time */
@@ -97,6 +98,9 @@ extern const struct file_ops tty_file_ops;
 /* tty.c */
 void tty_setup(struct tty *tty, const char *name, u32 rdev, const struct tty_backend *backend);
 struct tty *tty_of(struct file *f);
+/* The terminal has been hung up since f was opened: f reads nothing more, and can do nothing else.
+ */
+bool tty_cut_off(const struct file *f);
 /* Bytes through output processing to the backend. */
 void tty_output(struct tty *tty, const char *buf, size_t n);
 
@@ -108,6 +112,7 @@ bool tty_readable(const struct tty *tty);
 u32 tty_available(struct tty *tty);
 void tty_flush_input(struct tty *tty);
 void tty_hangup_input(struct tty *tty);
+void tty_cut_files(struct tty *tty); /* all that are open now, /dev/console excepted */
 
 /* tty_ioctl.c */
 long tty_ioctl(struct file *f, u32 cmd, u64 arg);

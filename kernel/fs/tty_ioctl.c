@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Terminals and processes: job control, the controlling terminal, and the ioctls of termios(3). */
+#include "kernel/fs/syscalls.h"
 #include "kernel/fs/tty.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/task.h"
@@ -104,6 +105,39 @@ void tty_session_numbers(int sid, int *tty_nr, int *tpgid)
 	}
 }
 
+/* What the session has of it ends, and its leader is told; whoever has it open can only close it.
+ */
+static void hang_up(struct tty *tty, s32 sid)
+{
+	struct process *leader;
+
+	tty_cut_files(tty);
+	tty_leave_session(tty, sid);
+	leader = find_process(sid);
+	if (!leader)
+		return;
+	send_process_sig(leader, SIGHUP);
+	send_process_sig(leader, SIGCONT);
+	process_put(leader);
+}
+
+long sys_vhangup(void)
+{
+	unsigned long flags;
+	struct tty *tty;
+	s32 sid;
+
+	if (!capable(CAP_SYS_TTY_CONFIG))
+		return -EPERM;
+	flags = spin_lock_irqsave(&proc_lock);
+	tty = current->proc->tty;
+	sid = current->proc->sid;
+	spin_unlock_irqrestore(&proc_lock, flags);
+	if (tty)
+		hang_up(tty, sid);
+	return 0;
+}
+
 /* force: root may take it from another session. */
 static long set_ctty(struct tty *tty, bool force)
 {
@@ -139,7 +173,9 @@ static bool group_in_session(s32 pgrp, s32 sid)
 	struct process *p;
 	bool found = false;
 
-	for_each_process(p) if (p->pgid == pgrp && p->sid == sid) found = true;
+	for_each_process (p)
+		if (p->pgid == pgrp && p->sid == sid)
+			found = true;
 	return found;
 }
 
@@ -297,6 +333,8 @@ long tty_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	struct tty *tty = tty_of(f);
 
+	if (tty_cut_off(f))
+		return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
 	switch (cmd) {
 	case TCGETS:
 		return get_termios(tty, arg);

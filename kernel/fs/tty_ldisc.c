@@ -51,6 +51,17 @@ void tty_hangup_input(struct tty *tty)
 	input_done(tty);
 }
 
+void tty_cut_files(struct tty *tty)
+{
+	mutex_lock(&tty->lock);
+	tty->hangups++;
+	tty->stopped = false;
+	tty_flush_input(tty);
+	mutex_unlock(&tty->lock);
+	wake_up_all(&tty->wr);
+	input_done(tty);
+}
+
 /* ------------------------------------------------------------------ echo */
 
 static void echo_bytes(struct tty *tty, const char *s, size_t n)
@@ -306,8 +317,19 @@ u32 tty_available(struct tty *tty)
 	return READ_ONCE(tty->done) - READ_ONCE(tty->tail);
 }
 
+/* No more can come for it. */
+static bool at_end(const struct file *f, const struct tty *tty)
+{
+	return READ_ONCE(tty->hung_up) || tty_cut_off(f);
+}
+
+static bool can_read(const struct file *f, const struct tty *tty)
+{
+	return tty_readable(tty) || tty_cut_off(f);
+}
+
 /* Wait as VMIN and VTIME ask. 0, -ERESTARTSYS; an expired time is no error. */
-static long wait_raw(struct tty *tty, size_t n, u32 vmin, u32 vtime)
+static long wait_raw(const struct file *f, struct tty *tty, size_t n, u32 vmin, u32 vtime)
 {
 	u64 tenths = (u64)vtime * (NSEC_PER_SEC / 10);
 	u32 want = (u32)min((size_t)vmin, n);
@@ -315,28 +337,27 @@ static long wait_raw(struct tty *tty, size_t n, u32 vmin, u32 vtime)
 
 	if (!vmin) {
 		if (vtime)
-			err = wait_event_interruptible_timeout(&tty->rd, tty_readable(tty),
+			err = wait_event_interruptible_timeout(&tty->rd, can_read(f, tty),
 			                                       deadline_after(tenths));
 		return err == -ETIMEDOUT ? 0 : err;
 	}
 	if (!vtime)
-		return wait_event_interruptible(&tty->rd, tty_available(tty) >= want ||
-		                                              READ_ONCE(tty->hung_up));
+		return wait_event_interruptible(&tty->rd,
+		                                tty_available(tty) >= want || at_end(f, tty));
 	/* The clock runs from byte to byte, beginning with the first. */
-	err = wait_event_interruptible(&tty->rd, tty_readable(tty));
-	while (!err && tty_available(tty) < want && !READ_ONCE(tty->hung_up)) {
+	err = wait_event_interruptible(&tty->rd, can_read(f, tty));
+	while (!err && tty_available(tty) < want && !at_end(f, tty)) {
 		u32 have = tty_available(tty);
 
 		err = wait_event_interruptible_timeout(
-		    &tty->rd, tty_available(tty) != have || READ_ONCE(tty->hung_up),
-		    deadline_after(tenths));
+		    &tty->rd, tty_available(tty) != have || at_end(f, tty), deadline_after(tenths));
 	}
 	return err == -ETIMEDOUT ? 0 : err;
 }
 
 static bool nothing_now(struct file *f, struct tty *tty)
 {
-	return (f->flags & O_NONBLOCK) && !tty_readable(tty);
+	return (f->flags & O_NONBLOCK) && !can_read(f, tty);
 }
 
 ssize_t tty_read_input(struct file *f, struct tty *tty, char *buf, size_t n)
@@ -352,19 +373,22 @@ ssize_t tty_read_input(struct file *f, struct tty *tty, char *buf, size_t n)
 		if (f->flags & O_NONBLOCK)
 			err = 0;
 		else if (canon)
-			err = wait_event_interruptible(&tty->rd, tty_readable(tty));
+			err = wait_event_interruptible(&tty->rd, can_read(f, tty));
 		else
-			err = wait_raw(tty, n, tty->t.cc[VMIN], tty->t.cc[VTIME]);
+			err = wait_raw(f, tty, n, tty->t.cc[VMIN], tty->t.cc[VTIME]);
 		if (err)
 			return err;
 		mutex_lock(&tty->lock);
-		had = tty->tail != tty->done;
+		had = tty->tail != tty->done && !tty_cut_off(f);
 		canon = (tty->t.lflag & T_ICANON) != 0;
-		got = canon ? take_line(tty, buf, n) : take_raw(tty, buf, n);
+		if (had)
+			got = canon ? take_line(tty, buf, n) : take_raw(tty, buf, n);
+		else
+			got = 0;
 		mutex_unlock(&tty->lock);
 		if (had && tty->backend->room)
 			tty->backend->room();
-		if (got || had || READ_ONCE(tty->hung_up))
+		if (got || had || at_end(f, tty))
 			return (ssize_t)got;
 		if (!canon && !tty->t.cc[VMIN])
 			return 0;

@@ -267,7 +267,8 @@ struct file {
 	struct path path;           /* [I] */
 	struct mutex pos_lock;
 	u64 pos;         /* pos_lock */
-	u32 virt;        /* pos_lock; directories: mount points told after the entries */
+	u32 virt;        /* pos_lock; directories: mount points told after the entries;
+	                    [I] terminals: tty.hangups when it was opened */
 	bool write_held; /* counted in mapping.i_writecount */
 	s32 owner;       /* F_SETOWN */
 	u32 sb_err;      /* [A] what syncfs has told of super.wb_err */

@@ -22,7 +22,7 @@ static const syscall_fn calls[NR_SYSCALLS] = {
 	CALL(lremovexattr), CALL(fremovexattr), CALL(unshare),
 	CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_pwait), CALL(epoll_pwait2), CALL(signalfd4),
 	CALL(timerfd_create), CALL(timerfd_settime), CALL(timerfd_gettime),
-	CALL(getcwd), CALL(eventfd2), CALL(dup), CALL(dup3), CALL(fcntl), CALL(ioctl),
+	CALL(getcwd), CALL(eventfd2), CALL(dup), CALL(dup3), CALL(fcntl), CALL(ioctl), CALL(vhangup),
 	CALL(flock), CALL(mknodat), CALL(mkdirat), CALL(unlinkat), CALL(symlinkat), CALL(linkat),
 	CALL(renameat), CALL(umount2), CALL(mount), CALL(statfs), CALL(fstatfs), CALL(truncate),
 	CALL(ftruncate), CALL(fallocate), CALL(faccessat), CALL(chdir), CALL(fchdir),

@@ -2,9 +2,12 @@
 /* fork and copy-on-write, execve, exit, wait, pipes and descriptors. */
 #include "guest.h"
 
+#include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 #include <sys/xattr.h>
+#include <termios.h>
 
 #define RW   (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
@@ -673,4 +676,72 @@ TEST(directory_in_proc_stands_for_its_process)
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	CHECK_FAILS(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), ESRCH);
+}
+
+/* ---- terminals ---- */
+
+#define TERMINAL "/dev/ttyAMA0"
+
+static volatile int hangups, continues;
+
+static void note_hangup(int sig)
+{
+	if (sig == SIGHUP)
+		hangups++;
+	else
+		continues++;
+}
+
+static pid_t read_until_the_end(int fd)
+{
+	pid_t pid = fork();
+	char c;
+
+	if (pid)
+		return pid;
+	signal(SIGHUP, SIG_IGN);
+	while (read(fd, &c, 1) == 1)
+		;
+	_exit(0);
+}
+
+static void hang_up_mine(void *arg)
+{
+	struct pollfd ready = {.events = POLLIN | POLLOUT};
+	struct termios t;
+	int fd, again, status;
+	pid_t reader;
+	char c;
+
+	CHECK(setsid() == getpid());
+	CHECK_EQ(vhangup(), 0); /* there is none */
+	ready.fd = fd = open(TERMINAL, O_RDWR);
+	CHECK(fd >= 0);
+	CHECK(!ioctl(fd, TIOCSCTTY, 1));
+	CHECK(signal(SIGHUP, note_hangup) != SIG_ERR && signal(SIGCONT, note_hangup) != SIG_ERR);
+	reader = read_until_the_end(fd);
+	usleep(20000); /* it waits already, or finds the end at once */
+	CHECK_EQ(vhangup(), 0);
+	CHECK_EQ(hangups, 1);
+	CHECK_EQ(continues, 1);
+	CHECK_EQ(waitpid(reader, &status, 0), reader);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(read(fd, &c, 1), 0);
+	CHECK_FAILS(write(fd, "x", 1), EIO);
+	CHECK_FAILS(tcgetattr(fd, &t), EIO);
+	CHECK_FAILS(tcsetpgrp(fd, getpgrp()), ENOTTY);
+	CHECK_EQ(poll(&ready, 1, -1), 1);
+	CHECK_EQ(ready.revents, POLLIN | POLLOUT | POLLERR | POLLHUP);
+	CHECK_FAILS(open("/dev/tty", O_RDWR), ENXIO);
+	again = open(TERMINAL, O_RDWR | O_NOCTTY);
+	CHECK(again >= 0 && !tcgetattr(again, &t));
+	CHECK_EQ(vhangup(), 0);
+	CHECK(!tcgetattr(again, &t));
+	become_nobody();
+	CHECK_FAILS(vhangup(), EPERM);
+}
+
+TEST(hangup_takes_the_terminal_from_its_session)
+{
+	in_good_child(hang_up_mine, NULL);
 }
