@@ -41,6 +41,11 @@ static inline bool itv_augment(struct rb_node *rb)
 	return last != was;
 }
 
+static inline bool same_last(const struct rb_node *a, const struct rb_node *b)
+{
+	return itv_of(a)->subtree_last == itv_of(b)->subtree_last;
+}
+
 static __attribute__((noinline)) void itv_rotate(struct rb_root *root, struct rb_node *n, bool left)
 {
 	rb_rotate(root, n, left, itv_augment);
@@ -75,7 +80,7 @@ void itv_insert(void **root, struct vm_area_struct *vma)
 
 void itv_erase(void **root, struct vm_area_struct *vma)
 {
-	rb_erase(root_of(root), &node_of(vma)->rb, itv_augment, itv_erase_fixup);
+	rb_erase(root_of(root), &node_of(vma)->rb, itv_augment, same_last, itv_erase_fixup);
 }
 
 static bool itv_reaches(const struct rb_node *rb, uint64_t first)

@@ -63,6 +63,7 @@ static inline void rb_change_child(struct rb_root *root, struct rb_node *parent,
 
 /* Recompute node's own value from itself and its children: has it changed? */
 typedef bool rb_augment_fn(struct rb_node *node);
+typedef bool rb_same_fn(const struct rb_node *a, const struct rb_node *b);
 /* rb_rotate() of a tree, and its rb_erase_fixup() */
 typedef void rb_rotate_fn(struct rb_root *root, struct rb_node *n, bool left);
 typedef void rb_fixup_fn(struct rb_root *root, struct rb_node *n, struct rb_node *parent);
@@ -209,10 +210,11 @@ static inline struct rb_node *rb_put_in_place(struct rb_root *root, struct rb_no
 	return parent;
 }
 
+/* `same`: do the two have the same value? */
 RB_TEMPLATE void rb_erase(struct rb_root *root, struct rb_node *node, rb_augment_fn *aug,
-			  rb_fixup_fn *fixup)
+			  rb_same_fn *same, rb_fixup_fn *fixup)
 {
-	struct rb_node *child, *parent, *succ = NULL;
+	struct rb_node *child, *parent, *succ = NULL, *at;
 	bool black;
 
 	if (node->left && node->right) {
@@ -229,11 +231,15 @@ RB_TEMPLATE void rb_erase(struct rb_root *root, struct rb_node *node, rb_augment
 			rb_set_parent(child, parent);
 		rb_change_child(root, parent, node, child);
 	}
-	if (succ) /* its value is that of another place: all above may change */
-		for (struct rb_node *n = parent; n; n = rb_parent(n))
-			aug(n);
-	else
+	if (succ) { /* its value is that of another place: those above know node's */
+		for (at = parent; at != succ && aug(at); at = rb_parent(at))
+			;
+		aug(succ);
+		if (!same(succ, node))
+			rb_propagate(rb_parent(succ), aug);
+	} else {
 		rb_propagate(parent, aug);
+	}
 	if (!black)
 		return;
 	if (child) /* of a node with one child it is red: that makes up for the black one */

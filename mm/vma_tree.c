@@ -46,6 +46,11 @@ static inline bool range_augment(struct rb_node *rb)
 	return n->gap != was;
 }
 
+static inline bool same_gap(const struct rb_node *a, const struct rb_node *b)
+{
+	return gap_of(a) == gap_of(b);
+}
+
 static __attribute__((noinline)) void range_rotate(struct rb_root *root, struct rb_node *n, bool left)
 {
 	rb_rotate(root, n, left, range_augment);
@@ -71,7 +76,7 @@ static __attribute__((noinline)) void range_erase_fixup(struct rb_root *root, st
 /* Out of the tree; no range's gap is asked until those that change have been told. */
 static __attribute__((noinline)) void take_out(struct rb_root *root, struct rb_node *node)
 {
-	rb_erase(root, node, range_augment, range_erase_fixup);
+	rb_erase(root, node, range_augment, same_gap, range_erase_fixup);
 }
 
 struct range_node *range_search(const struct range_tree *t, unsigned long addr)
