@@ -7,9 +7,9 @@
  *     -> page-table page lock (struct page.ptl) -> objects_lock, slab locks -> frame caches
  *     -> buddy lock; wb_lock inside i_pages_lock
  * A page's PG_LOCKED bit is a sleeping lock taken before i_mmap_lock and after mmap_lock.
- * mmap_lock and PG_LOCKED may be held while sleeping; all others are spinlocks. Faults read [W] fields
- * without mmap_lock, and the index of a file's pages without i_pages_lock, and check mm->seq and
- * page->mapping afterwards: fault.c, fault_file.c.
+ * mmap_lock and PG_LOCKED may be held while sleeping; all others are spinlocks. Faults read [W]
+ * fields without mmap_lock, and the index of a file's pages without i_pages_lock, and check mm->seq
+ * and page->mapping afterwards: fault.c, fault_file.c.
  *
  * Letters behind fields: [I] immutable after creation, [W] written under mmap_lock for writing,
  * [A] atomic, [P] i_pages_lock, [M] i_mmap_lock, [T] the table page's lock, [B] buddy lock.
@@ -63,15 +63,16 @@ enum page_kind {
 #define PG_WRITEBACK  (1u << 29) /* on its way to its home */
 #define PG_LAZYFREE   (1u << 27) /* anonymous; may be taken while its entry is clean: lazyfree.c */
 #define PG_DROPPABLE  (1u << 28) /* the same, even dirty (MAP_DROPPABLE) */
-/* What is known of a last-level table; hints but for the first, which is always set where it holds. */
-#define TABLE_MIXED	 1u /* another table may map some of its anonymous pages too */
-#define TABLE_UNCOUNTED	 2u /* it may have entries that count no page */
-#define TABLE_MARKERS	 4u /* some of those may be markers */
+/* What is known of a last-level table; hints but for the first, which is always set where it holds.
+ */
+#define TABLE_MIXED      1u /* another table may map some of its anonymous pages too */
+#define TABLE_UNCOUNTED  2u /* it may have entries that count no page */
+#define TABLE_MARKERS    4u /* some of those may be markers */
 #define TABLE_WAS_SHARED 8u /* several address spaces have had it */
 struct page {
 	_Atomic uint32_t flags;
-	/* 0: free. Mapping a page, the cache, a pin: one each. PAGE_TABLE: one for each mm that has it
-	   [T] */
+	/* 0: free. Mapping a page, the cache, a pin: one each. PAGE_TABLE: one for each mm that has
+	   it [T] */
 	_Atomic uint32_t refcount;
 	union {
 		_Atomic int32_t mapcount; /* PTEs that map it (anon, cache) */
@@ -93,9 +94,9 @@ struct page {
 			union {
 				/* PAGE_CACHE: page index in the file */
 				uint64_t index;
-				struct page *prev; /* PAGE_FREE [B], slab */
-				struct { /* PAGE_TABLE [T] */
-					uint32_t lazy; /* 1 where it may map lazily freed pages */
+				struct page *prev;       /* PAGE_FREE [B], slab */
+				struct {                 /* PAGE_TABLE [T] */
+					uint32_t lazy;   /* 1 where it may map lazily freed pages */
 					uint32_t traits; /* TABLE_* */
 				};
 			};
@@ -122,7 +123,8 @@ struct range_node {
 		struct {
 			struct range_node *prev, *next; /* in order of addresses */
 		};
-		/* Once it is in no index any more; who still walks down through it reads the rest. */
+		/* Once it is in no index any more; who still walks down through it reads the rest.
+		 */
 		struct mmk_deferred deferred;
 	};
 };
@@ -154,12 +156,12 @@ struct vm_area_struct {
 	struct mm_struct *vm_mm;                   /* [I] */
 	struct file *vm_file;                      /* [I] holds a reference */
 	const struct vm_operations_struct *vm_ops; /* [I]; NULL: private anonymous */
-	uint64_t anon_vma; /* [W], or once by a fault, from 0: whose pages it has; vma.c */
+	uint64_t anon_vma;     /* [W], or once by a fault, from 0: whose pages it has; vma.c */
 	void *vm_private_data; /* [I]; of memory without a file's ops its name [W]: anon_name.c */
-	uint32_t policy;   /* [W] of memory, 0: none; see mempolicy.h */
-	bool anon_chained; /* [W] came by fork from a VMA with anon_vma: never merges with one
-	                      without */
-	bool in_file;      /* [I] it is the first part of a struct file_vma */
+	uint32_t policy;       /* [W] of memory, 0: none; see mempolicy.h */
+	bool anon_chained;     /* [W] came by fork from a VMA with anon_vma: never merges with one
+	                          without */
+	bool in_file;          /* [I] it is the first part of a struct file_vma */
 };
 _Static_assert(sizeof(struct vm_area_struct) == 128, "two cache lines");
 /* A VMA that may have a file: with its place among all that map it. */
@@ -174,57 +176,61 @@ struct file_vma {
 #define MMF_THP_DISABLE     1u
 #define MMF_MDWE            2u /* nothing may become executable */
 #define MMF_MDWE_NO_INHERIT 4u /* but children's */
-#define MM_LAZY_FREED     1u /* some table may map lazily freed pages */
-#define MM_LAZY_DROPPABLE 2u /* it has, or had, droppable mappings: for good */
+#define MM_LAZY_FREED       1u /* some table may map lazily freed pages */
+#define MM_LAZY_DROPPABLE   2u /* it has, or had, droppable mappings: for good */
 
 /*
- * What one CPU has counted for an mm. Each figure is the sum over the CPUs; what one of them has may be
- * negative. [A], as a thread may go to another CPU while it counts.
+ * What one CPU has counted for an mm. Each figure is the sum over the CPUs; what one of them has
+ * may be negative. [A], as a thread may go to another CPU while it counts.
  */
 enum rss_kind { RSS_FILE, RSS_ANON, RSS_SHMEM, NR_RSS };
 struct mm_counts {
-	_Atomic int64_t rss[NR_RSS];  /* pages mapped, but for those of anon_faults */
-	_Atomic uint64_t anon_faults; /* faults_anon of mmk_stats, and one of RSS_ANON each */
-	_Atomic uint64_t zero_faults; /* faults_anon_zero of mmk_stats */
+	_Atomic int64_t rss[NR_RSS];       /* pages mapped, but for those of anon_faults */
+	_Atomic uint64_t anon_faults;      /* faults_anon of mmk_stats, and one of RSS_ANON each */
+	_Atomic uint64_t zero_faults;      /* faults_anon_zero of mmk_stats */
 	_Atomic uint64_t min_flt, maj_flt; /* other faults */
-	_Atomic uint32_t dropped;   /* pages, since hiwater_rss has been looked after */
-	_Atomic uint32_t anon_vmas; /* drawn: vma.c */
+	_Atomic uint32_t dropped;          /* pages, since hiwater_rss has been looked after */
+	_Atomic uint32_t anon_vmas;        /* drawn: vma.c */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct mm_counts) == 64, "one line for each CPU");
 
 struct mm_struct {
-	struct range_tree vmas;   /* [W] */
-	struct mmk_system *sys;   /* [I] */
-	phys_addr_t pgd;          /* [I] root table */
-	_Atomic uint64_t context; /* generation and ASID: asid.c */
-	_Atomic uint32_t users;
-	struct rwsem mmap_lock;
-	_Atomic uint32_t seq; /* odd while mmap_lock is held for writing: lock.h */
-	spinlock_t page_table_lock;    /* upper table levels */
-	_Atomic uint64_t cpus;         /* CPUs that may hold TLB entries of it */
-	/* Tables that others may have too: share.c. Grows under mmap_lock for writing; page_table_lock */
-	_Atomic uint32_t nr_shared;
-	uint32_t map_count;            /* [W] */
-	unsigned long idle_table; /* [W] first address of a table kept though it is empty; 0: none */
-	_Atomic uint32_t flags;        /* MMF_* */
-	bool mmap_legacy;              /* [W] bottom-up */
-	bool pkey_zero_freed;          /* [W] no longer a key of the program */
-	bool soft_dirty;               /* [W] clear_refs has begun to track writes */
-	bool reaped;                   /* [A] its memory has gone ahead of it: no more faults */
-	unsigned long mmap_base;       /* [W] top-down searches begin below it, bottom-up at it */
+	/* What faults read: written by calls that change what is mapped, and by fork. */
+	struct mmk_system *sys;        /* [I] */
+	phys_addr_t pgd;               /* [I] root table */
+	_Atomic uint64_t context;      /* generation and ASID: asid.c */
 	unsigned long task_size;       /* [I] */
 	unsigned long stack_guard_gap; /* [I] bytes */
-	uint64_t def_flags;            /* [W] VM_LOCKED | VM_LOCKONFAULT of mlockall */
-	uint64_t total_vm, data_vm, exec_vm, stack_vm, locked_vm; /* [W] pages */
-	_Atomic int64_t pinned_vm;
+	_Atomic uint32_t seq;          /* odd while mmap_lock is held for writing: lock.h */
+	_Atomic uint32_t flags;        /* MMF_* */
+	_Atomic uint32_t
+	    nr_shared;         /* tables others may have too; grows under mmap_lock for writing */
+	_Atomic uint32_t lazy; /* MM_LAZY_*: lazyfree.c has something to look for */
+	_Atomic uint32_t users;
+	bool mmap_legacy;        /* [W] bottom-up */
+	bool pkey_zero_freed;    /* [W] no longer a key of the program */
+	bool soft_dirty;         /* [W] clear_refs has begun to track writes */
+	bool reaped;             /* [A] its memory has gone ahead of it: no more faults */
+	struct range_tree vmas;  /* [W] */
+	unsigned long mmap_base; /* [W] top-down searches begin below it, bottom-up at it */
+
+	/* What they do not, and what DONTNEED, mincore and the like write. */
+	struct rwsem mmap_lock;
+	spinlock_t page_table_lock;   /* upper table levels */
+	uint32_t map_count;           /* [W] */
+	_Atomic uint64_t cpus;        /* CPUs that may hold TLB entries of it */
+	unsigned long idle_table;     /* [W] where a table is kept though it is empty; 0: none */
 	_Atomic int64_t pgtables;     /* table frames */
 	_Atomic uint64_t hiwater_rss; /* pages: mm_rss_drop() */
-	_Atomic uint32_t lazy; /* MM_LAZY_*: lazyfree.c has something to look for */
-	uint64_t hiwater_vm;                  /* [W] */
-	struct mmk_mm_bounds bounds;          /* [W] */
-	struct mm_struct *next_mm, **prev_mm; /* sys->mms, under mms_lock */
-	struct mm_counts counts[];            /* one for each CPU */
+	_Atomic int64_t pinned_vm;
+	uint64_t def_flags; /* [W] VM_LOCKED | VM_LOCKONFAULT of mlockall */
+	uint64_t total_vm, data_vm, exec_vm, stack_vm, locked_vm; /* [W] pages */
+	uint64_t hiwater_vm;                                      /* [W] */
+	struct mmk_mm_bounds bounds;                              /* [W] */
+	struct mm_struct *next_mm, **prev_mm;                     /* sys->mms, under mms_lock */
+	struct mm_counts counts[];                                /* one for each CPU */
 };
+_Static_assert(offsetof(struct mm_struct, mmap_lock) % 64 == 0, "faults do not meet the lock");
 
 /* ---- the system ---- */
 #define MAX_ORDER      11 /* largest block 2^10 frames */
@@ -259,8 +265,8 @@ struct object_list {
 	uint32_t nr;
 };
 /*
- * What each CPU has for itself, so that CPUs do not meet in the lines of memory where it lies. A thread
- * may go to another CPU at any moment: so there is a lock here too, or the field is [A].
+ * What each CPU has for itself, so that CPUs do not meet in the lines of memory where it lies. A
+ * thread may go to another CPU at any moment: so there is a lock here too, or the field is [A].
  */
 struct cpu_local {
 	struct frame_cache frames;
@@ -269,9 +275,9 @@ struct cpu_local {
 	struct object_list objects[NR_SLAB_CACHES]; /* by slab_cache.id, under objects_lock */
 	struct mmk_stats count; /* [A] what has happened since init: stat_inc() */
 } __attribute__((aligned(64)));
-#define MAX_CPUS    64
+#define MAX_CPUS         64
 #define MAX_FAULT_AROUND (1ul << 21)
-#define NR_REFUSALS 64
+#define NR_REFUSALS      64
 struct refusal {
 	struct mmk_reason reason;
 	int32_t pid;
@@ -283,16 +289,17 @@ struct mmk_system {
 	uint64_t phys_base, ram_size; /* [I] */
 	uintptr_t virt_offset;        /* [I] virtual = physical + this */
 	struct page *mem_map;        /* [I] frame table; index = (phys - phys_base) >> PAGE_SHIFT */
-	uintptr_t frame_zero; /* [I] where the struct page of physical address 0 would lie */
+	uintptr_t frame_zero;        /* [I] where the struct page of physical address 0 would lie */
 	uint64_t nr_frames;          /* [I] */
 	struct page *zero_page;      /* [I] the one zero page */
 	unsigned nr_cpus, asid_bits; /* [I] */
 	uint64_t prot_arch;          /* [I] PROT_BTI, where the CPU has it; else 0 */
 	uint32_t share_entries; /* [I] fork shares tables with as many entries, and copies others */
-	bool lockless; /* [I] faults do without mmap_lock: fault.c */
-	bool defers; /* [I] and may run beside whoever frees: several CPUs */
+	bool lockless;          /* [I] faults do without mmap_lock: fault.c */
+	bool defers;            /* [I] and may run beside whoever frees: several CPUs */
+	struct cpu_local *cpus; /* [I] one for each CPU: cpu_here() */
 
-	spinlock_t buddy_lock;
+	spinlock_t buddy_lock __attribute__((aligned(64))); /* faults read what is above */
 	struct free_area free_area[MAX_ORDER];
 	uint64_t nr_free; /* [B] frames in free_area: frames_free() has all */
 	uint64_t nr_min;  /* the last so many are for what cannot wait (min_free_kbytes) */
@@ -300,8 +307,6 @@ struct mmk_system {
 	uint64_t nr_high; /* as many the worker restores */
 	_Atomic uint64_t clock_hand; /* reclaim.c: the next frame to look at */
 	_Atomic uint32_t lazy;       /* some mm's lazy is not 0 */
-
-	struct cpu_local *cpus; /* [I] one for each CPU: cpu_here() */
 
 	struct slab_cache
 	    kmalloc_caches[16]; /* 16 bytes << i, up to 4 KiB in slabs; larger: frames */
@@ -331,7 +336,7 @@ struct mmk_system {
 	_Atomic int64_t nr_shmem, nr_dirty, nr_writeback;
 
 	/* dirty.c */
-	spinlock_t wb_lock; /* inside i_pages_lock */
+	spinlock_t wb_lock;                             /* inside i_pages_lock */
 	struct address_space *dirty_first, *dirty_last; /* under wb_lock */
 	uint64_t wb_pass;                               /* [A] numbers the passes over that list */
 	uint64_t dirty_look; /* [A] with fewer dirty pages than this nobody looks closer */
