@@ -8,6 +8,8 @@
  * cache gets BATCH frames from the buddy allocator in one go, a full one gives as many back; when
  * frames are short it gets none, and an allocation that fails brings all of them back first.
  *
+ * Page tables need zeros, and are full of them again when they go: a few such frames are kept apart.
+ *
  * Also here, because it changes with each frame: how many frames of each kind there are. What a CPU
  * has taken less what it has given is its own number, and may be negative.
  */
@@ -17,6 +19,7 @@
 #define BATCH_ORDER 5u
 #define BATCH       (1u << BATCH_ORDER)
 #define MOST        (3 * BATCH)
+#define MOST_ZEROED 16u
 
 static void push(struct frame_cache *cache, struct page *page)
 {
@@ -24,6 +27,12 @@ static void push(struct frame_cache *cache, struct page *page)
 	page->next = cache->head;
 	cache->head = page;
 	frame_cache_set_nr(cache, cache->nr + 1);
+}
+
+static inline void set_zeroed(struct frame_cache *cache, struct page *head, uint32_t nr)
+{
+	cache->zeroed = head;
+	__atomic_store_n(&cache->nr_zeroed, nr, __ATOMIC_RELAXED); /* the sums read it, too */
 }
 
 /* The largest block up to a batch, so that neighbours stay together. Cache empty, its lock held. */
@@ -72,6 +81,43 @@ void frame_cache_give(struct mmk_system *sys, struct page *page, enum page_kind 
 	spin_unlock(&cache->lock);
 }
 
+void frame_cache_give_zeroed(struct mmk_system *sys, struct page *page, enum page_kind kind)
+{
+	struct frame_cache *cache = frame_cache_here(sys);
+	bool room;
+
+	spin_lock(sys, &cache->lock);
+	room = cache->nr_zeroed < MOST_ZEROED;
+	if (likely(room)) {
+		atomic_store_explicit(&page->flags, FRAME_CACHED, memory_order_relaxed);
+		page->next = cache->zeroed;
+		set_zeroed(cache, page, cache->nr_zeroed + 1);
+		frame_cache_count(cache, kind, -1);
+	}
+	spin_unlock(&cache->lock);
+	if (unlikely(!room))
+		frame_cache_give(sys, page, kind);
+}
+
+struct page *frame_cache_take_zeroed(struct mmk_system *sys, enum page_kind kind)
+{
+	struct frame_cache *cache = frame_cache_here(sys);
+	struct page *page;
+
+	spin_lock(sys, &cache->lock);
+	page = cache->zeroed;
+	if (likely(page)) {
+		set_zeroed(cache, page->next, cache->nr_zeroed - 1);
+		frame_cache_count(cache, kind, 1);
+	}
+	spin_unlock(&cache->lock);
+	if (unlikely(!page))
+		return NULL;
+	count_event(sys, frames_allocated);
+	frame_init(page, kind << PG_KIND_SHIFT);
+	return page;
+}
+
 void frame_cache_give_run(struct mmk_system *sys, struct page *first, unsigned long n,
                           enum page_kind kind)
 {
@@ -100,6 +146,10 @@ bool frame_cache_drain(struct mmk_system *sys)
 		struct frame_cache *cache = &sys->cpus[cpu].frames;
 
 		spin_lock(sys, &cache->lock);
+		for (struct page *page; (page = cache->zeroed);) {
+			set_zeroed(cache, page->next, cache->nr_zeroed - 1);
+			push(cache, page);
+		}
 		any |= cache->nr > 0;
 		give_back(sys, cache, cache->nr);
 		spin_unlock(&cache->lock);
@@ -129,7 +179,8 @@ uint64_t frames_free(const struct mmk_system *sys)
 	uint64_t n = __atomic_load_n(&sys->nr_free, __ATOMIC_RELAXED);
 
 	for (unsigned cpu = 0; cpu < sys->nr_cpus; cpu++)
-		n += __atomic_load_n(&sys->cpus[cpu].frames.nr, __ATOMIC_RELAXED);
+		n += __atomic_load_n(&sys->cpus[cpu].frames.nr, __ATOMIC_RELAXED) +
+		     __atomic_load_n(&sys->cpus[cpu].frames.nr_zeroed, __ATOMIC_RELAXED);
 	return n;
 }
 

@@ -12,6 +12,10 @@
 
 /* A frame of the kind, without references, comes back. */
 void frame_cache_give(struct mmk_system *sys, struct page *page, enum page_kind kind);
+/* The same of a frame full of zeros: the next table is to have it. */
+void frame_cache_give_zeroed(struct mmk_system *sys, struct page *page, enum page_kind kind);
+/* One of those with refcount 1, or NULL. */
+struct page *frame_cache_take_zeroed(struct mmk_system *sys, enum page_kind kind);
 /* n neighbours of the kind, without references: in blocks as large as their place allows. */
 void frame_cache_give_run(struct mmk_system *sys, struct page *first, unsigned long n,
                           enum page_kind kind);
@@ -26,12 +30,27 @@ static inline void frame_tell_machine(struct mmk_system *sys, struct page *page,
                                       unsigned long n)
 {
 }
+
+static inline void frame_tell_machine_zeroed(struct mmk_system *sys, struct page *page)
+{
+}
 #else
 static inline void frame_tell_machine(struct mmk_system *sys, struct page *page, unsigned order,
                                       unsigned long n)
 {
 	for (; sys->port->machine->frame_freed && n--; page += 1ul << order)
 		sys->port->machine->frame_freed(sys->ctx, page_to_phys(sys, page), order);
+}
+
+/* It may have left its mark on what is said to be zeros, and is. */
+static inline void frame_tell_machine_zeroed(struct mmk_system *sys, struct page *page)
+{
+	const uint64_t *word = page_address(sys, page);
+
+	for (unsigned long i = 0; i < PAGE_SIZE / sizeof(*word); i++)
+		MMK_BUG_ON(sys, word[i]);
+	frame_tell_machine(sys, page, 0, 1);
+	clear_page(page_address(sys, page));
 }
 #endif
 /* page_alloc.c: frames [i, i + n) of the frame table onto the lists, merged. [B] held. */

@@ -86,10 +86,6 @@ static void gather_page(struct mmu_gather *tlb, struct page *page)
 
 	tlb->rss[kind]--;
 	page_map_sub(page);
-	if (mm_has_ended(tlb->mm)) {
-		put_page(tlb->mm->sys, page);
-		return;
-	}
 	tlb->pages[tlb->nr++] = page;
 	if (tlb->nr == GATHER_PAGES) {
 		tlb_gather_flush(tlb);
@@ -207,44 +203,6 @@ static unsigned long zap_own_pages(struct mmu_gather *tlb, pte_t *ptep, unsigned
 }
 
 /*
- * The same for anonymous pages that others hold too (after fork), of an mm that has ended: no CPU
- * will walk its tables again, so the reference goes at once.
- */
-static unsigned long zap_others_pages(struct mmu_gather *tlb, pte_t *ptep, unsigned long n)
-{
-	struct mmk_system *sys = tlb->mm->sys;
-	unsigned long i;
-
-	for (i = 0; i < n; i++) {
-		pte_t pte = ptep_get_locked(ptep + i);
-		struct page *page;
-
-		if (!pte_valid(pte) || pte_special(pte))
-			break;
-		page = phys_to_page(sys, pte_phys(pte));
-		if (!page_is_anon(page))
-			break;
-		set_pte_rights(sys, ptep + i, pte, (pte_t){0});
-		page_map_sub(page);
-		if (atomic_fetch_sub_explicit(&page->refcount, 1, memory_order_acq_rel) == 1)
-			free_pages(sys, page);
-	}
-	tlb->rss[RSS_ANON] -= (int64_t)i;
-	tlb->cleared += i;
-	return i;
-}
-
-static unsigned long zap_alike(struct mmu_gather *tlb, pte_t *ptep, unsigned long n,
-			       unsigned long addr)
-{
-	unsigned long done = zap_own_pages(tlb, ptep, n, addr);
-
-	if (!done && mm_has_ended(tlb->mm))
-		done = zap_others_pages(tlb, ptep, n);
-	return done;
-}
-
-/*
  * A dirty file page is in the cache's books as dirty already (it got so before the entry did), but
  * a CPU may write to it until its TLB has been told. So that is done before the lock goes: the
  * writeback that finds no entry to protect must not miss such a store.
@@ -268,7 +226,7 @@ void zap_table(struct mmu_gather *tlb, struct page *table, unsigned long start, 
 			continue;
 		}
 		if (!(keep & ZAP_KEEP_COWS)) {
-			unsigned long n = zap_alike(tlb, ptep, (end - addr) >> PAGE_SHIFT, addr);
+			unsigned long n = zap_own_pages(tlb, ptep, (end - addr) >> PAGE_SHIFT, addr);
 
 			table_use(table, -(int)n);
 			addr += n * PAGE_SIZE;
@@ -320,10 +278,6 @@ static void table_emptied(struct mmu_gather *tlb, struct page *table, unsigned l
 	struct mm_struct *mm = tlb->mm;
 	unsigned long start = addr & ~(TABLE_SIZE - 1), before = mm->idle_table;
 
-	if (mm_has_ended(mm)) {
-		prune_tables(tlb, addr, floor, ceiling);
-		return;
-	}
 	if (start == before || start < floor || start + TABLE_SIZE - 1 > ceiling - 1)
 		return;
 	table->traits &= TABLE_WAS_SHARED;
@@ -437,4 +391,83 @@ void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned lo
 		addr = stop;
 	}
 	tlb_finish(&tlb);
+}
+
+/* ---- the end of an address space ---- */
+
+static void give_run(struct mmk_system *sys, struct page *run, struct page *behind)
+{
+	if (run)
+		frame_cache_give_run(sys, run, (unsigned long)(behind - run), PAGE_ANON);
+}
+
+/* n entries of a table that has `left` live ones, without a look at any TLB. Returns what is left. */
+static uint32_t drop_entries(struct mmk_system *sys, pte_t *ptep, unsigned long n, uint32_t left)
+{
+	struct page *run = NULL, *behind = NULL, *page;
+
+	for (pte_t *end = ptep + n; left && ptep < end; ptep++) {
+		pte_t pte = ptep_get_locked(ptep);
+
+		if (pte_none(pte)) {
+			ptep += ptes_skip_none(ptep, (unsigned long)(end - ptep)) - 1;
+			continue;
+		}
+		set_pte_rights(sys, ptep, pte, (pte_t){0});
+		left--;
+		page = pte_page_or_null(sys, pte);
+		if (!page)
+			continue;
+		if (!page_take_last(page)) {
+			page_map_sub(page);
+			put_page(sys, page);
+			continue;
+		}
+		atomic_store_explicit(&page->mapcount, 0, memory_order_relaxed);
+		if (page != behind) {
+			give_run(sys, run, behind);
+			run = page;
+		}
+		behind = page + 1;
+	}
+	give_run(sys, run, behind);
+	return left;
+}
+
+/*
+ * The table of addr, as far as the range goes. It may still be looked for from a file, and then goes
+ * only under page_table_lock.
+ */
+static void drop_table_part(struct mm_struct *mm, struct page *table, unsigned long addr,
+			    unsigned long end)
+{
+	struct mmk_system *sys = mm->sys;
+	uint32_t used = table_used(table);
+
+	spin_lock(sys, &mm->page_table_lock);
+	if (used) {
+		spin_lock(sys, &table->ptl);
+		used = drop_entries(sys, table_pte(sys, table, addr), (end - addr) >> PAGE_SHIFT,
+				    table_used(table));
+		table->nr_used = used;
+		spin_unlock(&table->ptl);
+	}
+	if (!used)
+		pte_tables_drop(mm, addr);
+	spin_unlock(&mm->page_table_lock);
+}
+
+void unmap_ended(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	unsigned long addr = start;
+	struct page *table;
+
+	while ((table = pte_table_next(mm, &addr, end))) {
+		unsigned long stop = table_end(addr, end);
+
+		if (!unlikely(mm_shares(mm)) || !unmap_shared(mm, table, addr, end, 0, TASK_SIZE))
+			drop_table_part(mm, table, addr, stop);
+		addr = stop;
+		cond_resched(mm->sys);
+	}
 }

@@ -82,6 +82,10 @@ void free_pages(struct mmk_system *sys,
  * no spinlock held.
  */
 struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind);
+/* The same, zeroed. */
+struct page *alloc_page_zeroed(struct mmk_system *sys, enum page_kind kind);
+/* Its last reference, as it is full of zeros again. */
+void free_page_zeroed(struct mmk_system *sys, struct page *page);
 /* One that is at hand, or NULL. */
 struct page *alloc_page_nowait(struct mmk_system *sys, enum page_kind kind);
 /* One frame, but none of the reserve. Does not sleep. */
@@ -244,6 +248,8 @@ struct mmu_gather; /* tlb batch; see memory.h */
  */
 void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long end,
                       unsigned long floor, unsigned long ceiling);
+/* The same of an mm that has ended, and that no TLB knows any more. Tables go as they become empty. */
+void unmap_ended(struct mm_struct *mm, unsigned long start, unsigned long end);
 /* madvise DONTNEED of a part of one VMA, truncate (even_cows false keeps private anonymous copies).
  */
 void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,

@@ -155,19 +155,20 @@ struct mmk_mm *mmk_mm_get(struct mmk_mm *mm)
 /* Nobody uses the mm any more: everything in it goes. */
 void exit_mmap(struct mm_struct *mm)
 {
-	struct vm_area_struct *vma;
+	struct vm_area_struct *vma, *next;
 	int64_t accounted = 0;
 
 	mmap_write_lock(mm);
 	/* No CPU runs with it any more: what the TLBs forget now does not come back. */
 	flush_tlb_mm(mm);
 	atomic_store(&mm->cpus, 0);
-	vma_for_each (vma, mm) {
+	for (vma = vma_first(mm); vma; vma = next) {
+		next = vma_next(vma);
 		if (vma->vm_flags & MMK_VM_ACCOUNT)
 			accounted += vma_pages(vma);
-		unmap_page_range(mm, vma->vm_start, vma->vm_end, 0, TASK_SIZE);
+		unmap_ended(mm, vma->vm_start, vma->vm_end);
+		vma_end(vma);
 	}
-	vma_remove_all(mm);
 	vm_uncharge(mm->sys, accounted);
 	mmap_write_unlock(mm);
 }

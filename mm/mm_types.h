@@ -244,6 +244,8 @@ struct frame_cache {
 	spinlock_t lock;
 	uint32_t nr;
 	struct page *head;       /* by page->next */
+	struct page *zeroed;     /* the same of frames full of zeros, nr_zeroed of them */
+	uint32_t nr_zeroed;
 	_Atomic int64_t kind[8]; /* taken less given back through this cache, by enum page_kind */
 };
 struct slab_cache {

@@ -140,6 +140,21 @@ struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind)
 	return likely(page) ? page : take_pages_slow(sys, 0, kind);
 }
 
+struct page *alloc_page_zeroed(struct mmk_system *sys, enum page_kind kind)
+{
+	struct page *page;
+
+	if (fails_on_purpose(sys))
+		return NULL;
+	page = frame_cache_take_zeroed(sys, kind);
+	if (likely(page))
+		return page;
+	page = take_pages_slow(sys, 0, kind);
+	if (likely(page))
+		clear_page(page_address(sys, page));
+	return page;
+}
+
 struct page *alloc_page_nowait(struct mmk_system *sys, enum page_kind kind)
 {
 	return fails_on_purpose(sys) ? NULL : frame_cache_take(sys, kind);
@@ -217,6 +232,14 @@ void free_pages(struct mmk_system *sys, struct page *page)
 	__atomic_store_n(&sys->nr_free, sys->nr_free + (1ul << order), __ATOMIC_RELAXED);
 	count_kind(sys, kind, -(1l << order));
 	spin_unlock(&sys->buddy_lock);
+}
+
+void free_page_zeroed(struct mmk_system *sys, struct page *page)
+{
+	if (atomic_fetch_sub_explicit(&page->refcount, 1, memory_order_acq_rel) > 1)
+		return;
+	frame_tell_machine_zeroed(sys, page);
+	frame_cache_give_zeroed(sys, page, page_kind(page));
 }
 
 /* ---- making it ---- */

@@ -288,7 +288,7 @@ int table_own_slow(struct mm_struct *mm, unsigned long addr)
 			return -MMK_ENOMEM;
 	}
 	if (spare)
-		free_pages(mm->sys, spare);
+		free_page_zeroed(mm->sys, spare);
 	return 0;
 }
 

@@ -160,34 +160,22 @@ void vma_discard(struct vm_area_struct *vma)
 	let_go(vma);
 }
 
-void vma_remove(struct vm_area_struct *vma)
+void vma_end(struct vm_area_struct *vma)
 {
-	struct mm_struct *mm = vma->vm_mm;
-
-	if (vma->in_file) {
-		vma_await_looks(vma);
-		vma_unlink_file(vma);
-	}
-	range_erase(&mm->vmas, &vma->range);
-	mm->map_count--;
+	vma_unlink_file(vma);
 	if (vma->vm_ops && vma->vm_ops->close)
 		vma->vm_ops->close(vma);
 	let_go(vma);
 }
 
-void vma_remove_all(struct mm_struct *mm)
+void vma_remove(struct vm_area_struct *vma)
 {
-	struct vm_area_struct *vma, *next;
+	struct mm_struct *mm = vma->vm_mm;
 
-	for (vma = vma_first(mm); vma; vma = next) {
-		next = vma_next(vma);
-		vma_unlink_file(vma);
-		if (vma->vm_ops && vma->vm_ops->close)
-			vma->vm_ops->close(vma);
-		vma_discard(vma);
-	}
-	mm->vmas = (struct range_tree){.first = NULL};
-	mm->map_count = 0;
+	vma_await_looks(vma);
+	range_erase(&mm->vmas, &vma->range);
+	mm->map_count--;
+	vma_end(vma);
 }
 
 /*

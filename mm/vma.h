@@ -112,11 +112,11 @@ static inline void vma_link_before(struct mm_struct *mm, struct vm_area_struct *
 /* Take out again and free with all it holds: vm_ops->close, the file. Pages are gone
  * before. */
 void vma_remove(struct vm_area_struct *vma);
+/* The same, but that it stays in the index, into which nobody looks any more. */
+void vma_end(struct vm_area_struct *vma);
 /* A VMA that is in no index: free it with all it holds but what vm_ops->close would. */
 void vma_discard(struct vm_area_struct *vma);
 /* Give it new ends; vm_pgoff follows vm_start. Both ends stay between the neighbours. */
-/* All of them, when nobody looks into the index any more. */
-void vma_remove_all(struct mm_struct *mm);
 void vma_resize(struct vm_area_struct *vma, unsigned long start, unsigned long end);
 /* Cut at addr, which is inside: `tail`, from vma_alloc, becomes [addr, vm_end). */
 void vma_split(struct vm_area_struct *vma, unsigned long addr, struct vm_area_struct *tail);

@@ -31,30 +31,37 @@ static pte_t *walk_to(const struct mm_struct *mm, unsigned long addr, unsigned l
 	return level_entry(mm->sys, phys, addr, level);
 }
 
+unsigned long ptes_skip_none(const pte_t *ptep, unsigned long n)
+{
+	const pte_t *p = ptep, *end = ptep + n;
+
+	/* Plain loads, of which the CPU does two at once. */
+	for (; end - p >= 8; p += 8)
+		if (p[0].v | p[1].v | p[2].v | p[3].v | p[4].v | p[5].v | p[6].v | p[7].v)
+			break;
+	while (p < end && !p->v)
+		p++;
+	return (unsigned long)(p - ptep);
+}
+
 struct page *table_new(struct mm_struct *mm)
 {
-	struct page *table = alloc_page_reclaim(mm->sys, PAGE_TABLE);
+	struct page *table = alloc_page_zeroed(mm->sys, PAGE_TABLE);
 
-	if (!table)
-		return NULL;
-	clear_page(page_address(mm->sys, table));
-	spin_lock_init(&table->ptl);
-	table->nr_used = 0;
-	table->table_mm = mm;
-	table->lazy = 0;
-	table->traits = 0;
+	if (likely(table)) /* all else in a frame that is new is 0 */
+		table->table_mm = mm;
 	return table;
 }
 
 void table_free(struct mm_struct *mm, struct page *table)
 {
 	atomic_fetch_sub_explicit(&mm->pgtables, 1, memory_order_relaxed);
-	free_pages(mm->sys, table);
+	free_page_zeroed(mm->sys, table);
 }
 
 static void free_retired_table(struct mmk_system *sys, struct mmk_deferred *d)
 {
-	free_pages(sys, container_of(d, struct page, deferred));
+	free_page_zeroed(sys, container_of(d, struct page, deferred));
 }
 
 void table_retire(struct mm_struct *mm, struct page *table)
@@ -219,6 +226,37 @@ struct page *pte_tables_prune(struct mm_struct *mm, unsigned long addr, unsigned
 	return list;
 }
 
+/* What a fault without mmap_lock in an mm that has had it as well may still hold needs its time. */
+static void drop_table(struct mm_struct *mm, struct page *table)
+{
+	if (unlikely(table->traits & TABLE_WAS_SHARED))
+		table_retire(mm, table);
+	else
+		table_free(mm, table);
+}
+
+void pte_tables_drop(struct mm_struct *mm, unsigned long addr)
+{
+	struct page *tables[LAST_LEVEL + 1];
+	pte_t *entries[LAST_LEVEL], entry;
+	struct mmk_system *sys = mm->sys;
+	unsigned level = FIRST_LEVEL;
+
+	tables[level] = phys_to_page(sys, mm->pgd);
+	while (level < LAST_LEVEL) {
+		entries[level] = level_entry(sys, page_to_phys(sys, tables[level]), addr, level);
+		entry = ptep_get_locked(entries[level]);
+		if (pte_none(entry))
+			break; /* a shared one has gone ahead */
+		tables[++level] = phys_to_page(sys, pte_phys(entry));
+	}
+	for (; level > FIRST_LEVEL && !table_used(tables[level]); level--) {
+		set_pte_raw(sys, entries[level - 1], (pte_t){0}, level - 1);
+		table_use(tables[level - 1], -1);
+		drop_table(mm, tables[level]);
+	}
+}
+
 int mm_pgd_alloc(struct mm_struct *mm)
 {
 	struct page *root = table_new(mm);
@@ -239,25 +277,17 @@ static void free_level(struct mm_struct *mm, phys_addr_t phys, unsigned level)
 		if (!pte_is_table(entries[i]))
 			continue;
 		free_level(mm, pte_phys(entries[i]), level + 1);
+		set_pte_raw(mm->sys, entries + i, (pte_t){0}, level);
 		left--;
 	}
 	MMK_BUG_ON(mm->sys, atomic_load_explicit(&table->refcount, memory_order_relaxed) != 1);
-	if (level == LAST_LEVEL && unlikely(table->traits & TABLE_WAS_SHARED))
-		table_retire(mm, table);
-	else if (level > FIRST_LEVEL)
-		table_free(mm, table);
+	drop_table(mm, table);
 }
 
-/*
- * No CPU has the mm active and nothing is mapped; nobody will walk these tables again. (But a fault
- * without mmap_lock in an mm that has had one of them as well may still hold it.)
- */
+/* Nothing is mapped, and nobody walks these tables any more: what is left of them. */
 void mm_pgd_free(struct mm_struct *mm)
 {
-	if (!mm->pgd)
-		return;
-	flush_tlb_mm(mm);
 	free_level(mm, mm->pgd, FIRST_LEVEL);
-	free_pages(mm->sys, phys_to_page(mm->sys, mm->pgd));
+	pte_barrier(mm->sys); /* the frames are full of zeros, for all who walk there next */
 	mm->pgd = 0;
 }

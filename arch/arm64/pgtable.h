@@ -101,21 +101,7 @@ static inline unsigned long table_end(unsigned long addr, unsigned long end)
 }
 
 /* The first of n entries that is not none, by its place; n: all are. The table's lock is held. */
-static inline unsigned long ptes_skip_none(const pte_t *ptep, unsigned long n)
-{
-	unsigned long i = 0;
-
-	for (; i + 4 <= n; i += 4) {
-		const pte_t *p = ptep + i;
-
-		if (ptep_get_locked(p).v | ptep_get_locked(p + 1).v | ptep_get_locked(p + 2).v |
-		    ptep_get_locked(p + 3).v)
-			break;
-	}
-	while (i < n && pte_none(ptep_get_locked(ptep + i)))
-		i++;
-	return i;
-}
+unsigned long ptes_skip_none(const pte_t *ptep, unsigned long n);
 
 /* Live entries. Changes under the lock that guards the table; without it the answer is a hint. */
 static inline uint32_t table_used(const struct page *table)
@@ -200,6 +186,11 @@ struct page *pte_table_next(const struct mm_struct *mm, unsigned long *addr, uns
  */
 struct page *pte_tables_prune(struct mm_struct *mm, unsigned long addr, unsigned long floor,
 			      unsigned long ceiling);
+/*
+ * The mm has ended, page_table_lock is held: the tables on the way to addr that are empty go at once,
+ * the leaf first.
+ */
+void pte_tables_drop(struct mm_struct *mm, unsigned long addr);
 struct page *table_new(struct mm_struct *mm); /* empty, part of no tree; NULL: no memory */
 void table_free(struct mm_struct *mm, struct page *table); /* one that was never part of the tree */
 /* One that was, and that the TLBs have forgotten: a fault without mmap_lock may still look at it. */
