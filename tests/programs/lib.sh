@@ -7,7 +7,7 @@ CASES=$TOP/tests/programs
 ROOTS=$TOP/build/programs
 MEMORY=512M
 PATIENCE=${MMKIT_PATIENCE:-3600} # seconds for a boot; a machine under load is slow, a hang is for ever
-LINUX_PATIENCE=${MMKIT_LINUX_PATIENCE:-1800} # the same for Linux, whose LMDB on 9p with 4 CPUs has not ended in 48 minutes
+LINUX_PATIENCE=${MMKIT_LINUX_PATIENCE:-1800} # the same for Linux, whose files on 9p can be very slow
 
 say() {
 	echo "mmkit: $*" >&2
