@@ -33,6 +33,14 @@ int refuse_expand_vm(struct mmk_task *task, const struct mm_struct *mm, int64_t 
 	              rlimit_pages(task, MMK_RLIMIT_DATA));
 }
 
+void vm_stat_rare(struct mm_struct *mm, uint64_t vm_flags, int64_t npages)
+{
+	if (is_exec_mapping(vm_flags))
+		mm->exec_vm += npages;
+	else if (vm_flags & MMK_VM_GROWSDOWN)
+		mm->stack_vm += npages;
+}
+
 static uint64_t kib_to_pages(uint64_t kib)
 {
 	return kib >> (PAGE_SHIFT - 10);

@@ -109,16 +109,22 @@ static inline void vm_uncharge(struct mmk_system *sys, int64_t pages)
 /* What mode 2 lets all programs commit together, before anything is kept back: pages. */
 uint64_t vm_commit_limit(const struct mmk_system *sys);
 
-/* total_vm and the figure of its kind. */
+/* The figure of a kind of memory that is not data. */
+void vm_stat_rare(struct mm_struct *mm, uint64_t vm_flags, int64_t npages);
+/* total_vm and the figure of its kind, where so many pages go. */
+static inline void vm_stat_drop(struct mm_struct *mm, uint64_t vm_flags, int64_t npages)
+{
+	mm->total_vm -= npages;
+	if (likely(is_data_mapping(vm_flags)))
+		mm->data_vm -= npages;
+	else
+		vm_stat_rare(mm, vm_flags, -npages);
+}
+
+/* The same, where they come. */
 static inline void vm_stat_account(struct mm_struct *mm, uint64_t vm_flags, int64_t npages)
 {
-	mm->total_vm += npages;
-	if (likely(is_data_mapping(vm_flags)))
-		mm->data_vm += npages;
-	else if (is_exec_mapping(vm_flags))
-		mm->exec_vm += npages;
-	else if (vm_flags & MMK_VM_GROWSDOWN)
-		mm->stack_vm += npages;
+	vm_stat_drop(mm, vm_flags, -npages);
 	if (mm->total_vm > mm->hiwater_vm)
 		mm->hiwater_vm = mm->total_vm;
 }

@@ -450,7 +450,7 @@ unsigned mmk_check(struct mmk_system *sys, char *buf, size_t size)
 		struct mm_sums one = {.vmas = 0};
 
 		check_mm(&c, mm, &one);
-		s.vmas += one.vmas;
+		s.vmas += one.vmas + (mm->spare_vma != NULL);
 		s.ptes += one.ptes;
 		s.tables += one.tables + 1;
 		accounted += one.accounted;

@@ -107,6 +107,7 @@ static void mm_unregister(struct mm_struct *mm)
 	/* It has had its last fault; mmk_stats() finds each in one of the two places. */
 	stat_add(sys, faults_anon, mm_anon_faults(mm));
 	stat_add(sys, faults_anon_zero, mm_zero_faults(mm));
+	stat_add(sys, vmas_made, mm->vmas_made);
 	spin_unlock(&sys->mms_lock);
 }
 
@@ -169,6 +170,7 @@ void exit_mmap(struct mm_struct *mm)
 		unmap_ended(mm, vma->vm_start, vma->vm_end);
 		vma_end(vma);
 	}
+	vma_drop_spare(mm);
 	vm_uncharge(mm->sys, accounted);
 	mmap_write_unlock(mm);
 }

@@ -5,6 +5,8 @@
  * that can run short or be refused, in the order of the steps, undoing in reverse where one fails;
  * region_commit() then cannot fail. So what MAP_FIXED replaces is still there, whole, when the new
  * mapping does not come about.
+ *
+ * What programs ask for most needs little decoding: vm_mmap_usual().
  */
 #include "mm/internal.h"
 #include "mm/lazyfree.h"
@@ -44,62 +46,84 @@ static void uprobe_mmap(struct mmk_task *task, const struct vm_area_struct *vma)
 		                   vma->vm_file);
 }
 
-/* Step 21 but for files: `vma` is new, or has grown, by that many pages. */
-static inline void map_finish(struct mmk_task *task, struct vm_area_struct *vma, uint64_t vm_flags,
-                              uint64_t pages)
+static __attribute__((noinline)) void map_finish_rare(struct vm_area_struct *vma, uint64_t pages)
 {
-	struct mm_struct *mm = vma->vm_mm;
-
-	vma->vm_flags |= MMK_VM_SOFTDIRTY;
-	if (unlikely(vma->vm_flags & MMK_VM_DROPPABLE))
-		mm_note_droppable(mm);
-	call_perf_event_mmap(task, vma);
-	vm_stat_account(mm, vm_flags, pages);
-	if (likely(!(vma->vm_flags & MMK_VM_LOCKED)))
+	if (vma->vm_flags & MMK_VM_DROPPABLE)
+		mm_note_droppable(vma->vm_mm);
+	if (!(vma->vm_flags & MMK_VM_LOCKED))
 		return;
 	if (vma->vm_flags & (VM_SPECIAL | MMK_VM_DROPPABLE))
 		vma->vm_flags &= ~VM_LOCKED_MASK;
 	else
-		mm->locked_vm += pages;
+		vma->vm_mm->locked_vm += pages;
+}
+
+/*
+ * Step 21 but for files: `vma`, soft-dirty, is new, or has grown, by that many pages, for which
+ * vm_flags was asked.
+ */
+static inline void map_finish(struct mmk_task *task, struct mm_struct *mm,
+                              struct vm_area_struct *vma, uint64_t vm_flags, uint64_t pages)
+{
+	call_perf_event_mmap(task, vma);
+	vm_stat_account(mm, vm_flags, pages);
+	if (unlikely(vma->vm_flags & (MMK_VM_LOCKED | MMK_VM_DROPPABLE)))
+		map_finish_rare(vma, pages);
 }
 
 /* ---- steps 13-21: private memory in a hole ---- */
 
+/* Make it part of those neighbours, if they agree; NULL: they do not. */
+static __attribute__((noinline)) struct vm_area_struct *
+merge_hole(struct mm_struct *mm, struct vm_area_struct *next, unsigned long start,
+	   unsigned long end, uint64_t vm_flags, unsigned sides)
+{
+	struct vma_merge m;
+	unsigned how;
+
+	vma_merge_init(&m, mm, next, start, end, vm_flags);
+	how = vma_can_merge(&m) & sides;
+	return how ? vma_merge_new(&m, how) : NULL;
+}
+
 /*
  * What most calls of mmap, and brk, ask for: as there is nothing to replace and no file to ask, three
- * things can fail, one after the other. `sides`: the neighbours it may merge with, MERGE_*.
+ * things can fail, one after the other. [start, end) lies before `next` (NULL: the last); `sides`: the
+ * neighbours it may merge with, MERGE_*.
  */
-static int map_hole(struct mmk_task *task, struct mm_struct *mm, struct vma_merge *m,
-                    unsigned sides)
+static int map_hole(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struct *next,
+		    unsigned long start, unsigned long end, const uint64_t vm_flags, unsigned sides)
 {
-	uint64_t pages = (m->end - m->start) >> PAGE_SHIFT;
-	struct vm_area_struct *vma;
-	unsigned how;
-	int err = may_expand_vm(task, mm, m->vm_flags, pages);
+	const struct vm_area_struct *prev = next ? vma_prev(next) : vma_last(mm);
+	const uint64_t pages = (end - start) >> PAGE_SHIFT;
+	struct vm_area_struct *vma = NULL;
+	uint64_t all = vm_flags;
 
-	if (unlikely(err))
-		return err;
-	if (likely(accountable_mapping(m->vm_flags))) {
-		m->vm_flags |= MMK_VM_ACCOUNT;
-		err = vm_charge_inline(task, mm, pages);
+	if (unlikely(!can_expand_vm(task, mm, vm_flags, pages)))
+		return refuse_expand_vm(task, mm, pages);
+	if (likely(accountable_mapping(vm_flags))) {
+		int err = vm_charge_inline(task, mm, pages);
+
 		if (unlikely(err))
 			return err;
+		all |= MMK_VM_ACCOUNT;
 	}
-	how = vma_can_merge(m) & sides;
-	if (how) {
-		vma = vma_merge_new(m, how);
+	if ((prev && prev->vm_end == start) || (next && next->vm_start == end))
+		vma = merge_hole(mm, next, start, end, all, sides);
+	if (vma) {
+		vma->vm_flags |= MMK_VM_SOFTDIRTY;
 	} else {
-		vma = vma_alloc(mm, false);
+		vma = vma_alloc_anon(mm);
 		if (unlikely(!vma))
 			goto no_vma;
-		vma_init(vma, m->start, m->end, m->vm_flags, m->pgoff);
-		vma_link_before(mm, vma, m->next);
+		vma_init(vma, start, end, all | MMK_VM_SOFTDIRTY, start >> PAGE_SHIFT);
+		vma_link_anon_before(mm, vma, next);
 	}
-	map_finish(task, vma, m->vm_flags, pages);
+	map_finish(task, mm, vma, vm_flags, pages);
 	return 0;
 
 no_vma:
-	vm_uncharge(mm->sys, m->vm_flags & MMK_VM_ACCOUNT ? pages : 0);
+	vm_uncharge(mm->sys, all & MMK_VM_ACCOUNT ? pages : 0);
 	return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_VMA, 0, 0);
 }
 
@@ -347,7 +371,8 @@ static int mmap_region(const struct mmap_call *c)
 			goto no_vma;
 	}
 	region_commit(&r);
-	map_finish(r.task, r.vma, r.merge.vm_flags, region_pages(&r));
+	r.vma->vm_flags |= MMK_VM_SOFTDIRTY;
+	map_finish(r.task, r.mm, r.vma, r.merge.vm_flags, region_pages(&r));
 	uprobe_mmap(r.task, r.vma);
 	return 0;
 
@@ -574,14 +599,6 @@ static int mmap_decode(struct mmap_call *c)
 	return 0;
 }
 
-static int mmap_hole(const struct mmap_call *c)
-{
-	struct vma_merge m;
-
-	vma_merge_init(&m, c->mm, c->hole.next, c->addr, c->addr + c->len, c->vm_flags);
-	return map_hole(c->task, c->mm, &m, MERGE_LEFT | MERGE_RIGHT);
-}
-
 unsigned long do_mmap_pgoff(struct mmap_call *c)
 {
 	int err;
@@ -592,7 +609,8 @@ unsigned long do_mmap_pgoff(struct mmap_call *c)
 	if (unlikely(err))
 		return err;
 	if (likely(c->hole.found && !c->file && !(c->vm_flags & MMK_VM_SHARED)))
-		err = mmap_hole(c);
+		err = map_hole(c->task, c->mm, c->hole.next, c->addr, c->addr + c->len, c->vm_flags,
+			       MERGE_LEFT | MERGE_RIGHT);
 	else
 		err = mmap_region(c);
 	if (unlikely(err))
@@ -604,25 +622,71 @@ unsigned long do_mmap_pgoff(struct mmap_call *c)
 }
 
 /* Step 3. */
-long vm_mmap_pgoff(struct mmap_call *c)
+static inline int mmap_begin(struct mmk_task *task, struct mm_struct *mm, struct file *file,
+			     unsigned long prot, unsigned long flags)
 {
-	struct mm_struct *mm = c->mm;
 	const struct mmk_hooks *hooks = hooks_of(mm->sys);
-	unsigned long addr;
-	int err;
 
 	if (unlikely(hooks && hooks->security_mmap_file)) {
-		err = hooks->security_mmap_file(mm->sys->ctx, c->task, c->file, c->prot, c->flags);
+		int err = hooks->security_mmap_file(mm->sys->ctx, task, file, prot, flags);
+
 		if (unlikely(err))
-			return refuse(c->task, err, MMK_REASON_SECURITY_MMAP, -err, 0);
+			return refuse(task, err, MMK_REASON_SECURITY_MMAP, -err, 0);
 	}
-	err = mmap_lock_or_refuse(c->task, mm);
+	return mmap_lock_or_refuse(task, mm);
+}
+
+/* The lock is held, and dropped. */
+static long mmap_locked(struct mmap_call *c)
+{
+	unsigned long addr = do_mmap_pgoff(c);
+
+	mmap_write_unlock(c->mm);
+	if (unlikely(c->populate) && !IS_ERR_VALUE(addr))
+		mm_populate(c->task, c->mm, addr, c->len);
+	return addr;
+}
+
+long vm_mmap_pgoff(struct mmap_call *c)
+{
+	int err = mmap_begin(c->task, c->mm, c->file, c->prot, c->flags);
+
+	return unlikely(err) ? err : mmap_locked(c);
+}
+
+/* It is not so usual after all. */
+static __attribute__((noinline)) long mmap_usual_not(struct mmk_task *task, unsigned long len,
+						     unsigned long prot)
+{
+	struct mmap_call c;
+
+	mmap_call_init(&c, task, 0, len, prot, MMAP_USUAL, 0);
+	return mmap_locked(&c);
+}
+
+long vm_mmap_usual(struct mmk_task *task, unsigned long len, unsigned long prot)
+{
+	struct mm_struct *mm = task->mm;
+	const unsigned long size = PAGE_ALIGN(len);
+	unsigned long addr;
+	struct hole hole;
+	int err = mmap_begin(task, mm, NULL, prot, MMAP_USUAL);
+
 	if (unlikely(err))
 		return err;
-	addr = do_mmap_pgoff(c);
+	if (unlikely(size - 1 >= TASK_SIZE || mm->def_flags ||
+		     mm->map_count > mm->sys->max_map_count))
+		return mmap_usual_not(task, len, prot);
+	addr = unmapped_area_again(mm, size, &hole);
+	if (unlikely(!addr))
+		addr = unmapped_area_anywhere(task, mm, size, &hole);
+	if (likely(!IS_ERR_VALUE(addr))) {
+		err = map_hole(task, mm, hole.next, addr, addr + size, prot | VM_MAY_FLAGS,
+			       MERGE_LEFT | MERGE_RIGHT);
+		if (unlikely(err))
+			addr = err;
+	}
 	mmap_write_unlock(mm);
-	if (unlikely(c->populate) && !IS_ERR_VALUE(addr))
-		mm_populate(c->task, mm, addr, c->len);
 	return addr;
 }
 
@@ -631,15 +695,12 @@ long vm_mmap_pgoff(struct mmap_call *c)
 int do_brk_flags(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
                  unsigned long end, uint64_t vm_flags, struct vm_area_struct *next)
 {
-	struct vma_merge m;
-
 	/* Also without tags the last flag shows: mmap's memory does not merge with the heap. */
 	vm_flags |= MMK_VM_READ | MMK_VM_WRITE | VM_MAY_FLAGS | mm->def_flags | MMK_VM_MTE_ALLOWED;
-	vma_merge_init(&m, mm, next, start, end, vm_flags);
 	if (mm->map_count > mm->sys->max_map_count)
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_MAP_COUNT, mm->map_count,
 		              mm->sys->max_map_count);
-	return map_hole(task, mm, &m, MERGE_LEFT);
+	return map_hole(task, mm, next, start, end, vm_flags, MERGE_LEFT);
 }
 
 int insert_vma(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struct *vma)

@@ -138,7 +138,7 @@ static inline void unmap_account(struct vm_area_struct *vma, int64_t pages)
 {
 	struct mm_struct *mm = vma->vm_mm;
 
-	vm_stat_account(mm, vma->vm_flags, -pages);
+	vm_stat_drop(mm, vma->vm_flags, pages);
 	if (vma->vm_flags & MMK_VM_LOCKED)
 		mm->locked_vm -= pages;
 }

@@ -32,13 +32,13 @@ static int mmap_get_file(struct mmk_task *task, unsigned long flags, int fd, str
 	return 0;
 }
 
-long mmk_sys_mmap(struct mmk_task *task, unsigned long addr, unsigned long len, unsigned long prot,
-                  unsigned long flags, int fd, uint64_t off)
+static __attribute__((noinline)) long mmap_any(struct mmk_task *task, unsigned long addr,
+					       unsigned long len, unsigned long prot,
+					       unsigned long flags, int fd, uint64_t off)
 {
 	struct mmap_call c;
 	long ret;
 
-	reason_clear(task);
 	if (unlikely(off & ~PAGE_MASK))
 		return refuse(task, -MMK_EINVAL, MMK_REASON_OFFSET_UNALIGNED, off, 0);
 	mmap_call_init(&c, task, addr, len, prot,
@@ -50,6 +50,15 @@ long mmk_sys_mmap(struct mmk_task *task, unsigned long addr, unsigned long len, 
 	if (c.file)
 		c.mm->sys->port->fput(c.mm->sys->ctx, c.file);
 	return ret;
+}
+
+long mmk_sys_mmap(struct mmk_task *task, unsigned long addr, unsigned long len, unsigned long prot,
+                  unsigned long flags, int fd, uint64_t off)
+{
+	reason_clear(task);
+	if (likely(mmap_is_usual(task, addr, prot, flags, off)))
+		return vm_mmap_usual(task, len, prot);
+	return mmap_any(task, addr, len, prot, flags, fd, off);
 }
 
 int range_of_pages(struct mmk_task *task, unsigned long start, unsigned long len,

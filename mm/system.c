@@ -265,6 +265,8 @@ static void sum_events(struct mmk_system *sys, struct mmk_stats *s)
 	for (const struct mm_struct *mm = sys->mms; mm; mm = mm->next_mm) {
 		s->faults_anon += mm_anon_faults(mm);
 		s->faults_anon_zero += mm_zero_faults(mm);
+		s->vmas_made += __atomic_load_n(&mm->vmas_made, __ATOMIC_RELAXED);
+		s->vmas -= __atomic_load_n(&mm->spare_vma, __ATOMIC_RELAXED) != NULL;
 	}
 	spin_unlock(&sys->mms_lock);
 }
@@ -293,7 +295,7 @@ void mmk_stats(struct mmk_system *sys, struct mmk_stats *s)
 	s->frames_high = sys->nr_high;
 	s->committed = not_negative(&sys->committed);
 	s->commit_limit = vm_commit_limit(sys);
-	s->vmas = slab_in_use(&sys->vma_cache) + slab_in_use(&sys->file_vma_cache);
+	s->vmas += slab_in_use(&sys->vma_cache) + slab_in_use(&sys->file_vma_cache);
 }
 
 static uint64_t locked_pages(struct mmk_system *sys)

@@ -28,9 +28,31 @@ static struct slab_cache *cache_of_kind(struct mmk_system *sys, bool in_file)
 	return in_file ? &sys->file_vma_cache : &sys->vma_cache;
 }
 
+struct vm_area_struct *vma_alloc(struct mm_struct *mm, bool in_file)
+{
+	struct vm_area_struct *vma;
+
+	if (!in_file && mm->spare_vma)
+		return vma_alloc_anon(mm);
+	vma = slab_alloc_reclaim(cache_of_kind(mm->sys, in_file));
+	if (unlikely(!vma))
+		return NULL;
+	vma->vm_mm = mm;
+	vma->in_file = in_file;
+	__atomic_store_n(&mm->vmas_made, mm->vmas_made + 1, __ATOMIC_RELAXED);
+	return vma;
+}
+
 void vma_free(struct vm_area_struct *vma)
 {
 	slab_free(cache_of_kind(vma->vm_mm->sys, vma->in_file), vma);
+}
+
+void vma_drop_spare(struct mm_struct *mm)
+{
+	if (mm->spare_vma)
+		vma_free(mm->spare_vma);
+	__atomic_store_n(&mm->spare_vma, NULL, __ATOMIC_RELAXED);
 }
 
 static void free_retired(struct mmk_system *sys, struct mmk_deferred *d)
@@ -41,13 +63,20 @@ static void free_retired(struct mmk_system *sys, struct mmk_deferred *d)
 	slab_free(cache_of_kind(sys, vma->in_file), vma);
 }
 
-/* The record of a VMA that has been in the index: a fault may still look at it. */
+/*
+ * The record of a VMA that has been in the index: a fault may still look at it. If not, the mm keeps one
+ * for the next VMA, as who unmaps often maps again.
+ */
 static inline void vma_retire(struct vm_area_struct *vma)
 {
-	struct mmk_system *sys = vma->vm_mm->sys;
+	struct mm_struct *mm = vma->vm_mm;
+	struct mmk_system *sys = mm->sys;
 
 	if (likely(!sys->defers)) {
-		vma_free(vma);
+		if (mm->spare_vma || vma->in_file)
+			vma_free(vma);
+		else
+			__atomic_store_n(&mm->spare_vma, vma, __ATOMIC_RELAXED);
 		return;
 	}
 	vma->range.deferred.fn = free_retired;

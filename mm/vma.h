@@ -68,17 +68,16 @@ static inline uint64_t vma_shown_flags(const struct vm_area_struct *vma)
  * The record of a VMA, for vma_init() or vma_copy(); NULL when memory is short. Belongs to the caller
  * until linked. in_file: it may have a file, for good.
  */
-static inline struct vm_area_struct *vma_alloc(struct mm_struct *mm, bool in_file)
+struct vm_area_struct *vma_alloc(struct mm_struct *mm, bool in_file);
+/* One without a file, by the shortest way. */
+static inline struct vm_area_struct *vma_alloc_anon(struct mm_struct *mm)
 {
-	struct mmk_system *sys = mm->sys;
-	struct vm_area_struct *vma =
-	    slab_alloc_reclaim(in_file ? &sys->file_vma_cache : &sys->vma_cache);
+	struct vm_area_struct *vma = mm->spare_vma;
 
 	if (unlikely(!vma))
-		return NULL;
-	vma->vm_mm = mm;
-	vma->in_file = in_file;
-	stat_inc(sys, vmas_made);
+		return vma_alloc(mm, false);
+	__atomic_store_n(&mm->spare_vma, NULL, __ATOMIC_RELAXED); /* mmk_stats() reads it without the lock */
+	__atomic_store_n(&mm->vmas_made, mm->vmas_made + 1, __ATOMIC_RELAXED);
 	return vma;
 }
 /* All that vma_alloc() has left open: private memory that nobody has touched. */
@@ -97,15 +96,23 @@ static inline void vma_init(struct vm_area_struct *vma, unsigned long start, uns
 	vma->anon_chained = false;
 }
 void vma_free(struct vm_area_struct *vma); /* the record alone */
+/* The one that the mm keeps ready. */
+void vma_drop_spare(struct mm_struct *mm);
 /* Put into the index and its file's i_mmap; counts. The VMA's own references go with it. */
 void vma_link(struct mm_struct *mm, struct vm_area_struct *vma);
 void vma_link_file(struct vm_area_struct *vma);
-/* The same, where it is known what comes after it (NULL: nothing). */
-static inline void vma_link_before(struct mm_struct *mm, struct vm_area_struct *vma,
-                                   struct vm_area_struct *next)
+/* The same of one without a file, where it is known what comes after it (NULL: nothing). */
+static inline void vma_link_anon_before(struct mm_struct *mm, struct vm_area_struct *vma,
+                                        struct vm_area_struct *next)
 {
 	range_insert_before(&mm->vmas, &vma->range, next ? &next->range : NULL);
 	mm->map_count++;
+}
+/* Of any. */
+static inline void vma_link_before(struct mm_struct *mm, struct vm_area_struct *vma,
+                                   struct vm_area_struct *next)
+{
+	vma_link_anon_before(mm, vma, next);
 	if (vma->in_file)
 		vma_link_file(vma);
 }
@@ -251,6 +258,25 @@ struct hole {
 /* Any place, or -ENOMEM, refused. */
 unsigned long unmapped_area_anywhere(struct mmk_task *task, struct mm_struct *mm,
                                      unsigned long len, struct hole *hole);
+/*
+ * The place that the last search has led to, if there is room for len bytes once more; 0: look anywhere.
+ * len: no more than TASK_SIZE.
+ */
+static inline unsigned long unmapped_area_again(const struct mm_struct *mm, unsigned long len,
+						struct hole *hole)
+{
+	unsigned long end = mm->mmap_base, bottom, addr;
+	const struct range_node *n = mm->vmas.full_from;
+
+	if (unlikely(!n || len < mm->vmas.full_len || end != mm->vmas.full_high || mm->mmap_legacy))
+		return 0;
+	hole->next = range_to_vma(mm->vmas.full_from);
+	bottom = n->prev ? n->prev->end : 0;
+	if (vma_start_gap(hole->next) < end)
+		end = vma_start_gap(hole->next);
+	addr = end - len;
+	return end > bottom && end - bottom >= len && addr >= lowest_choice(mm->sys) ? addr : 0;
+}
 /* A place for the mapping as the call asks for it, or -errno, refused. */
 unsigned long get_unmapped_area(struct mmk_task *task, struct mm_struct *mm, struct file *file,
                                 unsigned long addr, unsigned long len, uint64_t pgoff,
@@ -319,6 +345,15 @@ int insert_vma(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struc
 /* ---- the calls, behind syscall.c: addresses without tags, the reason cleared ---- */
 long vm_munmap(struct mmk_task *task, unsigned long start, unsigned long len);
 long vm_mmap_pgoff(struct mmap_call *c);
+/* What programs ask for most: memory of their own, anywhere, that is not to be run. */
+#define MMAP_USUAL (MMK_MAP_PRIVATE | MMK_MAP_ANONYMOUS)
+static inline bool mmap_is_usual(const struct mmk_task *task, unsigned long addr,
+                                 unsigned long prot, unsigned long flags, uint64_t off)
+{
+	return flags == MMAP_USUAL && !(addr | off) && prot <= (MMK_PROT_READ | MMK_PROT_WRITE) &&
+	       !(task->personality & MMK_READ_IMPLIES_EXEC);
+}
+long vm_mmap_usual(struct mmk_task *task, unsigned long len, unsigned long prot);
 /* pkey: MMK_NO_PKEY, as mprotect has it, or a protection key. */
 #define MMK_NO_PKEY (-1)
 long do_mprotect(struct mmk_task *task, unsigned long start, unsigned long len, unsigned long prot,
