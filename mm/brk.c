@@ -29,23 +29,34 @@ static int brk_shrink(struct mmk_task *task, struct mm_struct *mm, unsigned long
 	return do_munmap(task, mm, to, from - to);
 }
 
+/* find_vma(); mostly the heap has been resized last, and ends there. */
+static struct vm_area_struct *find_behind_heap(const struct mm_struct *mm, unsigned long addr)
+{
+	const struct range_node *recent = mm->vmas.recent;
+
+	return recent && recent->end == addr ? range_to_vma(recent->next) : find_vma(mm, addr);
+}
+
 static int brk_grow(struct mmk_task *task, struct mm_struct *mm, unsigned long from,
                     unsigned long to)
 {
+	const uint64_t exec = task->personality & MMK_READ_IMPLIES_EXEC ? MMK_VM_EXEC : 0;
 	struct vm_area_struct *next;
-	struct hole hole;
-	unsigned long addr =
-	    get_unmapped_area(task, mm, NULL, from, to - from, 0, MMK_MAP_FIXED, &hole);
-	uint64_t exec = task->personality & MMK_READ_IMPLIES_EXEC ? MMK_VM_EXEC : 0;
 	int err;
 
-	if (IS_ERR_VALUE(addr))
-		return (int)addr;
+	if (unlikely(to > TASK_SIZE || from < mm->sys->mmap_min_addr)) {
+		struct hole hole;
+		unsigned long addr = get_unmapped_area(task, mm, NULL, from, to - from, 0,
+						       MMK_MAP_FIXED, &hole);
+
+		if (IS_ERR_VALUE(addr))
+			return (int)addr;
+	}
 	err = mlock_future_check(task, mm, mm->def_flags, (to - from) >> PAGE_SHIFT, -MMK_EAGAIN);
 	if (err)
 		return err;
 	/* A page stays free between the heap and whatever follows. */
-	next = find_vma(mm, from);
+	next = find_behind_heap(mm, from);
 	if (next && to + PAGE_SIZE > vma_start_gap(next))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_BRK_IN_THE_WAY, to, next->vm_start);
 	return do_brk_flags(task, mm, from, to, exec, next);

@@ -309,6 +309,21 @@ static bool unmap_own_page(struct mm_struct *mm, struct page *table, unsigned lo
 	return zap_and_free_own_page(mm, table, addr);
 }
 
+/* Where the first entry at or behind addr is that is not none, if the table has any; else addr. */
+static unsigned long skip_untouched(struct mm_struct *mm, struct page *table, unsigned long addr,
+				    unsigned long end)
+{
+	const pte_t *ptep = table_pte(mm->sys, table, addr);
+
+	if (mm_shares(mm) || !table_used(table) || !pte_none(ptep_get(ptep)))
+		return addr;
+	end = table_end(addr, end);
+	spin_lock(mm->sys, &table->ptl);
+	addr += ptes_skip_none(ptep, (end - addr) >> PAGE_SHIFT) * PAGE_SIZE;
+	spin_unlock(&table->ptl);
+	return addr;
+}
+
 void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long end,
 		      unsigned long floor, unsigned long ceiling)
 {
@@ -317,6 +332,9 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
 	struct mmu_gather tlb;
 
 	if (!table || (end - start == PAGE_SIZE && unmap_own_page(mm, table, start)))
+		return;
+	addr = skip_untouched(mm, table, addr, end);
+	if (addr == end)
 		return;
 	tlb_gather(&tlb, mm);
 	for (; table; table = pte_table_next(mm, &addr, end)) {

@@ -108,6 +108,8 @@ static void mm_unregister(struct mm_struct *mm)
 	stat_add(sys, faults_anon, mm_anon_faults(mm));
 	stat_add(sys, faults_anon_zero, mm_zero_faults(mm));
 	stat_add(sys, vmas_made, mm->vmas_made);
+	stat_add(sys, merges, mm->merges);
+	stat_add(sys, splits, mm->splits);
 	spin_unlock(&sys->mms_lock);
 }
 

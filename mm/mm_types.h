@@ -219,7 +219,7 @@ struct mm_struct {
 	spinlock_t page_table_lock;   /* upper table levels */
 	uint32_t map_count;           /* [W] */
 	struct vm_area_struct *spare_vma; /* [W] one that has gone, for the next: vma_retire() */
-	uint64_t vmas_made;           /* [W] of mmk_stats */
+	uint64_t vmas_made, merges, splits; /* [W] of mmk_stats, which reads them without the lock */
 	_Atomic uint64_t cpus;        /* CPUs that may hold TLB entries of it */
 	unsigned long idle_table;     /* [W] where a table is kept though it is empty; 0: none */
 	_Atomic int64_t pgtables;     /* table frames */

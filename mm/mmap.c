@@ -73,28 +73,45 @@ static inline void map_finish(struct mmk_task *task, struct mm_struct *mm,
 
 /* ---- steps 13-21: private memory in a hole ---- */
 
-/* Make it part of those neighbours, if they agree; NULL: they do not. */
-static __attribute__((noinline)) struct vm_area_struct *
-merge_hole(struct mm_struct *mm, struct vm_area_struct *next, unsigned long start,
-	   unsigned long end, uint64_t vm_flags, unsigned sides)
+/*
+ * Does the VMA, which touches it, agree with untouched private memory of these flags? The short form of
+ * vma_merge_sides(): such memory has no file, no name, no policy, no anon_vma, and its own place as offset.
+ */
+static inline bool agrees_with_hole(const struct vm_area_struct *vma, uint64_t vm_flags)
 {
-	struct vma_merge m;
-	unsigned how;
+	return !((vm_flags ^ vma->vm_flags) & ~MMK_VM_SOFTDIRTY) && !vma->vm_file && !vma->policy &&
+	       vma->vm_pgoff == vma->vm_start >> PAGE_SHIFT && !vma_anon_name(vma) &&
+	       (!vma_anon_vma(vma) || !vma->anon_chained);
+}
 
-	vma_merge_init(&m, mm, next, start, end, vm_flags);
-	how = vma_can_merge(&m) & sides;
-	return how ? vma_merge_new(&m, how) : NULL;
+/* [start, end) becomes part of prev, of next or of both, where they touch it and agree; NULL: they do not. */
+static __attribute__((noinline)) struct vm_area_struct *
+merge_hole(struct vm_area_struct *prev, struct vm_area_struct *next, unsigned long start,
+	   unsigned long end, uint64_t vm_flags)
+{
+	struct vma_merge both = {.prev = prev, .next = next, .start = start, .end = end};
+
+	if (prev && (prev->vm_end != start || !agrees_with_hole(prev, vm_flags)))
+		prev = NULL;
+	if (next && (next->vm_start != end || !agrees_with_hole(next, vm_flags)))
+		next = NULL;
+	if (!prev && !next)
+		return NULL;
+	if (prev && next &&
+	    (vma_anon_vma(prev) == vma_anon_vma(next) || !vma_anon_vma(prev) || !vma_anon_vma(next)))
+		return vma_merge_new(&both, MERGE_LEFT | MERGE_RIGHT);
+	return vma_grow(prev ? prev : next, start, end);
 }
 
 /*
  * What most calls of mmap, and brk, ask for: as there is nothing to replace and no file to ask, three
- * things can fail, one after the other. [start, end) lies before `next` (NULL: the last); `sides`: the
- * neighbours it may merge with, MERGE_*.
+ * things can fail, one after the other. [start, end) lies before `next` (NULL: the last); to_right: it
+ * may become part of that, not only of what lies before.
  */
 static int map_hole(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struct *next,
-		    unsigned long start, unsigned long end, const uint64_t vm_flags, unsigned sides)
+		    unsigned long start, unsigned long end, const uint64_t vm_flags, bool to_right)
 {
-	const struct vm_area_struct *prev = next ? vma_prev(next) : vma_last(mm);
+	struct vm_area_struct *prev = next ? vma_prev(next) : vma_last(mm);
 	const uint64_t pages = (end - start) >> PAGE_SHIFT;
 	struct vm_area_struct *vma = NULL;
 	uint64_t all = vm_flags;
@@ -109,7 +126,7 @@ static int map_hole(struct mmk_task *task, struct mm_struct *mm, struct vm_area_
 		all |= MMK_VM_ACCOUNT;
 	}
 	if ((prev && prev->vm_end == start) || (next && next->vm_start == end))
-		vma = merge_hole(mm, next, start, end, all, sides);
+		vma = merge_hole(prev, to_right ? next : NULL, start, end, all);
 	if (vma) {
 		vma->vm_flags |= MMK_VM_SOFTDIRTY;
 	} else {
@@ -610,7 +627,7 @@ unsigned long do_mmap_pgoff(struct mmap_call *c)
 		return err;
 	if (likely(c->hole.found && !c->file && !(c->vm_flags & MMK_VM_SHARED)))
 		err = map_hole(c->task, c->mm, c->hole.next, c->addr, c->addr + c->len, c->vm_flags,
-			       MERGE_LEFT | MERGE_RIGHT);
+			       true);
 	else
 		err = mmap_region(c);
 	if (unlikely(err))
@@ -681,8 +698,7 @@ long vm_mmap_usual(struct mmk_task *task, unsigned long len, unsigned long prot)
 	if (unlikely(!addr))
 		addr = unmapped_area_anywhere(task, mm, size, &hole);
 	if (likely(!IS_ERR_VALUE(addr))) {
-		err = map_hole(task, mm, hole.next, addr, addr + size, prot | VM_MAY_FLAGS,
-			       MERGE_LEFT | MERGE_RIGHT);
+		err = map_hole(task, mm, hole.next, addr, addr + size, prot | VM_MAY_FLAGS, true);
 		if (unlikely(err))
 			addr = err;
 	}
@@ -700,7 +716,7 @@ int do_brk_flags(struct mmk_task *task, struct mm_struct *mm, unsigned long star
 	if (mm->map_count > mm->sys->max_map_count)
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_MAP_COUNT, mm->map_count,
 		              mm->sys->max_map_count);
-	return map_hole(task, mm, next, start, end, vm_flags, MERGE_LEFT);
+	return map_hole(task, mm, next, start, end, vm_flags, false);
 }
 
 int insert_vma(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struct *vma)

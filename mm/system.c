@@ -266,6 +266,8 @@ static void sum_events(struct mmk_system *sys, struct mmk_stats *s)
 		s->faults_anon += mm_anon_faults(mm);
 		s->faults_anon_zero += mm_zero_faults(mm);
 		s->vmas_made += __atomic_load_n(&mm->vmas_made, __ATOMIC_RELAXED);
+		s->merges += __atomic_load_n(&mm->merges, __ATOMIC_RELAXED);
+		s->splits += __atomic_load_n(&mm->splits, __ATOMIC_RELAXED);
 		s->vmas -= __atomic_load_n(&mm->spare_vma, __ATOMIC_RELAXED) != NULL;
 	}
 	spin_unlock(&sys->mms_lock);

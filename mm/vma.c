@@ -189,12 +189,17 @@ void vma_discard(struct vm_area_struct *vma)
 	let_go(vma);
 }
 
-void vma_end(struct vm_area_struct *vma)
+static inline void end_vma(struct vm_area_struct *vma)
 {
 	vma_unlink_file(vma);
 	if (vma->vm_ops && vma->vm_ops->close)
 		vma->vm_ops->close(vma);
 	let_go(vma);
+}
+
+void vma_end(struct vm_area_struct *vma)
+{
+	end_vma(vma);
 }
 
 void vma_remove(struct vm_area_struct *vma)
@@ -204,7 +209,7 @@ void vma_remove(struct vm_area_struct *vma)
 	vma_await_looks(vma);
 	range_erase(&mm->vmas, &vma->range);
 	mm->map_count--;
-	vma_end(vma);
+	end_vma(vma);
 }
 
 /*
@@ -307,7 +312,7 @@ void vma_split(struct vm_area_struct *vma, unsigned long addr, struct vm_area_st
 		i_mmap_add(m, tail);
 		i_mmap_unlock(m);
 	}
-	stat_inc(mm->sys, splits);
+	__atomic_store_n(&mm->splits, mm->splits + 1, __ATOMIC_RELAXED);
 }
 
 /* ---- merging ---- */
@@ -371,6 +376,11 @@ unsigned vma_merge_sides(const struct vma_merge *m)
 	return how | merge_right_too(m, how);
 }
 
+static inline void count_merge(struct mm_struct *mm)
+{
+	__atomic_store_n(&mm->merges, mm->merges + 1, __ATOMIC_RELAXED);
+}
+
 /* `to` takes over pages that `av` stands for. */
 static void adopt_anon_vma(struct vm_area_struct *to, uint64_t av, bool chained)
 {
@@ -380,21 +390,27 @@ static void adopt_anon_vma(struct vm_area_struct *to, uint64_t av, bool chained)
 	to->anon_chained = chained;
 }
 
+struct vm_area_struct *vma_grow(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	count_merge(vma->vm_mm);
+	if (vma->vm_start < start)
+		start = vma->vm_start;
+	if (vma->vm_end > end)
+		end = vma->vm_end;
+	vma_resize(vma, start, end);
+	return vma;
+}
+
 struct vm_area_struct *vma_merge_new(const struct vma_merge *m, unsigned how)
 {
-	struct vm_area_struct *prev = m->prev, *next = m->next;
+	struct vm_area_struct *next = m->next;
+	struct vm_area_struct *vma = vma_grow(how & MERGE_LEFT ? m->prev : next, m->start, m->end);
 
-	stat_inc((prev ? prev : next)->vm_mm->sys, merges);
-	if (!(how & MERGE_LEFT)) {
-		vma_resize(next, m->start, next->vm_end);
-		return next;
+	if (how == (MERGE_LEFT | MERGE_RIGHT)) {
+		adopt_anon_vma(vma, vma_anon_vma(next), next->anon_chained);
+		vma_absorb(vma, next);
 	}
-	vma_resize(prev, prev->vm_start, m->end);
-	if (how & MERGE_RIGHT) {
-		adopt_anon_vma(prev, vma_anon_vma(next), next->anon_chained);
-		vma_absorb(prev, next);
-	}
-	return prev;
+	return vma;
 }
 
 /* ---- other flags for a part of a VMA ---- */
@@ -420,7 +436,7 @@ static struct vm_area_struct *merge_part(struct vm_area_struct *vma, const struc
 {
 	struct vm_area_struct *to = how & MERGE_LEFT ? m->prev : m->next;
 
-	stat_inc(vma->vm_mm->sys, merges);
+	count_merge(vma->vm_mm);
 	adopt_anon_vma(to, vma_anon_vma(vma), vma->anon_chained);
 	if (m->start == vma->vm_start && m->end == vma->vm_end)
 		vma_absorb(to, vma);

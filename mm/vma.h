@@ -76,7 +76,7 @@ static inline struct vm_area_struct *vma_alloc_anon(struct mm_struct *mm)
 
 	if (unlikely(!vma))
 		return vma_alloc(mm, false);
-	__atomic_store_n(&mm->spare_vma, NULL, __ATOMIC_RELAXED); /* mmk_stats() reads it without the lock */
+	__atomic_store_n(&mm->spare_vma, NULL, __ATOMIC_RELAXED);
 	__atomic_store_n(&mm->vmas_made, mm->vmas_made + 1, __ATOMIC_RELAXED);
 	return vma;
 }
@@ -175,6 +175,8 @@ static inline unsigned vma_can_merge(const struct vma_merge *m)
 
 	return left || right ? vma_merge_sides(m) : 0;
 }
+/* The VMA takes [start, end), which it touches or overlaps and which is private memory or its file's, in. Returns it. */
+struct vm_area_struct *vma_grow(struct vm_area_struct *vma, unsigned long start, unsigned long end);
 /* Do what vma_can_merge() answered; prev and next now end where the range begins and ends. Returns
  * the merged VMA. */
 struct vm_area_struct *vma_merge_new(const struct vma_merge *m, unsigned how);
