@@ -309,7 +309,7 @@ static bool unmap_own_page(struct mm_struct *mm, struct page *table, unsigned lo
 	return zap_and_free_own_page(mm, table, addr);
 }
 
-/* Where the first entry at or behind addr is that is not none, if the table has any; else addr. */
+/* Where the first entry of [addr, end), in a table in use, is that is not none; addr: not looked for. */
 static unsigned long skip_untouched(struct mm_struct *mm, struct page *table, unsigned long addr,
 				    unsigned long end)
 {
@@ -317,7 +317,6 @@ static unsigned long skip_untouched(struct mm_struct *mm, struct page *table, un
 
 	if (mm_shares(mm) || !table_used(table) || !pte_none(ptep_get(ptep)))
 		return addr;
-	end = table_end(addr, end);
 	spin_lock(mm->sys, &table->ptl);
 	addr += ptes_skip_none(ptep, (end - addr) >> PAGE_SHIFT) * PAGE_SIZE;
 	spin_unlock(&table->ptl);
@@ -327,21 +326,24 @@ static unsigned long skip_untouched(struct mm_struct *mm, struct page *table, un
 void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long end,
 		      unsigned long floor, unsigned long ceiling)
 {
-	unsigned long addr = start;
+	unsigned long addr = start, stop;
 	struct page *table = pte_table_next(mm, &addr, end);
 	struct mmu_gather tlb;
 
 	if (!table || (end - start == PAGE_SIZE && unmap_own_page(mm, table, start)))
 		return;
-	addr = skip_untouched(mm, table, addr, end);
-	if (addr == end)
+	stop = table_end(addr, end);
+	addr = skip_untouched(mm, table, addr, stop);
+	if (addr == stop)
+		table = pte_table_next(mm, &addr, end);
+	if (!table)
 		return;
 	tlb_gather(&tlb, mm);
 	for (; table; table = pte_table_next(mm, &addr, end)) {
-		unsigned long stop = table_end(addr, end);
 		bool gone = unlikely(mm_shares(mm)) &&
 			    unmap_shared(mm, table, addr, end, floor, ceiling);
 
+		stop = table_end(addr, end);
 		if (!gone && table_maybe_used(mm->sys, table)) {
 			spin_lock(mm->sys, &table->ptl);
 			zap_table(&tlb, table, addr, stop, 0);

@@ -120,6 +120,21 @@ static void an_idle_table_in_use_again_stays(void **state)
 	pass_through(w, far + 2 * between);
 }
 
+/* Nothing has been touched in the first table's part of the range, something in the second's. */
+static void untouched_up_to_the_next_table(void **state)
+{
+	struct world *w = *state;
+	unsigned long border = (1ul << 40) + (2ul << 20), begin = border - 16 * PAGE;
+
+	must_mmap(w, begin, 32 * PAGE, RW, ANON_PRIVATE | FIXED, -1, 0);
+	store(w, begin, 1);
+	store(w, border + 3 * PAGE, 3);
+	assert_int_equal(w_munmap(w, begin + PAGE, 31 * PAGE), 0);
+	assert_int_equal(load(w, begin), 1);
+	must_mmap(w, border, 16 * PAGE, RW, ANON_PRIVATE | FIXED, -1, 0);
+	assert_int_equal(load(w, border + 3 * PAGE), 0);
+}
+
 static void refusals_of_munmap(void **state)
 {
 	struct world *w = *state;
@@ -338,6 +353,7 @@ int main(void)
 	    WORLD_TEST(munmap_takes_a_tag),
 	    WORLD_TEST(one_empty_table_stays_for_the_next_mapping),
 	    WORLD_TEST(an_idle_table_in_use_again_stays),
+	    WORLD_TEST(untouched_up_to_the_next_table),
 	    WORLD_TEST(refusals_of_munmap),
 	    WORLD_TEST(what_lies_before_a_hole_has_changed),
 	    WORLD_TEST(never_what_the_file_forbids),
