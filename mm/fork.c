@@ -20,6 +20,10 @@ static struct mm_struct *mm_dup_empty(struct mm_struct *old)
 	mm->stack_guard_gap = old->stack_guard_gap;
 	mm->pkey_zero_freed = old->pkey_zero_freed;
 	mm->bounds = old->bounds;
+	mm->total_vm = old->total_vm;
+	mm->data_vm = old->data_vm;
+	mm->exec_vm = old->exec_vm;
+	mm->stack_vm = old->stack_vm;
 	mm->soft_dirty = old->soft_dirty;
 	mmk_mm_inherit(mm, old);
 	atomic_init(&mm->lazy,
@@ -55,32 +59,36 @@ static int dup_vma(struct mmk_task *task, struct mm_struct *mm, const struct vm_
 	return 0;
 }
 
-static int dup_vmas(struct mmk_task *task, struct mm_struct *mm)
+static int dup_vmas(struct mmk_task *task, struct mm_struct *mm, struct fork_copy *pages)
 {
 	struct vm_area_struct *vma, *copy = NULL;
 	int err;
 
 	vma_for_each (vma, task->mm) {
-		if (vma->vm_flags & MMK_VM_DONTCOPY)
+		if (vma->vm_flags & MMK_VM_DONTCOPY) {
+			vm_stat_account(mm, vma->vm_flags, -(int64_t)vma_pages(vma));
 			continue;
+		}
 		err = dup_vma(task, mm, vma, &copy);
 		if (err)
 			return err;
-		vma_link_before(mm, copy, NULL);
-		vm_stat_account(mm, copy->vm_flags, vma_pages(copy));
+		vma_append(mm, copy);
 		if (copy->vm_ops && copy->vm_ops->open)
 			copy->vm_ops->open(copy);
 		if (copy->vm_flags & MMK_VM_WIPEONFORK)
 			continue;
-		if (copy_page_range(copy, vma))
+		if (copy_page_range(pages, copy, vma))
 			return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_TABLES, 0, 0);
 	}
+	mm->hiwater_vm = mm->total_vm;
+	range_build(&mm->vmas, mm->map_count);
 	return 0;
 }
 
 int mmk_mm_dup(struct mmk_task *task, struct mmk_mm **out)
 {
 	struct mm_struct *old = task->mm, *mm;
+	struct fork_copy pages;
 	int err;
 
 	reason_clear(task);
@@ -88,10 +96,13 @@ int mmk_mm_dup(struct mmk_task *task, struct mmk_mm **out)
 	if (err)
 		return err;
 	mm = mm_dup_empty(old);
-	if (mm)
-		err = dup_vmas(task, mm);
-	else
+	if (mm) {
+		copy_begin(&pages);
+		err = dup_vmas(task, mm, &pages);
+		copy_end(&pages, mm);
+	} else {
 		err = refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_TABLES, 0, 0);
+	}
 	/* Whatever was write-protected so far must be so for the parent's CPUs too. */
 	flush_tlb_mm(old);
 	mmap_write_unlock(old);

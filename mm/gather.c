@@ -440,7 +440,8 @@ static uint32_t drop_entries(struct mmk_system *sys, pte_t *ptep, unsigned long 
 			continue;
 		if (!page_take_last(page)) {
 			page_map_sub(page);
-			put_page(sys, page);
+			if (atomic_fetch_sub_explicit(&page->refcount, 1, memory_order_acq_rel) == 1)
+				free_pages(sys, page);
 			continue;
 		}
 		atomic_store_explicit(&page->mapcount, 0, memory_order_relaxed);
@@ -482,7 +483,7 @@ void unmap_ended(struct mm_struct *mm, unsigned long start, unsigned long end)
 	unsigned long addr = start;
 	struct page *table;
 
-	while ((table = pte_table_next(mm, &addr, end))) {
+	while (addr < end && (table = pte_table_next(mm, &addr, end))) {
 		unsigned long stop = table_end(addr, end);
 
 		if (!unlikely(mm_shares(mm)) || !unmap_shared(mm, table, addr, end, 0, TASK_SIZE))

@@ -138,6 +138,9 @@ static inline void range_note_recent(struct range_tree *t, struct range_node *n)
 void range_insert(struct range_tree *t, struct range_node *n); /* must not overlap */
 /* The same where it is known whom it comes before (NULL: it is the last). */
 void range_insert_before(struct range_tree *t, struct range_node *n, struct range_node *next);
+/* Behind all others, but not yet found: range_build() makes the tree of all `nr` once they are there. */
+void range_append(struct range_tree *t, struct range_node *n);
+void range_build(struct range_tree *t, unsigned long nr);
 void range_erase(struct range_tree *t, struct range_node *n);
 void range_resize(struct range_tree *t, struct range_node *n, unsigned long start,
                   unsigned long end); /* order kept */
@@ -260,10 +263,24 @@ void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned lo
  */
 void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned long end);
 /*
- * fork: share src's pages of one VMA with dst (write-protecting private ones). 0 or -ENOMEM. Caller
- * flushes src by flush_tlb_mm after the last.
+ * fork: dst, of the child, gets src's pages, write-protecting private ones. The copies of all VMAs are
+ * made in one go, in order; then the caller flushes the parent. 0 or -ENOMEM.
  */
-int copy_page_range(struct vm_area_struct *dst, struct vm_area_struct *src);
+struct fork_copy {
+	struct vm_area_struct *dst, *src;
+	int64_t rss[NR_RSS];
+	uint64_t written;
+	unsigned long base;      /* `to` is the child's table of it; 1: of nothing */
+	struct page *to;
+};
+static inline void copy_begin(struct fork_copy *c)
+{
+	c->rss[RSS_FILE] = c->rss[RSS_ANON] = c->rss[RSS_SHMEM] = 0;
+	c->written = 0;
+	c->base = 1;
+}
+int copy_page_range(struct fork_copy *c, struct vm_area_struct *dst, struct vm_area_struct *src);
+void copy_end(struct fork_copy *c, struct mm_struct *child);
 /*
  * mremap: move PTEs of [old, old+len) of vma to new_addr in new_vma. Returns bytes moved (short:
  * out of table memory).

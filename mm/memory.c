@@ -186,12 +186,6 @@ void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned
 
 /* ---- fork ---- */
 
-struct fork_copy {
-	struct vm_area_struct *dst, *src;
-	int64_t rss[NR_RSS];
-	uint64_t written;
-};
-
 /* One present entry: both address spaces end up with the page, neither with a right to write it. */
 static void copy_pte(struct fork_copy *c, pte_t *dst, pte_t *src, pte_t pte)
 {
@@ -315,27 +309,38 @@ static bool vma_needs_copy(const struct vm_area_struct *src)
 				 !(src->vm_ops && src->vm_ops->fault));
 }
 
+/* The child's table of addr. NULL: no memory. */
+static struct page *copy_target(struct fork_copy *c, unsigned long addr)
+{
+	unsigned long base = addr & ~(TABLE_SIZE - 1);
+
+	if (base == c->base)
+		return c->to;
+	c->to = pte_table_make(c->dst->vm_mm, addr);
+	c->base = base;
+	return c->to;
+}
+
 /* The part of `from` that [addr, end) is, shared or copied. 0 or -ENOMEM. */
 static int fork_table(struct fork_copy *c, struct page *from, unsigned long addr, unsigned long end)
 {
-	struct mm_struct *mm = c->dst->vm_mm;
-	int shared = table_share(mm, c->src, from, addr);
+	struct mm_struct *mm = c->src->vm_mm;
+	int shared = table_share(c->dst->vm_mm, c->src, from, addr);
 	struct page *to;
 
 	if (shared)
 		return shared < 0 ? shared : 0;
-	if (table_own(c->src->vm_mm, addr))
+	if (table_own(mm, addr))
 		return -MMK_ENOMEM;
-	to = pte_table_make(mm, addr);
+	to = copy_target(c, addr);
 	if (!to)
 		return -MMK_ENOMEM;
-	copy_table(c, to, pte_table_find(c->src->vm_mm, addr), addr, end);
+	copy_table(c, to, unlikely(mm_shares(mm)) ? pte_table_find(mm, addr) : from, addr, end);
 	return 0;
 }
 
-int copy_page_range(struct vm_area_struct *dst, struct vm_area_struct *src)
+int copy_page_range(struct fork_copy *c, struct vm_area_struct *dst, struct vm_area_struct *src)
 {
-	struct fork_copy c = {.dst = dst, .src = src};
 	struct mm_struct *mm = src->vm_mm;
 	unsigned long addr = src->vm_start;
 	struct page *from;
@@ -343,19 +348,25 @@ int copy_page_range(struct vm_area_struct *dst, struct vm_area_struct *src)
 
 	if (!vma_needs_copy(src))
 		return 0;
-	while (!rc && (from = pte_table_next(mm, &addr, src->vm_end))) {
+	c->dst = dst;
+	c->src = src;
+	while (!rc && addr < src->vm_end && (from = pte_table_next(mm, &addr, src->vm_end))) {
 		unsigned long stop = table_end(addr, src->vm_end);
 
 		if (table_used(from))
-			rc = fork_table(&c, from, addr, stop);
+			rc = fork_table(c, from, addr, stop);
 		addr = stop;
 		cond_resched(mm->sys);
 	}
-	for (int kind = 0; kind < NR_RSS; kind++)
-		mm_rss_add(dst->vm_mm, kind, c.rss[kind]);
-	count_events(mm->sys, pte_writes, c.written);
-	pte_barrier(mm->sys);
 	return rc;
+}
+
+void copy_end(struct fork_copy *c, struct mm_struct *child)
+{
+	for (int kind = 0; kind < NR_RSS; kind++)
+		mm_rss_add(child, kind, c->rss[kind]);
+	count_events(child->sys, pte_writes, c->written);
+	pte_barrier(child->sys);
 }
 
 /* ---- mremap ---- */

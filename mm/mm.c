@@ -55,6 +55,27 @@ uint64_t mm_rss(const struct mm_struct *mm)
 	                    SUM_COUNTS(mm, rss[RSS_SHMEM]));
 }
 
+/* The figures of mm_counts in one go. */
+struct mm_sums {
+	int64_t rss[NR_RSS];
+	int64_t anon_faults, zero_faults, min_flt, maj_flt;
+};
+#define NR_SUMS (sizeof(struct mm_sums) / sizeof(int64_t))
+_Static_assert(offsetof(struct mm_counts, maj_flt) == offsetof(struct mm_sums, maj_flt), "alike");
+
+static void sum_all(const struct mm_struct *mm, struct mm_sums *sums)
+{
+	int64_t n[NR_SUMS] = {0};
+
+	for (unsigned cpu = 0; cpu < mm->sys->nr_cpus; cpu++)
+#pragma GCC unroll 8
+		for (unsigned i = 0; i < NR_SUMS; i++)
+			n[i] += __atomic_load_n((const int64_t *)&mm->counts[cpu] + i,
+						__ATOMIC_RELAXED);
+	__builtin_memcpy(sums, n, sizeof(n));
+	sums->rss[RSS_ANON] += sums->anon_faults;
+}
+
 /*
  * To be exact each drop would have to read what all CPUs count, in the very lines that they write. So
  * where there are several, each looks only after so many pages: the mark may be too low by less than
@@ -99,14 +120,16 @@ static void mm_register(struct mm_struct *mm)
 static void mm_unregister(struct mm_struct *mm)
 {
 	struct mmk_system *sys = mm->sys;
+	struct mm_sums sums;
 
 	spin_lock(sys, &sys->mms_lock);
 	*mm->prev_mm = mm->next_mm;
 	if (mm->next_mm)
 		mm->next_mm->prev_mm = mm->prev_mm;
 	/* It has had its last fault; mmk_stats() finds each in one of the two places. */
-	stat_add(sys, faults_anon, mm_anon_faults(mm));
-	stat_add(sys, faults_anon_zero, mm_zero_faults(mm));
+	sum_all(mm, &sums);
+	stat_add(sys, faults_anon, (uint64_t)sums.anon_faults);
+	stat_add(sys, faults_anon_zero, (uint64_t)sums.zero_faults);
 	stat_add(sys, vmas_made, mm->vmas_made);
 	stat_add(sys, merges, mm->merges);
 	stat_add(sys, splits, mm->splits);
@@ -234,7 +257,10 @@ void mmk_mm_get_bounds(struct mmk_mm *mm, struct mmk_mm_bounds *b)
 
 void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s)
 {
+	struct mm_sums sums;
+
 	mmap_read_lock(mm);
+	sum_all(mm, &sums);
 	*s = (struct mmk_mm_stats){
 	    .total_vm = mm->total_vm,
 	    .locked_vm = mm->locked_vm,
@@ -242,15 +268,15 @@ void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s)
 	    .data_vm = mm->data_vm,
 	    .exec_vm = mm->exec_vm,
 	    .stack_vm = mm->stack_vm,
-	    .rss_anon = mm_rss_of(mm, RSS_ANON),
-	    .rss_file = mm_rss_of(mm, RSS_FILE),
-	    .rss_shmem = mm_rss_of(mm, RSS_SHMEM),
+	    .rss_anon = not_negative(sums.rss[RSS_ANON]),
+	    .rss_file = not_negative(sums.rss[RSS_FILE]),
+	    .rss_shmem = not_negative(sums.rss[RSS_SHMEM]),
 	    .hiwater_rss = mm->hiwater_rss,
 	    .hiwater_vm = mm->hiwater_vm,
 	    .pgtables_bytes = mm->pgtables << PAGE_SHIFT,
 	    .map_count = mm->map_count,
-	    .min_flt = (uint64_t)SUM_COUNTS(mm, min_flt) + mm_anon_faults(mm) + mm_zero_faults(mm),
-	    .maj_flt = (uint64_t)SUM_COUNTS(mm, maj_flt),
+	    .min_flt = (uint64_t)(sums.min_flt + sums.anon_faults + sums.zero_faults),
+	    .maj_flt = (uint64_t)sums.maj_flt,
 	    .thp_disabled = mm->flags & MMF_THP_DISABLE,
 	};
 	mmap_read_unlock(mm);

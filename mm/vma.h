@@ -116,6 +116,14 @@ static inline void vma_link_before(struct mm_struct *mm, struct vm_area_struct *
 	if (vma->in_file)
 		vma_link_file(vma);
 }
+/* Behind all others; the index is the caller's to build (range_build). */
+static inline void vma_append(struct mm_struct *mm, struct vm_area_struct *vma)
+{
+	range_append(&mm->vmas, &vma->range);
+	mm->map_count++;
+	if (vma->in_file)
+		vma_link_file(vma);
+}
 /* Take out again and free with all it holds: vm_ops->close, the file. Pages are gone
  * before. */
 void vma_remove(struct vm_area_struct *vma);

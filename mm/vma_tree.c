@@ -164,6 +164,48 @@ void range_insert(struct range_tree *t, struct range_node *n)
 	range_insert_before(t, n, range_find(t, n->start));
 }
 
+void range_append(struct range_tree *t, struct range_node *n)
+{
+	n->prev = t->last;
+	n->next = NULL;
+	*(t->last ? &t->last->next : &t->first) = n;
+	t->last = n;
+}
+
+/*
+ * A subtree of the next nr ranges, halved at each level: so only the lowest of all is not full, and
+ * what is there (`levels` below) is red.
+ */
+static struct rb_node *build(struct range_node **next, unsigned long nr, unsigned levels)
+{
+	unsigned long below = nr / 2, above = nr - below - 1;
+	struct rb_node *left = below ? build(next, below, levels - 1) : NULL, *right;
+	struct range_node *n = *next;
+
+	*next = n->next;
+	right = above ? build(next, above, levels - 1) : NULL;
+	n->rb = (struct rb_node){levels ? RB_BLACK : 0, left, right};
+	if (left)
+		rb_set_parent(left, &n->rb);
+	if (right)
+		rb_set_parent(right, &n->rb);
+	(void)range_augment(&n->rb);
+	return &n->rb;
+}
+
+void range_build(struct range_tree *t, unsigned long nr)
+{
+	struct range_node *next = t->first;
+	struct rb_node *root;
+
+	if (!nr)
+		return;
+	root = build(&next, nr, 63u - (unsigned)__builtin_clzl(nr));
+	rb_set_black(root);
+	/* Who walks down without a lock sees no node before its contents. */
+	__atomic_store_n(&t->root.node, root, __ATOMIC_RELEASE);
+}
+
 void range_erase(struct range_tree *t, struct range_node *n)
 {
 	struct range_node *prev = n->prev, *next = n->next;

@@ -10,7 +10,6 @@
 #include "kernel/lib/string.h"
 #include "kernel/sched/task.h"
 
-#define FILES_FIRST 64u
 #define FILES_MAX   16384u /* what one kmalloc() of pointers holds */
 
 /* ------------------------------------------------------------------ open files */
@@ -102,22 +101,44 @@ struct file *mmk_to_file(struct mmk_file *mf)
 
 /* ------------------------------------------------------------------ tables */
 
-static void table_free(struct files *t)
+/* In place of the first table, which lies in the structure itself. */
+struct table {
+	struct file **fd;
+	u8 *flags; /* cloexec, and taken behind it */
+	u32 size;
+};
+
+static void table_free(const struct table *b)
 {
-	fs_free(t->fd);
-	fs_free(t->cloexec); /* and taken, behind it */
+	fs_free(b->fd);
+	fs_free(b->flags);
 }
 
-static int table_alloc(struct files *t, u32 size)
+static int table_alloc(struct table *b, u32 size)
 {
-	t->size = size;
-	t->fd = fs_zalloc(size * sizeof(*t->fd));
-	t->cloexec = fs_zalloc(2 * size);
-	t->taken = t->cloexec + size;
-	if (t->fd && t->cloexec)
+	b->size = size;
+	b->fd = fs_zalloc(size * sizeof(*b->fd));
+	b->flags = fs_zalloc(2 * size);
+	if (b->fd && b->flags)
 		return 0;
-	table_free(t);
+	table_free(b);
 	return -ENOMEM;
+}
+
+static void table_drop(struct files *t)
+{
+	const struct table old = {t->fd, t->cloexec, t->size};
+
+	if (old.fd != t->first_fd)
+		table_free(&old);
+}
+
+static void table_set(struct files *t, struct file **fd, u8 *flags, u32 size)
+{
+	t->fd = fd;
+	t->cloexec = flags;
+	t->taken = flags + size;
+	t->size = size;
 }
 
 /* No slot from here on is taken; a multiple of 8, as all sizes are. */
@@ -127,7 +148,7 @@ static u32 slots_used(const struct files *t)
 	u64 eight;
 
 	for (; n; n -= 8) {
-		memcpy(&eight, t->taken + n - 8, 8);
+		__builtin_memcpy(&eight, t->taken + n - 8, 8);
 		if (eight)
 			break;
 	}
@@ -142,10 +163,7 @@ struct files *files_new(void)
 		return NULL;
 	t->refs = 1;
 	spin_init(&t->lock);
-	if (table_alloc(t, FILES_FIRST)) {
-		fs_free(t);
-		return NULL;
-	}
+	table_set(t, t->first_fd, t->first_flags, FILES_FIRST);
 	return t;
 }
 
@@ -172,24 +190,26 @@ static void table_copy(struct files *to, const struct files *from)
 
 struct files *files_dup(struct files *old)
 {
-	struct files *t = fs_zalloc(sizeof(*t));
+	struct files *t = files_new();
+	struct table b;
 	u32 size;
 
 	if (!t)
 		return NULL;
-	t->refs = 1;
-	spin_init(&t->lock);
 	for (;;) {
 		size = READ_ONCE(old->size);
-		if (table_alloc(t, size)) {
-			fs_free(t);
-			return NULL;
+		if (size > t->size) {
+			table_drop(t);
+			if (table_alloc(&b, size)) {
+				fs_free(t);
+				return NULL;
+			}
+			table_set(t, b.fd, b.flags, size);
 		}
 		spin_lock(&old->lock);
-		if (old->size <= size)
+		if (old->size <= t->size)
 			break;
 		spin_unlock(&old->lock); /* it has grown meanwhile */
-		table_free(t);
 	}
 	table_copy(t, old);
 	spin_unlock(&old->lock);
@@ -216,7 +236,7 @@ void files_put(struct files *t)
 	for (i = 0; i < n; i++)
 		if (t->fd[i])
 			close_file(t->fd[i], t);
-	table_free(t);
+	table_drop(t);
 	fs_free(t);
 }
 
@@ -243,8 +263,7 @@ void files_close_on_exec(struct files *t)
 /* Room for descriptor `need`. Called and returns with the lock held, but drops it meanwhile. */
 static int table_grow(struct files *t, u32 need)
 {
-	struct files bigger;
-	struct files old;
+	struct table bigger;
 	u32 size = t->size;
 
 	while (size <= need)
@@ -260,14 +279,10 @@ static int table_grow(struct files *t, u32 need)
 		return 0;
 	}
 	memcpy(bigger.fd, t->fd, t->size * sizeof(*t->fd));
-	memcpy(bigger.cloexec, t->cloexec, t->size);
-	memcpy(bigger.taken, t->taken, t->size);
-	old = *t;
-	t->fd = bigger.fd;
-	t->cloexec = bigger.cloexec;
-	t->taken = bigger.taken;
-	t->size = size;
-	table_free(&old);
+	memcpy(bigger.flags, t->cloexec, t->size);
+	memcpy(bigger.flags + size, t->taken, t->size);
+	table_drop(t);
+	table_set(t, bigger.fd, bigger.flags, size);
 	return 0;
 }
 

@@ -279,6 +279,7 @@ struct file {
 #define FILE_CAN_READ(f)  ((f)->mf.f_mode & MMK_FMODE_READ)
 #define FILE_CAN_WRITE(f) ((f)->mf.f_mode & MMK_FMODE_WRITE)
 
+#define FILES_FIRST 64u
 struct files {
 	u32 refs; /* [A] */
 	struct spinlock lock;
@@ -287,6 +288,9 @@ struct files {
 	struct file **fd; /* lock */
 	u8 *cloexec;      /* lock; one byte a slot */
 	u8 *taken;        /* lock; reserved, perhaps without a file yet */
+	/* The three at first; most need no more. */
+	struct file *first_fd[FILES_FIRST];
+	u8 first_flags[2 * FILES_FIRST];
 };
 
 struct fs {

@@ -41,6 +41,7 @@ void timer_start(struct timer *t, u64 deadline)
 
 	list_del_init(&t->node);
 	t->deadline = deadline;
+	t->started = true;
 	first = deadline != NO_DEADLINE && insert(&lists[cpu_id()], t);
 	spin_unlock(&timer_lock);
 	if (first)
@@ -109,6 +110,8 @@ static bool is_running(const struct timer *t)
 /* Its function may start it anew: then once more. */
 void timer_stop_sync(struct timer *t)
 {
+	if (!t->started)
+		return;
 	do {
 		while (is_running(t))
 			cpu_relax();

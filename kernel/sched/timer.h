@@ -10,6 +10,7 @@ struct timer {
 	struct list_head node; /* the queue's lock */
 	u64 deadline;
 	void (*fn)(struct timer *t);
+	bool started; /* once, at least */
 };
 
 static inline void timer_init(struct timer *t, void (*fn)(struct timer *t))
@@ -17,6 +18,7 @@ static inline void timer_init(struct timer *t, void (*fn)(struct timer *t))
 	list_init(&t->node);
 	t->deadline = ~(u64)0;
 	t->fn = fn;
+	t->started = false;
 }
 
 /* Fires once, at clock_ns() >= deadline, interrupts off, no lock held. Moves a pending one. */
