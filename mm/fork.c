@@ -66,7 +66,7 @@ static int dup_vmas(struct mmk_task *task, struct mm_struct *mm, struct fork_cop
 
 	vma_for_each (vma, task->mm) {
 		if (vma->vm_flags & MMK_VM_DONTCOPY) {
-			vm_stat_account(mm, vma->vm_flags, -(int64_t)vma_pages(vma));
+			vm_stat_drop(mm, vma->vm_flags, vma_pages(vma));
 			continue;
 		}
 		err = dup_vma(task, mm, vma, &copy);

@@ -10,12 +10,8 @@
 
 void tlb_gather(struct mmu_gather *tlb, struct mm_struct *mm)
 {
-	tlb->mm = mm;
-	tlb->start = ~0ul;
-	tlb->end = 0;
-	tlb->tables = NULL;
+	tlb_gather_none(tlb, mm);
 	tlb->runs = NULL;
-	tlb->cleared = 0;
 	tlb->rss[RSS_FILE] = tlb->rss[RSS_ANON] = tlb->rss[RSS_SHMEM] = 0;
 	tlb->nr = 0;
 }

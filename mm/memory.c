@@ -60,46 +60,45 @@ static pte_t protect_pte(const struct vm_area_struct *vma, pte_t old, pgprot_t p
 	return pte;
 }
 
-/* An anonymous page of one owner, whose bytes the instruction cache does not know. */
-static inline bool page_simply_owned(const struct page *page)
+/* What of a page's flags is not as in an anonymous page of one owner, whose bytes no CPU executes. */
+static inline uint32_t page_unlike_owned(const struct mmk_system *sys, pte_t pte)
 {
 	const uint32_t kind = 0xffu << PG_KIND_SHIFT;
+	const struct page *page = phys_to_page(sys, pte_phys(pte));
 
-	return (atomic_load_explicit(&page->flags, memory_order_relaxed) &
-	        (kind | PG_ANON_EXCL | PG_EXEC_CLEAN)) ==
-	       (PAGE_ANON << PG_KIND_SHIFT | PG_ANON_EXCL);
+	return (atomic_load_explicit(&page->flags, memory_order_relaxed) ^
+	        (PAGE_ANON << PG_KIND_SHIFT | PG_ANON_EXCL)) &
+	       (kind | PG_ANON_EXCL | PG_EXEC_CLEAN);
 }
 
-/* Entries like the first one, one after the other, up to n, change alike. Returns how many. */
+/*
+ * Entries like the first one, one after the other, up to n, change alike; `owned`: as far as their
+ * pages are simply owned. Four at a time where it goes. Returns how many.
+ */
 static unsigned long change_alike(struct mmk_system *sys, pte_t *ptep, unsigned long n,
-                                  pte_t difference)
+                                  pte_t difference, bool owned)
 {
-	pte_t first = ptep_get_locked(ptep), old = first;
-	pte_t *p = ptep;
+	pte_t first = ptep_get_locked(ptep), *p = ptep, *end = ptep + n;
 
-	do {
+	for (; end - p >= 4; p += 4) {
+		pte_t a = p[0], b = p[1], c = p[2], d = p[3];
+
+		if (!ptes_alike(a, b, c, d, first))
+			break;
+		if (owned && (page_unlike_owned(sys, a) | page_unlike_owned(sys, b) |
+			      page_unlike_owned(sys, c) | page_unlike_owned(sys, d)))
+			break;
+		set_pte_rights(sys, p, a, pte_apply(a, difference));
+		set_pte_rights(sys, p + 1, b, pte_apply(b, difference));
+		set_pte_rights(sys, p + 2, c, pte_apply(c, difference));
+		set_pte_rights(sys, p + 3, d, pte_apply(d, difference));
+	}
+	for (; p < end; p++) {
+		pte_t old = ptep_get_locked(p);
+
+		if (!pte_alike(old, first) || (owned && page_unlike_owned(sys, old)))
+			break;
 		set_pte_rights(sys, p, old, pte_apply(old, difference));
-		if (++p == ptep + n)
-			break;
-		old = ptep_get_locked(p);
-	} while (pte_alike(old, first));
-	return (unsigned long)(p - ptep);
-}
-
-/* The same, where the page behind each entry has a say. */
-static unsigned long change_owned(struct mmk_system *sys, pte_t *ptep, unsigned long n,
-                                  pte_t difference)
-{
-	pte_t first = ptep_get_locked(ptep), old = first;
-	pte_t *p = ptep;
-
-	while (page_simply_owned(phys_to_page(sys, pte_phys(old)))) {
-		set_pte_rights(sys, p, old, pte_apply(old, difference));
-		if (++p == ptep + n)
-			break;
-		old = ptep_get_locked(p);
-		if (!pte_alike(old, first))
-			break;
 	}
 	return (unsigned long)(p - ptep);
 }
@@ -123,10 +122,7 @@ static unsigned long protect_alike(const struct vm_area_struct *vma, pte_t *ptep
 	if (owned)
 		pte = pte_mkwrite(pte);
 	difference = pte_difference(first, pte);
-	if (pte_none(difference))
-		return 0;
-	return owned ? change_owned(sys, ptep, n, difference)
-	             : change_alike(sys, ptep, n, difference);
+	return pte_none(difference) ? 0 : change_alike(sys, ptep, n, difference, owned);
 }
 
 static void protect_table(struct vm_area_struct *vma, struct page *table, unsigned long addr,
@@ -167,8 +163,8 @@ void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned
 	struct mmu_gather tlb;
 	struct page *table;
 
-	tlb_gather(&tlb, mm);
-	while ((table = pte_table_next(mm, &addr, end))) {
+	tlb_gather_none(&tlb, mm);
+	while (addr < end && (table = pte_table_next(mm, &addr, end))) {
 		unsigned long stop = table_end(addr, end);
 
 		if (table_maybe_used(mm->sys, table)) {
@@ -181,7 +177,7 @@ void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned
 	}
 	if (tlb.cleared)
 		pte_barrier(mm->sys);
-	tlb_finish(&tlb);
+	count_events(mm->sys, pte_writes, tlb.cleared);
 }
 
 /* ---- fork ---- */

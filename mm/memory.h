@@ -151,6 +151,15 @@ struct mmu_gather {
 };
 
 void tlb_gather(struct mmu_gather *tlb, struct mm_struct *mm);
+/* The same for who frees no page and no table: tlb_gather_flush() is all that may follow. */
+static inline void tlb_gather_none(struct mmu_gather *tlb, struct mm_struct *mm)
+{
+	tlb->mm = mm;
+	tlb->start = ~0ul;
+	tlb->end = 0;
+	tlb->tables = NULL;
+	tlb->cleared = 0;
+}
 /* Invalidate what has been cleared so far. */
 void tlb_gather_flush(struct mmu_gather *tlb);
 /* Invalidate, free, account. */

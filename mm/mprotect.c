@@ -69,7 +69,7 @@ static int mprotect_fixup(struct mmk_task *task, struct vm_area_struct *vma, uns
 	change_protection(vma, start, end);
 	if ((old & MMK_VM_ACCOUNT) && !(flags & MMK_VM_ACCOUNT))
 		vm_uncharge(mm->sys, pages);
-	vm_stat_account(mm, old, -(int64_t)pages);
+	vm_stat_drop(mm, old, pages);
 	vm_stat_account(mm, flags, pages);
 	/* Locked memory does not wait for a fault to be copied. */
 	if ((old & (MMK_VM_WRITE | MMK_VM_SHARED | MMK_VM_LOCKED)) == MMK_VM_LOCKED &&

@@ -483,7 +483,13 @@ static int modify_part(struct mmk_task *task, struct vm_area_struct *vma, unsign
                        uint32_t policy,
                        struct vm_area_struct **out)
 {
-	struct vma_merge m = {
+	struct vma_merge m;
+	unsigned how;
+
+	/* A middle part has no neighbour but what stays of the VMA. */
+	if (start != vma->vm_start && end != vma->vm_end)
+		return split_part(task, vma, start, end, out);
+	m = (struct vma_merge){
 	    .prev = start == vma->vm_start ? vma_prev(vma) : NULL,
 	    .next = end == vma->vm_end ? vma_next(vma) : NULL,
 	    .start = start,
@@ -495,8 +501,7 @@ static int modify_part(struct mmk_task *task, struct vm_area_struct *vma, unsign
 	    .name = name,
 	    .policy = policy,
 	};
-	unsigned how = can_merge_part(vma, &m);
-
+	how = can_merge_part(vma, &m);
 	if (!how)
 		return split_part(task, vma, start, end, out);
 	*out = merge_part(vma, &m, how);

@@ -197,6 +197,13 @@ static inline bool pte_alike(pte_t a, pte_t b)
 	return !((a.v ^ b.v) & ~PTE_ADDR_MASK);
 }
 
+/* The same of four and another one. */
+static inline bool ptes_alike(pte_t a, pte_t b, pte_t c, pte_t d, pte_t other)
+{
+	return !(((a.v ^ other.v) | (b.v ^ other.v) | (c.v ^ other.v) | (d.v ^ other.v)) &
+		 ~PTE_ADDR_MASK);
+}
+
 /* What leads from one entry to another of the same page, for all that are alike. */
 static inline pte_t pte_difference(pte_t from, pte_t to)
 {
