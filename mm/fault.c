@@ -3,7 +3,7 @@
  * Page faults: from an address that the MMU refused to the entry that lets it through, or to the
  * signal.
  *
- *   mmk_handle_fault    the VMA and its permissions, stack growth, signals  (mmap_lock for reading)
+ *   do_page_fault       the VMA and its permissions, stack growth, signals  (mmap_lock for reading)
  *   fault_lockless      the same without that lock, for anonymous memory and for what files have in
  *                       the cache; where it does not work out (a writer is at work, memory is
  *                       short, something has to be read), the way above comes after it
@@ -26,14 +26,14 @@
 
 /* ---- pieces of the stages ---- */
 
-static inline void fault_lookup(struct vm_fault *f)
+static inline void fault_lookup_here(struct vm_fault *f)
 {
 	struct mmk_system *sys = f->sys;
 	pte_t entry = pte_table_entry(f->mm, f->addr);
 	phys_addr_t phys = pte_phys(entry);
 
 	/* One that others may have is none to work with: fault_table_make(). */
-	if (unlikely(!table_is_own(entry))) {
+	if (unlikely(pte_none(entry) || table_is_shared(entry))) {
 		f->table = NULL;
 		f->orig = (pte_t){0};
 		return;
@@ -41,6 +41,11 @@ static inline void fault_lookup(struct vm_fault *f)
 	f->table = phys_to_page(sys, phys);
 	f->ptep = (pte_t *)phys_to_virt(sys, phys) + pte_index(f->addr);
 	f->orig = ptep_get(f->ptep);
+}
+
+static __attribute__((noinline)) void fault_lookup(struct vm_fault *f)
+{
+	fault_lookup_here(f);
 }
 
 int fault_table_make(struct vm_fault *f)
@@ -111,34 +116,37 @@ static inline int fault_stage(struct vm_fault *f)
 }
 
 /* seq: mm->seq as it was before the VMA was found; it does not change while mmap_lock is held. */
-static inline int run_stages(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr,
-			     unsigned flags, uint32_t seq)
+static inline void fault_begin(struct vm_fault *f, struct mmk_task *task, struct mm_struct *mm,
+			       struct vm_area_struct *vma, unsigned long addr, unsigned flags,
+			       uint32_t seq)
+{
+	/* One by one, as compilers clear the whole first. */
+	f->task = task;
+	f->sys = mm->sys;
+	f->mm = mm;
+	f->vma = vma;
+	f->addr = addr & PAGE_MASK;
+	f->flags = flags;
+	f->seq = seq;
+	f->major = false;
+}
+
+/* From an entry that has been looked up. */
+static __attribute__((noinline)) int run_stages(struct vm_fault *f)
 {
 	struct mm_counts *counts;
-	struct vm_fault f;
 	int rc;
 
-	/* The other fields are fault_lookup's; one by one, as compilers clear the whole first. */
-	f.task = task;
-	f.mm = vma->vm_mm;
-	f.sys = f.mm->sys;
-	f.vma = vma;
-	f.addr = addr & PAGE_MASK;
-	f.flags = flags;
-	f.seq = seq;
-	f.major = false;
-	do {
-		fault_lookup(&f);
-		rc = fault_stage(&f);
-	} while (unlikely(rc == FAULT_RETRY) && mmap_seq(f.mm) == seq);
+	while (unlikely((rc = fault_stage(f)) == FAULT_RETRY) && mmap_seq(f->mm) == f->seq)
+		fault_lookup(f);
 	if (rc == FAULT_COUNTED)
 		return 0;
 	if (unlikely(rc))
 		return rc;
-	if (unlikely(f.major))
-		stat_inc(f.sys, faults_major);
-	counts = mm_counts_here(f.mm);
-	atomic_fetch_add_explicit(f.major ? &counts->maj_flt : &counts->min_flt, 1,
+	if (unlikely(f->major))
+		stat_inc(f->sys, faults_major);
+	counts = mm_counts_here(f->mm);
+	atomic_fetch_add_explicit(f->major ? &counts->maj_flt : &counts->min_flt, 1,
 				  memory_order_relaxed);
 	return 0;
 }
@@ -146,7 +154,12 @@ static inline int run_stages(struct mmk_task *task, struct vm_area_struct *vma, 
 int handle_mm_fault(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr,
 		    unsigned flags)
 {
-	return run_stages(task, vma, addr, flags, mmap_seq(vma->vm_mm));
+	struct mm_struct *mm = vma->vm_mm;
+	struct vm_fault f;
+
+	fault_begin(&f, task, mm, vma, addr, flags, mmap_seq(mm));
+	fault_lookup(&f);
+	return run_stages(&f);
 }
 
 /* ---- the VMA and the signal ---- */
@@ -161,23 +174,23 @@ static bool access_allowed(const struct vm_area_struct *vma, unsigned flags)
 	return vma->vm_flags & (MMK_VM_READ | MMK_VM_WRITE | MMK_VM_EXEC);
 }
 
-static int refuse_fault(struct mmk_system *sys, struct mmk_fault *out, int signo, int code)
+static int refuse_fault(struct mmk_system *sys, struct mmk_fault *out, unsigned long addr, int signo,
+			int code)
 {
-	out->signo = signo;
-	out->code = code;
+	*out = (struct mmk_fault){signo, code, addr};
 	stat_inc(sys, faults_refused);
 	return -MMK_EFAULT;
 }
 
-static int fault_signal(struct mmk_system *sys, struct mmk_fault *out, int rc)
+static int fault_signal(struct mmk_system *sys, struct mmk_fault *out, unsigned long addr, int rc)
 {
 	switch (rc) {
 	case -MMK_ENOMEM:
-		return refuse_fault(sys, out, SIGKILL_NO, SI_KERNEL_NO);
+		return refuse_fault(sys, out, addr, SIGKILL_NO, SI_KERNEL_NO);
 	case -MMK_EIO:
-		return refuse_fault(sys, out, SIGBUS_NO, BUS_ADRERR_NO);
+		return refuse_fault(sys, out, addr, SIGBUS_NO, BUS_ADRERR_NO);
 	default:
-		return refuse_fault(sys, out, SIGSEGV_NO, SEGV_MAPERR_NO);
+		return refuse_fault(sys, out, addr, SIGSEGV_NO, SEGV_MAPERR_NO);
 	}
 }
 
@@ -202,21 +215,14 @@ static struct vm_area_struct *grow_and_find(struct mmk_task *task, struct mm_str
 	return vma;
 }
 
-/* A VMA found without mmap_lock: good as long as mm->seq is seq. */
-struct vma_hint {
-	struct vm_area_struct *vma;
-	uint32_t seq;
-};
-
 /* The VMA of addr with mmap_lock held for reading; NULL with nothing held. */
 static struct vm_area_struct *lock_and_find(struct mmk_task *task, struct mm_struct *mm,
-					    unsigned long addr, const struct vma_hint *hint)
+					    unsigned long addr)
 {
-	struct vm_area_struct *vma = hint->vma;
+	struct vm_area_struct *vma;
 
 	mmap_read_lock(mm);
-	if (!vma || mmap_seq(mm) != hint->seq)
-		vma = find_vma(mm, addr);
+	vma = find_vma(mm, addr);
 	if (likely(vma && addr >= vma->vm_start))
 		return vma;
 	if (vma && (vma->vm_flags & MMK_VM_GROWSDOWN))
@@ -247,103 +253,116 @@ static inline void file_look_end(struct file_look *look)
 }
 
 /* What a driver has is its own affair. */
-static inline bool file_stages(struct mmk_task *task, struct vm_area_struct *vma,
-			       unsigned long addr, unsigned flags, uint32_t seq)
+static inline bool file_stages(struct vm_fault *f)
 {
-	return vma_page_cache(vma) &&
-	       !run_stages(task, vma, addr, flags | FAULT_FLAG_NOWAIT, seq);
+	return vma_page_cache(f->vma) && !run_stages(f);
 }
 
-static bool file_lockless(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr,
-			  unsigned flags, uint32_t seq)
+static inline bool file_lockless(struct vm_fault *f)
 {
-	struct mm_struct *mm = task->mm;
 	struct file_look *look;
 	bool done;
 
-	if (!mm->sys->defers)
-		return file_stages(task, vma, addr, flags, seq);
-	look = file_look_begin(mm->sys, vma);
+	if (!f->sys->defers)
+		return file_stages(f);
+	look = file_look_begin(f->sys, f->vma);
 	if (!look)
 		return false;
-	done = atomic_load(&mm->seq) == seq && file_stages(task, vma, addr, flags, seq);
+	done = atomic_load(&f->mm->seq) == f->seq && file_stages(f);
 	file_look_end(look);
 	return done;
+}
+
+/*
+ * Most faults are the first touch of anonymous memory: with a table that has room for it nothing is left
+ * to be decided. The others go on from what has been looked up.
+ */
+static inline bool stages_lockless(struct vm_fault *f)
+{
+	struct vm_fault on;
+
+	if (likely(!f->vma->vm_ops) && likely(f->table && pte_none(f->orig)) &&
+	    likely(!mm_is_reaped(f->mm)))
+		return anon_touch(f->mm, f->vma, f->table, f->ptep, f->flags, f->seq) ==
+		       FAULT_COUNTED;
+	/* A copy, so that compilers keep the other in registers. */
+	on = *f;
+	return on.vma->vm_ops ? file_lockless(&on) : !run_stages(&on);
 }
 
 /*
  * The same without mmap_lock, for what neither sleeps nor needs more of the VMA than its own words and
  * its file's cache, and has its tables. The VMA may be gone or be another one by now: the index and
  * the record can be read all the same (port->defer), and fault_lock() finds out before anything is
- * changed. True: done. Else the way with the lock decides; what was found is a hint for it.
+ * changed. True: done. Else the way with the lock decides.
  */
 static inline bool fault_lockless(struct mmk_task *task, struct mm_struct *mm, unsigned long addr,
-				  unsigned flags, struct vma_hint *hint)
+				  unsigned flags)
 {
+	const uint32_t seq = mmap_seq(mm);
 	struct vm_area_struct *vma;
+	struct vm_fault f;
 
-	hint->seq = mmap_seq(mm);
-	if (unlikely(hint->seq & 1))
+	if (unlikely(seq & 1))
 		return false;
 	vma = find_vma(mm, addr);
-	hint->vma = vma;
 	if (unlikely(!vma || addr < vma->vm_start || !access_allowed(vma, flags)))
 		return false;
-	if (vma->vm_ops)
-		return file_lockless(task, vma, addr, flags, hint->seq);
-	return !run_stages(task, vma, addr, flags | FAULT_FLAG_NOWAIT, hint->seq);
+	fault_begin(&f, task, mm, vma, addr, flags | FAULT_FLAG_NOWAIT, seq);
+	fault_lookup_here(&f);
+	return stages_lockless(&f);
 }
 
 static inline bool try_lockless(struct mmk_task *task, struct mm_struct *mm, unsigned long addr,
-				unsigned flags, struct vma_hint *hint)
+				unsigned flags)
 {
-	const struct mmk_port *port = mm->sys->port;
+	struct mmk_system *sys = mm->sys;
+	const unsigned how = sys->lockless;
 	bool done;
 
-	if (unlikely(!mm->sys->lockless))
+	if (unlikely(!how))
 		return false;
-	if (unlikely(port->look_begin))
-		port->look_begin(mm->sys->ctx);
-	done = fault_lockless(task, mm, addr, flags, hint);
-	if (unlikely(port->look_end))
-		port->look_end(mm->sys->ctx);
+	if (unlikely(how & LOCKLESS_LOOKS))
+		sys->port->look_begin(sys->ctx);
+	done = fault_lockless(task, mm, addr, flags);
+	if (unlikely(how & LOCKLESS_LOOKS))
+		sys->port->look_end(sys->ctx);
 	return done;
 }
 
-_Static_assert(MMK_FAULT_WRITE == FAULT_FLAG_WRITE && MMK_FAULT_EXEC == FAULT_FLAG_EXEC &&
-		       MMK_FAULT_USER == FAULT_FLAG_USER,
-	       "flags of a fault are passed on as they are");
-
-int mmk_handle_fault(struct mmk_task *task, unsigned long addr, unsigned flags,
-		     struct mmk_fault *out)
+static __attribute__((noinline)) int fault_locked(struct mmk_task *task, unsigned long addr,
+						  unsigned flags, struct mmk_fault *out)
 {
 	struct mm_struct *mm = task->mm;
-	struct vma_hint hint = {NULL, 0};
-	struct vm_area_struct *vma;
+	struct vm_area_struct *vma = lock_and_find(task, mm, addr);
 	bool allowed;
 	int rc = 0;
 
-	*out = (struct mmk_fault){.addr = addr};
-	if (unlikely(!mm)) {
-		out->signo = SIGSEGV_NO;
-		out->code = SEGV_MAPERR_NO;
-		return -MMK_EFAULT;
-	}
-	addr = untagged_addr(addr);
-	if (unlikely(addr >= mm->task_size))
-		return refuse_fault(mm->sys, out, SIGSEGV_NO, SEGV_MAPERR_NO);
-	if (likely(try_lockless(task, mm, addr, flags, &hint)))
-		return 0;
-	vma = lock_and_find(task, mm, addr, &hint);
 	if (unlikely(!vma))
-		return refuse_fault(mm->sys, out, SIGSEGV_NO, SEGV_MAPERR_NO);
+		return refuse_fault(mm->sys, out, addr, SIGSEGV_NO, SEGV_MAPERR_NO);
 	allowed = access_allowed(vma, flags);
 	if (likely(allowed))
-		rc = run_stages(task, vma, addr, flags, mmap_seq(mm));
+		rc = handle_mm_fault(task, vma, addr, flags);
 	mmap_read_unlock(mm);
 	if (unlikely(!allowed))
-		return refuse_fault(mm->sys, out, SIGSEGV_NO, SEGV_ACCERR_NO);
-	return likely(!rc) ? 0 : fault_signal(mm->sys, out, rc);
+		return refuse_fault(mm->sys, out, addr, SIGSEGV_NO, SEGV_ACCERR_NO);
+	return likely(!rc) ? 0 : fault_signal(mm->sys, out, addr, rc);
+}
+
+int do_page_fault(struct mmk_task *task, unsigned long addr, unsigned flags,
+		  struct mmk_fault *out)
+{
+	struct mm_struct *mm = task->mm;
+
+	if (unlikely(!mm)) {
+		*out = (struct mmk_fault){SIGSEGV_NO, SEGV_MAPERR_NO, addr};
+		return -MMK_EFAULT;
+	}
+	if (unlikely(addr >= mm->task_size))
+		return refuse_fault(mm->sys, out, addr, SIGSEGV_NO, SEGV_MAPERR_NO);
+	if (likely(try_lockless(task, mm, addr, flags)))
+		return 0;
+	return fault_locked(task, addr, flags, out);
 }
 
 /* ---- populate ---- */

@@ -37,26 +37,37 @@ struct vm_fault {
 };
 
 /*
- * The VMA is still as it was found. Under the table's lock: who changes it from here on finds in the
- * table what is put there now.
+ * The VMA is still as it was found, when mm->seq was seq. Under the table's lock: who changes it from
+ * here on finds in the table what is put there now.
  */
-static inline bool fault_seq_holds(const struct vm_fault *f)
+static inline bool mm_seq_holds(const struct mm_struct *mm, uint32_t seq)
 {
 	atomic_thread_fence(memory_order_acquire);
-	return atomic_load_explicit(&f->mm->seq, memory_order_relaxed) == f->seq;
+	return load_relaxed(&mm->seq) == seq;
+}
+
+static inline bool fault_seq_holds(const struct vm_fault *f)
+{
+	return mm_seq_holds(f->mm, f->seq);
 }
 
 /*
  * The table exists and its lock is held: true; false with nothing held when the entry has changed,
  * or the VMA may have. What was read of it before is complete before the look at mm->seq.
  */
+static inline bool fault_lock_entry(const struct mm_struct *mm, struct page *table, pte_t *ptep,
+				    pte_t orig, uint32_t seq)
+{
+	spin_lock(mm->sys, &table->ptl);
+	if (likely(pte_same(ptep_get_locked(ptep), orig) && mm_seq_holds(mm, seq)))
+		return true;
+	spin_unlock(&table->ptl);
+	return false;
+}
+
 static inline bool fault_lock(struct vm_fault *f)
 {
-	spin_lock(f->sys, &f->table->ptl);
-	if (likely(pte_same(ptep_get_locked(f->ptep), f->orig) && fault_seq_holds(f)))
-		return true;
-	spin_unlock(&f->table->ptl);
-	return false;
+	return fault_lock_entry(f->mm, f->table, f->ptep, f->orig, f->seq);
 }
 
 /* Make the table where it was missing, or others have it too. 0, -ENOMEM, FAULT_WAIT, FAULT_RETRY. */
@@ -82,22 +93,39 @@ static inline pte_t fault_pte(struct vm_fault *f, struct page *page)
 }
 
 /* Dirty, and writable where the VMA allows it (a debugger's write may find that it does not). */
+static inline pte_t vma_mkwrite(const struct vm_area_struct *vma, pte_t pte)
+{
+	return vma->vm_flags & MMK_VM_WRITE ? pte_mkwrite(pte_mkdirty(pte)) : pte_mkdirty(pte);
+}
+
 static inline pte_t fault_mkwrite(const struct vm_fault *f, pte_t pte)
 {
-	return f->vma->vm_flags & MMK_VM_WRITE ? pte_mkwrite(pte_mkdirty(pte)) : pte_mkdirty(pte);
+	return vma_mkwrite(f->vma, pte);
 }
 
 /*
  * A new anonymous page of the VMA: refcount 1, mapped by none; contents are the caller's. Or NULL.
  */
 struct page *fault_anon_page(struct vm_fault *f);
-/* It was NULL: what the fault answers. */
-static inline int fault_no_page(const struct vm_fault *f)
+/* It was NULL: what a fault with these flags answers. */
+static inline int fault_no_page(unsigned flags)
 {
-	return f->flags & FAULT_FLAG_NOWAIT ? FAULT_WAIT : -MMK_ENOMEM;
+	return flags & FAULT_FLAG_NOWAIT ? FAULT_WAIT : -MMK_ENOMEM;
 }
 
-int fault_anon(struct vm_fault *f); /* instead of 0: FAULT_COUNTED */
+/* Its memory has gone ahead of it (mmk_mm_reap). */
+static inline bool mm_is_reaped(const struct mm_struct *mm)
+{
+	return load_relaxed(&mm->reaped);
+}
+
+/*
+ * The first touch of anonymous memory, in a table of the mm alone: FAULT_COUNTED, FAULT_RETRY, or what
+ * fault_no_page() answers. What it needs is passed one by one, so that it stays in registers.
+ */
+int anon_touch(struct mm_struct *mm, struct vm_area_struct *vma, struct page *table, pte_t *ptep,
+	       unsigned flags, uint32_t seq);
+int fault_anon(struct vm_fault *f); /* the same for who may have to make the table first */
 int fault_cow(struct vm_fault *f);
 int fault_file(struct vm_fault *f);
 int fault_shared(struct vm_fault *f);

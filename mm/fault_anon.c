@@ -7,84 +7,91 @@
 #include "mm/fault.h"
 
 /* Nobody else writes the words of a page that is not mapped yet, so no atomic changes. */
-static inline struct page *anon_page(struct vm_fault *f)
+static inline struct page *anon_page(struct mmk_system *sys, const struct vm_area_struct *vma,
+				     unsigned flags)
 {
-	struct page *page = f->flags & FAULT_FLAG_NOWAIT ? alloc_page_nowait(f->sys, PAGE_ANON)
-							 : alloc_page_reclaim(f->sys, PAGE_ANON);
-	uint32_t flags = PG_ANON_EXCL | PG_UPTODATE;
+	uint32_t bits = PG_ANON_EXCL | PG_UPTODATE;
 
-	if (unlikely(!page))
-		return NULL;
-	if (unlikely(f->vma->vm_flags & MMK_VM_DROPPABLE))
-		flags |= PG_LAZYFREE | PG_DROPPABLE;
-	atomic_store_explicit(&page->flags, PAGE_ANON << PG_KIND_SHIFT | flags,
-			      memory_order_relaxed);
-	return page;
+	if (unlikely(vma->vm_flags & MMK_VM_DROPPABLE))
+		bits |= PG_LAZYFREE | PG_DROPPABLE;
+	return alloc_page_as(sys, PAGE_ANON, bits, !(flags & FAULT_FLAG_NOWAIT));
 }
 
 struct page *fault_anon_page(struct vm_fault *f)
 {
-	return anon_page(f);
+	return anon_page(f->sys, f->vma, f->flags);
+}
+
+/* phys: where the page lies. */
+static inline pte_t anon_pte(struct mmk_system *sys, const struct vm_area_struct *vma,
+			     struct page *page, phys_addr_t phys)
+{
+	/* What may be executed is mapped so. */
+	if (unlikely(vma->vm_flags & MMK_VM_EXEC))
+		sync_icache_page(sys, page);
+	return pte_make(phys, vm_get_page_prot(vma->vm_flags));
 }
 
 /* Read: everybody's zeros, until a write comes. Not counted as resident. */
-static int fault_anon_zero(struct vm_fault *f)
+static __attribute__((noinline)) int touch_zero(struct mm_struct *mm, struct vm_area_struct *vma, struct page *table,
+			     pte_t *ptep, uint32_t seq)
 {
-	pte_t pte = pte_mkspecial(fault_pte(f, f->sys->zero_page));
+	struct mmk_system *sys = mm->sys;
+	pte_t pte = pte_mkspecial(anon_pte(sys, vma, sys->zero_page, sys->zero_phys));
 
-	if (!fault_lock(f))
+	if (unlikely(!fault_lock_entry(mm, table, ptep, (pte_t){0}, seq)))
 		return FAULT_RETRY;
-	atomic_fetch_add_explicit(&mm_counts_here(f->mm)->zero_faults, 1, memory_order_relaxed);
-	fault_install(f, NULL, pte);
+	table_use(table, 1);
+	table->traits |= TABLE_UNCOUNTED;
+	set_pte(sys, ptep, pte);
+	spin_unlock(&table->ptl);
+	pte_barrier(sys);
+	atomic_fetch_add_explicit(&mm_counts_here(mm)->zero_faults, 1, memory_order_relaxed);
 	return FAULT_COUNTED;
 }
 
-/* The entry becomes pte for a new anonymous page. Table locked; unlocks. */
-static inline void anon_install(struct vm_fault *f, struct page *page, pte_t pte)
+/* Write: a page of its own. */
+static __attribute__((noinline)) int touch_page(struct mm_struct *mm, struct vm_area_struct *vma, struct page *table,
+			     pte_t *ptep, unsigned flags, uint32_t seq)
 {
-	struct mmk_system *sys = f->sys;
-	struct page *table = f->table;
-
-	table_use(table, 1);
-	atomic_store_explicit(&page->mapcount, 1, memory_order_relaxed);
-	set_pte(sys, f->ptep, pte);
-	/* Before the lock goes: from then on another may take the page away. */
-	atomic_fetch_add_explicit(&mm_counts_here(f->mm)->anon_faults, 1, memory_order_relaxed);
-	spin_unlock(&table->ptl);
-	pte_barrier(sys);
-}
-
-static int fault_anon_write(struct vm_fault *f)
-{
-	struct mmk_system *sys = f->sys;
+	struct mmk_system *sys = mm->sys;
 	struct page *page;
+	phys_addr_t phys;
 	pte_t pte;
 
-	anon_vma_prepare(f->vma, f->seq);
-	page = anon_page(f);
+	anon_vma_prepare(vma, seq);
+	page = anon_page(sys, vma, flags);
 	if (unlikely(!page))
-		return fault_no_page(f);
-	hw_clear_page(page_address(sys, page));
-	pte = fault_mkwrite(f, fault_pte(f, page));
-	if (unlikely(!fault_lock(f))) {
+		return fault_no_page(flags);
+	phys = page_to_phys(sys, page);
+	hw_clear_page(phys_to_virt(sys, phys));
+	pte = vma_mkwrite(vma, anon_pte(sys, vma, page, phys));
+	if (unlikely(!fault_lock_entry(mm, table, ptep, (pte_t){0}, seq))) {
 		free_pages(sys, page);
 		return FAULT_RETRY;
 	}
-	anon_install(f, page, pte);
+	table_use(table, 1);
+	store_relaxed(&page->mapcount, 1);
+	set_pte(sys, ptep, pte);
+	/* Before the lock goes: from then on another may take the page away. */
+	atomic_fetch_add_explicit(&mm_counts_here(mm)->anon_faults, 1, memory_order_relaxed);
+	spin_unlock(&table->ptl);
+	pte_barrier(sys);
 	return FAULT_COUNTED;
+}
+
+inline int anon_touch(struct mm_struct *mm, struct vm_area_struct *vma, struct page *table, pte_t *ptep,
+	       unsigned flags, uint32_t seq)
+{
+	return flags & FAULT_FLAG_WRITE ? touch_page(mm, vma, table, ptep, flags, seq)
+					: touch_zero(mm, vma, table, ptep, seq);
 }
 
 int fault_anon(struct vm_fault *f)
 {
-	if (unlikely(__atomic_load_n(&f->mm->reaped, __ATOMIC_RELAXED)))
-		return -MMK_EIO;
-	if (unlikely(!f->table)) {
-		int rc = fault_table_make(f);
+	int rc = unlikely(mm_is_reaped(f->mm)) ? -MMK_EIO : fault_table(f);
 
-		if (rc)
-			return rc;
-	}
-	return f->flags & FAULT_FLAG_WRITE ? fault_anon_write(f) : fault_anon_zero(f);
+	return rc ? rc : anon_touch(f->mm, f->vma, f->table, f->ptep, f->flags, f->seq);
 }
 
 /* ---- copy on write ---- */
@@ -112,7 +119,7 @@ static bool fault_copy(struct vm_fault *f, struct page *copy, struct page *old)
 
 	if (old)
 		copy_page(to, page_address(f->sys, old));
-	else if (from == page_to_phys(f->sys, f->sys->zero_page))
+	else if (from == f->sys->zero_phys)
 		clear_page(to);
 	else if (phys_is_ram(f->sys, from))
 		copy_page(to, phys_to_virt(f->sys, from));
@@ -150,7 +157,7 @@ static int fault_cow_copy(struct vm_fault *f, struct page *old)
 	anon_vma_prepare(f->vma, f->seq);
 	copy = fault_anon_page(f);
 	if (!copy)
-		return fault_no_page(f);
+		return fault_no_page(f->flags);
 	if (!fault_copy(f, copy, old))
 		rc = -MMK_EIO;
 	else if (!fault_lock(f))

@@ -275,7 +275,7 @@ static int fault_file_private(struct vm_fault *f, struct address_space *m)
 	copy = fault_anon_page(f);
 	if (unlikely(!copy)) {
 		put_page(f->sys, page);
-		return fault_no_page(f);
+		return fault_no_page(f->flags);
 	}
 	copy_page(page_address(f->sys, copy), page_address(f->sys, page));
 	pte = fault_mkwrite(f, fault_pte(f, copy));
@@ -478,7 +478,7 @@ int fault_file(struct vm_fault *f)
 	struct address_space *m = vma_page_cache(f->vma);
 	int rc;
 
-	if (unlikely(__atomic_load_n(&f->mm->reaped, __ATOMIC_RELAXED)))
+	if (unlikely(mm_is_reaped(f->mm)))
 		return -MMK_EIO;
 	rc = fault_table(f);
 	if (unlikely(rc))
@@ -496,7 +496,7 @@ unsigned populate_cached(struct vm_fault *f, unsigned long end)
 	struct address_space *m = vma_page_cache(f->vma);
 	struct around a;
 
-	if (!m || unlikely(__atomic_load_n(&f->mm->reaped, __ATOMIC_RELAXED)))
+	if (!m || unlikely(mm_is_reaped(f->mm)))
 		return 0;
 	around_range(f, f->addr, table_end(f->addr, end), &a);
 	return !map_around_any(f, m, &a) && a.mapped == a.n ? a.n : 0;

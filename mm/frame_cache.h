@@ -63,8 +63,8 @@ void buddy_give_block(struct mmk_system *sys, struct page *page, unsigned order)
  */
 static inline void frame_init(struct page *page, uint32_t flags)
 {
-	atomic_store_explicit(&page->flags, flags, memory_order_relaxed);
-	atomic_store_explicit(&page->mapcount, 0, memory_order_relaxed);
+	store_relaxed(&page->flags, flags);
+	store_relaxed(&page->mapcount, 0);
 	page->nr_used = 0;
 	page->mapping = NULL;
 	page->index = 0;
@@ -79,7 +79,7 @@ static inline struct frame_cache *frame_cache_here(struct mmk_system *sys)
 
 static inline void frame_cache_set_nr(struct frame_cache *cache, uint32_t nr)
 {
-	__atomic_store_n(&cache->nr, nr, __ATOMIC_RELAXED); /* the sums read it without the lock */
+	store_relaxed(&cache->nr, nr); /* the sums read it without the lock */
 }
 
 static inline struct page *frame_cache_pop(struct frame_cache *cache)
@@ -94,19 +94,18 @@ static inline struct page *frame_cache_pop(struct frame_cache *cache)
 /* Counted under the cache's lock; the sums read it without. */
 static inline void frame_cache_count(struct frame_cache *cache, enum page_kind kind, int64_t by)
 {
-	int64_t n = atomic_load_explicit(&cache->kind[kind], memory_order_relaxed);
-
-	atomic_store_explicit(&cache->kind[kind], n + by, memory_order_relaxed);
+	store_relaxed(&cache->kind[kind], load_relaxed(&cache->kind[kind]) + by);
 }
 
 /* An empty cache gets frames, unless they are short. Its lock held. */
 void frame_cache_refill(struct mmk_system *sys, struct frame_cache *cache);
 
 /*
- * One frame of the kind with refcount 1, or NULL: none is ready, and so few are free that the
- * caller should look at the watermarks.
+ * One frame of the kind with refcount 1 and these PG_* bits, or NULL: none is ready, and so few are free
+ * that the caller should look at the watermarks.
  */
-static inline struct page *frame_cache_take(struct mmk_system *sys, enum page_kind kind)
+static inline struct page *frame_cache_take(struct mmk_system *sys, enum page_kind kind,
+					    uint32_t bits)
 {
 	struct frame_cache *cache = frame_cache_here(sys);
 	struct page *page = NULL;
@@ -121,7 +120,7 @@ static inline struct page *frame_cache_take(struct mmk_system *sys, enum page_ki
 	}
 	spin_unlock(&cache->lock);
 	if (likely(page))
-		frame_init(page, kind << PG_KIND_SHIFT);
+		frame_init(page, kind << PG_KIND_SHIFT | bits);
 	return page;
 }
 

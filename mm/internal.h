@@ -76,18 +76,25 @@ static inline enum page_kind page_kind(const struct page *p)
 struct page *alloc_pages(struct mmk_system *sys, unsigned order, enum page_kind kind);
 void free_pages(struct mmk_system *sys,
                 struct page *page); /* order from the page; refcount must be 0 or 1 */
+/* One frame with these PG_* bits for a program's sake; wait: as alloc_page_reclaim, or _nowait. */
+struct page *alloc_page_as(struct mmk_system *sys, enum page_kind kind, uint32_t bits, bool wait);
 /*
- * One frame for a program's sake, dropping cached pages when frames are short, and in the end asking
- * the port to kill somebody. NULL: the caller is to end, or nothing helps. May sleep: no page lock,
- * no spinlock held.
+ * Dropping cached pages when frames are short, and in the end asking the port to kill somebody. NULL:
+ * the caller is to end, or nothing helps. May sleep: no page lock, no spinlock held.
  */
-struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind);
+static inline struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind)
+{
+	return alloc_page_as(sys, kind, 0, true);
+}
 /* The same, zeroed. */
 struct page *alloc_page_zeroed(struct mmk_system *sys, enum page_kind kind);
 /* Its last reference, as it is full of zeros again. */
 void free_page_zeroed(struct mmk_system *sys, struct page *page);
 /* One that is at hand, or NULL. */
-struct page *alloc_page_nowait(struct mmk_system *sys, enum page_kind kind);
+static inline struct page *alloc_page_nowait(struct mmk_system *sys, enum page_kind kind)
+{
+	return alloc_page_as(sys, kind, 0, false);
+}
 /* One frame, but none of the reserve. Does not sleep. */
 struct page *alloc_page_above_min(struct mmk_system *sys, enum page_kind kind);
 /* One frame for what is only a guess (reading ahead): none when frames are short. Does not sleep. */
@@ -127,9 +134,9 @@ struct range_node *range_search(const struct range_tree *t, unsigned long addr);
  */
 static inline struct range_node *range_find(const struct range_tree *t, unsigned long addr)
 {
-	struct range_node *n = __atomic_load_n(&t->recent, __ATOMIC_ACQUIRE);
+	struct range_node *n = load_dependent(&t->recent);
 
-	return n && n->start <= addr && addr < n->end ? n : range_search(t, addr);
+	return likely(n && n->start <= addr && addr < n->end) ? n : range_search(t, addr);
 }
 static inline void range_note_recent(struct range_tree *t, struct range_node *n)
 {
@@ -305,6 +312,9 @@ void mincore_range(struct vm_area_struct *vma, unsigned long start, unsigned lon
 #define FAULT_FLAG_REMOTE 8u /* not by the owner: mmk_access_vm */
 #define FAULT_FLAG_NOWAIT 32u /* mmap_lock is not held: neither sleep nor make tables */
 #define FAULT_FLAG_FORCE  16u
+/* mmk_handle_fault() of an address that has no tag (any more). */
+int do_page_fault(struct mmk_task *task, unsigned long addr, unsigned flags,
+                  struct mmk_fault *out);
 /*
  * mmap_lock held (read or write). 0; -EFAULT a guard (SIGSEGV); -EIO beyond the file or I/O error
  * (SIGBUS); -ENOMEM.

@@ -287,6 +287,9 @@ struct refusal {
 	int32_t pid;
 };
 
+#define LOCKLESS_YES   1u
+#define LOCKLESS_LOOKS 2u /* and tell the port when they look: port->look_begin */
+
 struct mmk_system {
 	const struct mmk_port *port;  /* [I] */
 	void *ctx;                    /* [I] */
@@ -296,10 +299,11 @@ struct mmk_system {
 	uintptr_t frame_zero;        /* [I] where the struct page of physical address 0 would lie */
 	uint64_t nr_frames;          /* [I] */
 	struct page *zero_page;      /* [I] the one zero page */
+	phys_addr_t zero_phys;       /* [I] and where it lies */
 	unsigned nr_cpus, asid_bits; /* [I] */
 	uint64_t prot_arch;          /* [I] PROT_BTI, where the CPU has it; else 0 */
 	uint32_t share_entries; /* [I] fork shares tables with as many entries, and copies others */
-	bool lockless;          /* [I] faults do without mmap_lock: fault.c */
+	uint8_t lockless;       /* [I] LOCKLESS_*: faults do without mmap_lock: fault.c */
 	bool defers;            /* [I] and may run beside whoever frees: several CPUs */
 	struct cpu_local *cpus; /* [I] one for each CPU: cpu_here() */
 

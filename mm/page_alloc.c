@@ -110,7 +110,7 @@ struct page *take_pages(struct mmk_system *sys, unsigned order, enum page_kind k
 	if (order >= MAX_ORDER)
 		return NULL;
 	if (order == 0)
-		page = frame_cache_take(sys, kind);
+		page = frame_cache_take(sys, kind, 0);
 	else
 		count_event(sys, frames_allocated);
 	if (!page)
@@ -130,14 +130,25 @@ struct page *alloc_pages(struct mmk_system *sys, unsigned order, enum page_kind 
 	return fails_on_purpose(sys) ? NULL : take_pages(sys, order, kind);
 }
 
-struct page *alloc_page_reclaim(struct mmk_system *sys, enum page_kind kind)
+static __attribute__((noinline)) struct page *alloc_page_slow(struct mmk_system *sys,
+							      enum page_kind kind, uint32_t bits)
+{
+	struct page *page = take_pages_slow(sys, 0, kind);
+
+	if (page)
+		page_set(page, bits);
+	return page;
+}
+
+inline struct page *alloc_page_as(struct mmk_system *sys, enum page_kind kind, uint32_t bits,
+				  bool wait)
 {
 	struct page *page;
 
 	if (fails_on_purpose(sys))
 		return NULL;
-	page = frame_cache_take(sys, kind);
-	return likely(page) ? page : take_pages_slow(sys, 0, kind);
+	page = frame_cache_take(sys, kind, bits);
+	return likely(page) || !wait ? page : alloc_page_slow(sys, kind, bits);
 }
 
 struct page *alloc_page_zeroed(struct mmk_system *sys, enum page_kind kind)
@@ -153,11 +164,6 @@ struct page *alloc_page_zeroed(struct mmk_system *sys, enum page_kind kind)
 	if (likely(page))
 		clear_page(page_address(sys, page));
 	return page;
-}
-
-struct page *alloc_page_nowait(struct mmk_system *sys, enum page_kind kind)
-{
-	return fails_on_purpose(sys) ? NULL : frame_cache_take(sys, kind);
 }
 
 struct page *alloc_page_above_min(struct mmk_system *sys, enum page_kind kind)
@@ -383,6 +389,7 @@ int page_alloc_init(struct mmk_system *sys, const struct mmk_config *config)
 		return -MMK_ENOMEM;
 	page_set(sys->zero_page, PG_ZERO | PG_UPTODATE);
 	clear_page(page_address(sys, sys->zero_page));
+	sys->zero_phys = page_to_phys(sys, sys->zero_page);
 	return 0;
 }
 

@@ -37,7 +37,7 @@ static uint64_t pte_categories(const struct scan *s, pte_t pte)
 	page = pte_counted_page(sys, pte);
 	if (page && !page_is_anon(page))
 		is |= MMK_PAGE_IS_FILE;
-	if (pte_phys(pte) == page_to_phys(sys, sys->zero_page))
+	if (pte_phys(pte) == sys->zero_phys)
 		is |= MMK_PAGE_IS_PFNZERO;
 	if (s->mm->soft_dirty && pte_soft_dirty(pte))
 		is |= MMK_PAGE_IS_SOFT_DIRTY;

@@ -95,7 +95,8 @@ int mmk_system_init(struct mmk_system **out, const struct mmk_config *c)
 	sys->nr_cpus = c->nr_cpus;
 	sys->asid_bits = c->asid_bits;
 	sys->prot_arch = c->bti ? MMK_PROT_BTI : 0;
-	sys->lockless = c->port->defer;
+	if (c->port->defer)
+		sys->lockless = LOCKLESS_YES | (c->port->look_begin ? LOCKLESS_LOOKS : 0);
 	sys->defers = sys->lockless && sys->nr_cpus > 1;
 	slab_init(sys);
 	if (page_alloc_init(sys, c))

@@ -148,7 +148,7 @@ void mmk_mm_activate(struct mmk_mm *mm, unsigned cpu)
 void mmk_mm_deactivate(struct mmk_system *sys, unsigned cpu)
 {
 	/* The zero page is a table in which nothing is mapped. */
-	hw_set_ttbr0(sys, page_to_phys(sys, sys->zero_page), 0);
+	hw_set_ttbr0(sys, sys->zero_phys, 0);
 	hw_isb(sys);
 	atomic_store(&sys->active_asid[cpu], 0);
 }

@@ -10,13 +10,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One load, in no order; and one of a pointer, before all that is read through it (Arm ARM B2.3.2). */
+/*
+ * One load or store, in no order; and one load of a pointer, before all that is read through it (Arm ARM
+ * B2.3.2).
+ */
 #ifdef MMK_HW_ARM64
-#define load_relaxed(p)	  (*(volatile __typeof__(*(p)) *)(p))
-#define load_dependent(p) load_relaxed(p)
+#define one_access(p)	    (*(volatile __typeof__(__atomic_load_n(p, __ATOMIC_RELAXED)) *)(p))
+#define load_relaxed(p)	    one_access(p)
+#define load_dependent(p)   one_access(p)
+#define store_relaxed(p, v) ((void)(one_access(p) = (v)))
 #else
-#define load_relaxed(p)	  __atomic_load_n(p, __ATOMIC_RELAXED)
-#define load_dependent(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define load_relaxed(p)	    __atomic_load_n(p, __ATOMIC_RELAXED)
+#define load_dependent(p)   __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #endif
 
 /* *v becomes one more, unless it is 0: then false. Acquire. */

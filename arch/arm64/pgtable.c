@@ -6,6 +6,16 @@
 #include "mm/internal.h"
 #include "arch/arm64/pgtable.h"
 
+_Static_assert(MMK_VM_READ == 1 && MMK_VM_WRITE == 2 && MMK_VM_EXEC == 4 && MMK_VM_SHARED == 8,
+	       "what leads into the table");
+#define PROT_OF(flags)                                                                             \
+	{PTE_COMMON | ((flags) & MMK_VM_EXEC ? 0 : PTE_UXN) |                                      \
+	 ((flags) & 7 ? PTE_VALID | PTE_USER : PTE_SW_PROT_NONE) |                                 \
+	 (((flags) & 10) == 10 ? PTE_DBM : 0)}
+#define FOUR_OF(flags)                                                                             \
+	PROT_OF(flags), PROT_OF((flags) + 1), PROT_OF((flags) + 2), PROT_OF((flags) + 3)
+const pgprot_t protection_map[16] = {FOUR_OF(0), FOUR_OF(4), FOUR_OF(8), FOUR_OF(12)};
+
 static inline pte_t *level_entry(const struct mmk_system *sys, phys_addr_t table,
 				 unsigned long addr, unsigned level)
 {

@@ -106,7 +106,7 @@ unsigned long ptes_skip_none(const pte_t *ptep, unsigned long n);
 /* Live entries. Changes under the lock that guards the table; without it the answer is a hint. */
 static inline uint32_t table_used(const struct page *table)
 {
-	return __atomic_load_n(&table->nr_used, __ATOMIC_RELAXED);
+	return load_relaxed(&table->nr_used);
 }
 
 /*
@@ -120,7 +120,7 @@ static inline bool table_maybe_used(const struct mmk_system *sys, const struct p
 
 static inline void table_use(struct page *table, int by)
 {
-	__atomic_store_n(&table->nr_used, table_used(table) + by, __ATOMIC_RELAXED);
+	store_relaxed(&table->nr_used, table_used(table) + by);
 }
 
 /*
@@ -144,7 +144,7 @@ static inline pte_t pte_table_entry(const struct mm_struct *mm, unsigned long ad
 		const pte_t *entries = (const pte_t *)(uintptr_t)(phys + offset);
 
 		entry = table_entry_get(entries + ((addr >> shift) & (PTRS_PER_TABLE - 1)));
-		if (unlikely(!pte_is_table(entry)))
+		if (unlikely(!table_leads_on(entry)))
 			return (pte_t){0};
 		phys = pte_phys(entry);
 	}

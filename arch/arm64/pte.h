@@ -232,6 +232,12 @@ static inline bool pte_is_table(pte_t pte)
 	return (pte.v & (PTE_TABLE | PTE_VALID)) == (PTE_TABLE | PTE_VALID);
 }
 
+/* The same of an entry above the last level, as no blocks are made: what is valid there leads on. */
+static inline bool table_leads_on(pte_t pte)
+{
+	return pte.v & PTE_VALID;
+}
+
 static inline pte_t table_mkshared(pte_t pte)
 {
 	pte.v |= PTE_TABLE_NO_WRITE;
@@ -261,20 +267,15 @@ static inline bool table_is_own(pte_t pte)
  * page never gets PTE_DBM from here: it is written after copy-on-write has looked at it. On a CPU
  * without FEAT_PAN3 what may be executed may be read.
  */
+extern const pgprot_t protection_map[16];
 static inline pgprot_t vm_get_page_prot(uint64_t vm_flags)
 {
-	uint64_t prot = PTE_COMMON | PTE_UXN;
+	pgprot_t prot = protection_map[vm_flags & (MMK_VM_READ | MMK_VM_WRITE | MMK_VM_EXEC |
+						   MMK_VM_SHARED)];
 
-	if (!(vm_flags & (MMK_VM_READ | MMK_VM_WRITE | MMK_VM_EXEC)))
-		return (pgprot_t){prot | PTE_SW_PROT_NONE};
-	prot |= PTE_VALID | PTE_USER;
-	if (vm_flags & MMK_VM_EXEC)
-		prot &= ~PTE_UXN;
-	if ((vm_flags & (MMK_VM_WRITE | MMK_VM_SHARED)) == (MMK_VM_WRITE | MMK_VM_SHARED))
-		prot |= PTE_DBM;
-	if (unlikely(vm_flags & MMK_VM_ARM64_BTI))
-		prot |= PTE_GP;
-	return (pgprot_t){prot};
+	if (unlikely(vm_flags & MMK_VM_ARM64_BTI) && (prot.v & PTE_VALID))
+		prot.v |= PTE_GP;
+	return prot;
 }
 
 /*

@@ -401,9 +401,9 @@ int mmk_vm_brk(struct mmk_task *task, unsigned long addr, unsigned long len, boo
 #define MMK_FAULT_EXEC	0x2u
 #define MMK_FAULT_USER	0x4u /* by user code; else by the kernel on its behalf */
 
-/* What the faulting instruction gets: signo 0 means go on, else a signal as siginfo has it. */
+/* The signal that the faulting instruction gets, as siginfo has it. */
 struct mmk_fault {
-	int signo;	    /* 0, SIGSEGV 11, SIGBUS 7, SIGKILL 9 (out of memory) */
+	int signo;	    /* SIGSEGV 11, SIGBUS 7, SIGKILL 9 (out of memory) */
 	int code;	    /* SEGV_MAPERR 1, SEGV_ACCERR 2, BUS_ADRALN 1, BUS_ADRERR 2 */
 	unsigned long addr; /* si_addr */
 };

@@ -144,10 +144,7 @@ static int access_page(struct hosted *h, const struct access *a, struct mmk_faul
 		status = try_access(h, a);
 		if (!status)
 			return 0;
-		*f = (struct mmk_fault){0};
-		if (mmk_arm64_abort(a->task, syndrome(a, status), a->va, a->user, f) && f->signo)
-			return f->signo;
-		if (f->signo)
+		if (mmk_arm64_abort(a->task, syndrome(a, status), a->va, a->user, f))
 			return f->signo;
 		if (i > TRIES_ALONE)
 			sched_yield();
