@@ -12,8 +12,8 @@
 #include "kernel/arch/thread.h"
 #include "kernel/percpu.h"
 
-/* x0-x30, in pairs from sp up; pstate, pc and the old sp are the caller's to add. */
-	.macro	save_x0_to_x29
+/* x0-x29, in pairs from sp up; x30, pstate, pc and the old sp are the caller's to add. */
+	.macro	save_x0_to_x19
 	sub	sp, sp, #PT_REGS_SIZE
 	stp	x0, x1, [sp, #0]
 	stp	x2, x3, [sp, #16]
@@ -25,14 +25,22 @@
 	stp	x14, x15, [sp, #112]
 	stp	x16, x17, [sp, #128]
 	stp	x18, x19, [sp, #144]
+	.endm
+
+	.macro	save_x20_to_x27
 	stp	x20, x21, [sp, #160]
 	stp	x22, x23, [sp, #176]
 	stp	x24, x25, [sp, #192]
 	stp	x26, x27, [sp, #208]
+	.endm
+
+	.macro	save_x0_to_x29
+	save_x0_to_x19
+	save_x20_to_x27
 	stp	x28, x29, [sp, #224]
 	.endm
 
-	.macro	restore_x0_to_x30_and_eret
+	.macro	restore_x0_to_x17
 	ldp	x0, x1, [sp, #0]
 	ldp	x2, x3, [sp, #16]
 	ldp	x4, x5, [sp, #32]
@@ -42,6 +50,17 @@
 	ldp	x12, x13, [sp, #96]
 	ldp	x14, x15, [sp, #112]
 	ldp	x16, x17, [sp, #128]
+	.endm
+
+	.macro	pop_and_eret
+	add	sp, sp, #PT_REGS_SIZE
+	eret
+	dsb	nsh			/* no speculation past the return */
+	isb
+	.endm
+
+	.macro	restore_x0_to_x30_and_eret
+	restore_x0_to_x17
 	ldp	x18, x19, [sp, #144]
 	ldp	x20, x21, [sp, #160]
 	ldp	x22, x23, [sp, #176]
@@ -49,25 +68,32 @@
 	ldp	x26, x27, [sp, #208]
 	ldp	x28, x29, [sp, #224]
 	ldr	x30, [sp, #240]
-	add	sp, sp, #PT_REGS_SIZE
-	eret
-	dsb	nsh			/* no speculation past the return */
-	isb
+	pop_and_eret
 	.endm
 
-/* From user mode. Leaves x19 = current, x24 = ESR_EL1, and no frame for backtraces to follow. */
-	.macro	enter_from_el0
-	save_x0_to_x29
-	mrs	x21, sp_el0
-	mrs	x22, elr_el1
-	mrs	x23, spsr_el1
-	mrs	x24, esr_el1
-	stp	x30, x21, [sp, #240]
-	stp	x22, x23, [sp, #PT_REGS_PC]
-	mrs	x19, tpidr_el1
-	ldr	x19, [x19, #PERCPU_TASK]
-	msr	sp_el0, x19
+/*
+ * From user mode, with x0 to x19 saved, the rest, but for x20 to x27: they stay what they are. Leaves
+ * \task = current, \a to \c of no use, and no frame for backtraces to follow.
+ */
+	.macro	enter_task, task, a, b, c
+	mrs	\a, sp_el0
+	mrs	\b, elr_el1
+	mrs	\c, spsr_el1
+	stp	x28, x29, [sp, #224]
+	stp	x30, \a, [sp, #240]
+	stp	\b, \c, [sp, #PT_REGS_PC]
+	mrs	\task, tpidr_el1
+	ldr	\task, [\task, #PERCPU_TASK]
+	msr	sp_el0, \task
 	mov	x29, xzr
+	.endm
+
+/* From user mode. Leaves x19 = current, x24 = ESR_EL1. */
+	.macro	enter_from_el0
+	save_x0_to_x19
+	save_x20_to_x27
+	mrs	x24, esr_el1
+	enter_task x19, x21, x22, x23
 	.endm
 
 /*
@@ -141,10 +167,13 @@ vectors:
 	.text
 	.balign	64
 el0_sync:
-	enter_from_el0
-	lsr	x25, x24, #ESR_EC_SHIFT
-	cmp	x25, #ESR_EC_SVC64
+	save_x0_to_x19
+	mrs	x1, esr_el1
+	lsr	x2, x1, #ESR_EC_SHIFT
+	cmp	x2, #ESR_EC_SVC64
 	b.ne	el0_no_syscall
+	save_x20_to_x27
+	enter_task x19, x21, x22, x23
 	stp	x0, x8, [sp, #PT_REGS_ORIG_X0]
 	ldr	w1, [x19, #TASK_TRACE_CALLS]
 	msr	daifclr, #0xf
@@ -172,19 +201,58 @@ el0_traced_call:
 	bl	do_traced_syscall
 	b	ret_to_user
 
+/*
+ * An abort is repaired by functions that leave x19 to x28 as they are, so those are saved, with all else
+ * that is in pt_regs, only where somebody is to look at them. x1: ESR_EL1; x2: its class.
+ */
 el0_no_syscall:
+	bic	x2, x2, #4		/* 0x20 and 0x24: instruction and data abort */
+	cmp	x2, #ESR_EC_IABT_LOW
+	b.ne	el0_other
+	enter_task x5, x2, x3, x4
+	mrs	x2, far_el1
+	msr	daifclr, #0xf
+	stp	x1, x2, [x5, #TASK_ABORT]
+	mov	w3, #1
+	add	x4, x5, #TASK_ABORT_FAULT
+	add	x0, x5, #TASK_MMK
+	bl	mmk_arm64_abort
+	cbnz	w0, abort_to_signal
+	msr	daifset, #0xf
+	mrs	x0, sp_el0
+	ldr	w1, [x0]
+	cbnz	w1, abort_to_work
+	ldr	x2, [sp, #PT_REGS_SP]
+	ldp	x3, x4, [sp, #PT_REGS_PC]
+	msr	sp_el0, x2
+	msr	elr_el1, x3
+	msr	spsr_el1, x4
+	restore_x0_to_x17
+	ldr	x18, [sp, #144]
+	ldp	x29, x30, [sp, #232]
+	pop_and_eret
+
+abort_to_signal:
+	bl	do_user_abort
+abort_to_work:
+	save_x20_to_x27
+	mrs	x19, sp_el0
+	ldr	x0, [sp, #0]
+	mov	x1, #NO_SYSCALL
+	stp	x0, x1, [sp, #PT_REGS_ORIG_X0]
+	b	ret_to_user
+
+el0_other:
+	save_x20_to_x27
+	mov	x24, x1
+	enter_task x19, x21, x22, x23
 	mov	x26, #NO_SYSCALL
 	stp	x0, x26, [sp, #PT_REGS_ORIG_X0]
 	mrs	x2, far_el1
 	msr	daifclr, #0xf
 	mov	x0, sp
 	mov	x1, x24
-	bic	x25, x25, #4		/* 0x20 and 0x24: instruction and data abort */
-	cmp	x25, #ESR_EC_IABT_LOW
-	b.ne	1f
-	bl	do_user_fault
-	b	ret_to_user
-1:	bl	el0_other_sync
+	bl	el0_other_sync
 	b	ret_to_user
 
 	.balign	64

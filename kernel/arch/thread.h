@@ -14,6 +14,9 @@
 #define CPU_CONTEXT_TASK 104
 #define TASK_TAGGED_ADDR 4
 #define TASK_TRACE_CALLS 8
+#define TASK_ABORT       32
+#define TASK_ABORT_FAULT 48
+#define TASK_MMK         64
 
 #ifndef __ASSEMBLER__
 
@@ -93,7 +96,7 @@ void schedule_tail(struct task *prev);
 void exit_to_user_work(struct pt_regs *regs);
 void do_syscall(struct pt_regs *regs);
 void do_traced_syscall(struct pt_regs *regs);
-void do_user_fault(struct pt_regs *regs, u64 esr, u64 far);
+void do_user_abort(void);
 void do_user_misalignment(struct pt_regs *regs, u64 esr, u64 far);
 void do_user_undef(struct pt_regs *regs, u64 esr);
 int do_kernel_uaccess_fault(struct pt_regs *regs, u64 esr, u64 far);

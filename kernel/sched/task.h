@@ -165,6 +165,12 @@ struct process {
 	s32 nice;
 };
 
+/* An instruction or data abort of user mode. */
+struct user_abort {
+	u64 esr, far;
+	struct mmk_fault fault; /* its signal, if it comes to that */
+};
+
 struct task {
 	u32 work;             /* [A] WORK_*: first, for entry.S */
 	u32 tagged_addr;      /* [O] system calls take tagged addresses: second, for uaccess.S */
@@ -173,6 +179,7 @@ struct task {
 	u32 refs;             /* [A] one until its last switch, one until it is off the pid table */
 	s32 pid;              /* [P] */
 	struct process *proc; /* [I] */
+	struct user_abort abort; /* [O] the one that is being repaired; here for entry.S */
 	struct mmk_task
 	    mmk; /* its mm, limits, pid and personality as the memory system wants them */
 	struct cpu_context context;
@@ -228,6 +235,10 @@ struct task {
 };
 _Static_assert(offsetof(struct task, work) == 0, "entry.S");
 _Static_assert(offsetof(struct task, tagged_addr) == TASK_TAGGED_ADDR, "uaccess.S");
+_Static_assert(offsetof(struct task, abort) == TASK_ABORT &&
+                   offsetof(struct user_abort, fault) == TASK_ABORT_FAULT - TASK_ABORT &&
+                   offsetof(struct task, mmk) == TASK_MMK,
+               "entry.S");
 _Static_assert(offsetof(struct task, trace_calls) == TASK_TRACE_CALLS, "entry.S");
 
 extern struct spinlock proc_lock;

@@ -57,24 +57,18 @@ void do_user_misalignment(struct pt_regs *regs, u64 esr, u64 far)
 	force_sig_fault(SIGBUS, BUS_ADRALN, addr);
 }
 
-/* Apart, so that the way on which all goes well saves few registers. */
-static noinline void user_fault_signal(const struct mmk_fault *f, u64 esr, u64 far)
+/* The memory system could not repair it. The user's registers are not all in pt_regs. */
+void do_user_abort(void)
 {
-	if (f->signo == SIGKILL) {
+	const struct user_abort *a = &current->abort;
+
+	if (a->fault.signo == SIGKILL) {
 		out_of_memory();
 		return;
 	}
-	current->fault_addr = far;
-	current->fault_esr = syndrome_for_user(esr, far);
-	force_sig_fault(f->signo, f->code, f->addr);
-}
-
-void do_user_fault(struct pt_regs *regs, u64 esr, u64 far)
-{
-	struct mmk_fault f;
-
-	if (unlikely(mmk_arm64_abort(&current->mmk, esr, far, true, &f)))
-		user_fault_signal(&f, esr, far);
+	current->fault_addr = a->far;
+	current->fault_esr = syndrome_for_user(a->esr, a->far);
+	force_sig_fault(a->fault.signo, a->fault.code, a->fault.addr);
 }
 
 /* IEEE exceptions that trap: the first flag of the syndrome that is set. */
