@@ -520,7 +520,7 @@ TEST(queued_signals_from_all_cpus_are_all_there)
 		CHECK(!sigaction(SIGRTMIN + i, &sa, NULL));
 	all_together(queue_signals, NULL);
 	for (i = 0; i < THREADS; i++) {
-		for (spins = 0; atomic_load(&queued_seen[i]) < 50 && spins < 1000; spins++)
+		for (spins = 0; atomic_load(&queued_seen[i]) < 50 && spins < 100000; spins++)
 			usleep(1000);
 		CHECK_EQ(queued_seen[i], 50);
 	}
