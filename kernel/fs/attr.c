@@ -293,15 +293,21 @@ long sys_fchmod(u64 fd, u64 mode)
 	return err;
 }
 
-long sys_fchmodat2(u64 dfd, u64 upath, u64 mode, u64 flags)
+/* What the calls that end in "at" name. -EINVAL: flags that they do not have. */
+static int path_of_flags(u64 dfd, u64 upath, u64 flags, struct path *p)
 {
 	u32 lookup = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
-	struct path p;
-	int err;
 
 	if (flags & ~(u64)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	err = user_path((int)dfd, upath, lookup | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &p);
+	return user_path((int)dfd, upath, lookup | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), p);
+}
+
+long sys_fchmodat2(u64 dfd, u64 upath, u64 mode, u64 flags)
+{
+	struct path p;
+	int err = path_of_flags(dfd, upath, flags, &p);
+
 	if (err)
 		return err;
 	err = chmod_path(&p, mode);
@@ -339,13 +345,9 @@ long sys_fchown(u64 fd, u64 uid, u64 gid)
 
 long sys_fchownat(u64 dfd, u64 upath, u64 uid, u64 gid, u64 flags)
 {
-	u32 lookup = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 	struct path p;
-	int err;
+	int err = path_of_flags(dfd, upath, flags, &p);
 
-	if (flags & ~(u64)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
-	err = user_path((int)dfd, upath, lookup | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &p);
 	if (err)
 		return err;
 	err = chown_path(&p, (u32)uid, (u32)gid);
@@ -389,7 +391,6 @@ static int read_times(u64 utimes, struct iattr *a)
 
 long sys_utimensat(u64 dfd, u64 upath, u64 utimes, u64 flags)
 {
-	u32 lookup = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 	struct iattr a = {0};
 	struct path p = {0};
 	struct file *f;
@@ -402,8 +403,7 @@ long sys_utimensat(u64 dfd, u64 upath, u64 utimes, u64 flags)
 	if (!a.valid)
 		return 0;
 	if (upath) {
-		err = user_path((int)dfd, upath,
-		                lookup | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &p);
+		err = path_of_flags(dfd, upath, flags, &p);
 	} else {
 		if (flags)
 			return -EINVAL;

@@ -151,6 +151,10 @@ bool abi_read_text(const char *path, char *buf, size_t size);
 pid_t abi_fork(void);
 /* Waits for it: "child exited 0", "child killed by SIGSEGV". */
 void abi_wait(pid_t pid);
+/* A child that sleeps until it is killed, with what its parent had. */
+pid_t abi_sleeper(void);
+/* abi_pages() as a child sees them, which then exits. */
+void abi_child_pages(const void *p, size_t n);
 /* Executes this behaviour again, as a fresh program in the same process; abi_again() is true there. */
 void abi_exec_again(void) __attribute__((noreturn));
 bool abi_again(void);

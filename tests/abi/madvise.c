@@ -406,12 +406,7 @@ BEHAVIOUR(dontfork_is_not_in_the_child, "madvise MADV_DONTFORK")
 	abi_wait(pid);
 	TRY(madvise(p + page, page, MADV_DOFORK));
 	abi_maps(p, 3);
-	pid = abi_fork();
-	if (!pid) {
-		abi_pages("child", p, 3);
-		_exit(0);
-	}
-	abi_wait(pid);
+	abi_child_pages(p, 3);
 }
 
 BEHAVIOUR(dontfork_of_shared_and_file_memory, "madvise MADV_DONTFORK")
@@ -456,12 +451,7 @@ BEHAVIOUR(wipeonfork_reads_zero_in_the_child, "madvise MADV_WIPEONFORK")
 	abi_pages("parent", p, 3);
 	TRY(madvise(p + page, page, MADV_KEEPONFORK));
 	abi_maps(p, 3);
-	pid = abi_fork();
-	if (!pid) {
-		abi_pages("child", p, 3);
-		_exit(0);
-	}
-	abi_wait(pid);
+	abi_child_pages(p, 3);
 }
 
 BEHAVIOUR(wipeonfork_is_for_private_anonymous_memory, "madvise MADV_WIPEONFORK")

@@ -85,31 +85,19 @@ BEHAVIOUR(guard_is_inherited, "madvise MADV_GUARD_INSTALL fork")
 BEHAVIOUR(guard_alone_is_inherited, "madvise MADV_GUARD_INSTALL fork")
 {
 	char *p = abi_map(3, RW);
-	pid_t pid;
 
 	TRY(madvise(p + page, page, MADV_GUARD_INSTALL));
-	pid = abi_fork();
-	if (!pid) {
-		abi_pages("child", p, 3);
-		_exit(0);
-	}
-	abi_wait(pid);
+	abi_child_pages(p, 3);
 }
 
 BEHAVIOUR(guard_and_wipeonfork, "madvise MADV_GUARD_INSTALL fork")
 {
 	char *p = abi_map(3, RW);
-	pid_t pid;
 
 	abi_fill(p, 3, 1);
 	TRY(madvise(p + page, page, MADV_GUARD_INSTALL));
 	TRY(madvise(p, 3 * page, MADV_WIPEONFORK));
-	pid = abi_fork();
-	if (!pid) {
-		abi_pages("child", p, 3);
-		_exit(0);
-	}
-	abi_wait(pid);
+	abi_child_pages(p, 3);
 }
 
 BEHAVIOUR(guard_moves_with_mremap, "madvise MADV_GUARD_INSTALL mremap")
@@ -191,15 +179,9 @@ BEHAVIOUR(guard_in_a_file_is_inherited, "madvise MADV_GUARD_INSTALL kinds")
 {
 	int fd = abi_file(3 * page);
 	char *g = abi_map_with(3, RW, MAP_SHARED, fd, 0);
-	pid_t pid;
 
 	TRY(madvise(g + page, page, MADV_GUARD_INSTALL));
-	pid = abi_fork();
-	if (!pid) {
-		abi_pages("child", g, 3);
-		_exit(0);
-	}
-	abi_wait(pid);
+	abi_child_pages(g, 3);
 }
 
 BEHAVIOUR(guard_in_locked_memory, "madvise MADV_GUARD_INSTALL EINVAL")

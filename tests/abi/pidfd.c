@@ -22,16 +22,6 @@ static long send(int fd, int sig)
 	return syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0);
 }
 
-static pid_t sleeper(void)
-{
-	pid_t pid = abi_fork();
-
-	if (!pid)
-		for (;;)
-			pause();
-	return pid;
-}
-
 static int ready(int fd)
 {
 	struct pollfd p = {fd, POLLIN, 0};
@@ -66,7 +56,7 @@ BEHAVIOUR(pidfd_is_a_descriptor, "pidfd_open")
 
 BEHAVIOUR(pidfd_becomes_readable_at_the_end, "pidfd_open poll")
 {
-	pid_t pid = sleeper();
+	pid_t pid = abi_sleeper();
 	int fd = pidfd_of(pid);
 	struct pollfd p = {fd, POLLIN, 0};
 
@@ -80,7 +70,7 @@ BEHAVIOUR(pidfd_becomes_readable_at_the_end, "pidfd_open poll")
 
 BEHAVIOUR(pidfd_send_signal_kills, "pidfd_send_signal")
 {
-	pid_t pid = sleeper();
+	pid_t pid = abi_sleeper();
 	int fd = pidfd_of(pid);
 
 	TRY(send(fd, 0));
@@ -135,7 +125,7 @@ BEHAVIOUR(pidfd_send_signal_with_a_value, "pidfd_send_signal")
 
 BEHAVIOUR(pidfd_send_signal_to_others_may_not_lie, "pidfd_send_signal")
 {
-	pid_t pid = sleeper();
+	pid_t pid = abi_sleeper();
 	int fd = pidfd_of(pid);
 	siginfo_t si;
 
@@ -165,7 +155,7 @@ BEHAVIOUR(waitid_by_pidfd, "waitid P_PIDFD")
 
 BEHAVIOUR(waitid_by_pidfd_refusals, "waitid P_PIDFD")
 {
-	pid_t pid = sleeper();
+	pid_t pid = abi_sleeper();
 	siginfo_t si;
 
 	TRY(waitid((idtype_t)P_PIDFD, (id_t)-1, &si, WEXITED));

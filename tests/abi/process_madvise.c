@@ -14,17 +14,6 @@ static long advise(int fd, void *p, size_t len, int advice)
 	return syscall(SYS_process_madvise, fd, &v, 1ul, advice, 0u);
 }
 
-/* A child that sleeps until it is killed, with what its parent had. */
-static pid_t sleeper(void)
-{
-	pid_t pid = abi_fork();
-
-	if (!pid)
-		for (;;)
-			pause();
-	return pid;
-}
-
 static void end(pid_t pid)
 {
 	kill(pid, SIGKILL);
@@ -38,7 +27,7 @@ BEHAVIOUR(process_madvise_of_a_child, "process_madvise")
 	int fd;
 
 	abi_fill(p, 4, 1);
-	pid = sleeper();
+	pid = abi_sleeper();
 	fd = pidfd_of(pid);
 	abi_say("COLD %ld pages", advise(fd, p, 4 * page, MADV_COLD) / (long)page);
 	abi_say("PAGEOUT %ld pages", advise(fd, p, 4 * page, MADV_PAGEOUT) / (long)page);
@@ -94,7 +83,7 @@ BEHAVIOUR(process_madvise_of_advice_that_is_not_for_others, "process_madvise EIN
 	int fd;
 
 	abi_fill(p, 2, 1);
-	pid = sleeper();
+	pid = abi_sleeper();
 	fd = pidfd_of(pid);
 	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++) {
 		abi_say("advice %d", advice[i]);
@@ -202,7 +191,7 @@ BEHAVIOUR(process_madvise_of_a_process_that_ended, "process_madvise ESRCH")
 BEHAVIOUR(process_madvise_without_privilege, "process_madvise EPERM")
 {
 	char *p = abi_map(2, RW);
-	pid_t pid = sleeper();
+	pid_t pid = abi_sleeper();
 	int fd = pidfd_of(pid), me;
 
 	abi_nobody();
@@ -227,7 +216,7 @@ BEHAVIOUR(process_madvise_of_locked_memory, "process_madvise EINVAL")
 
 BEHAVIOUR(mrelease_of_a_living_process, "process_mrelease EINVAL")
 {
-	pid_t pid = sleeper();
+	pid_t pid = abi_sleeper();
 	int fd = pidfd_of(pid);
 
 	TRY(syscall(SYS_process_mrelease, fd, 0));
@@ -262,7 +251,7 @@ BEHAVIOUR(mrelease_of_a_process_that_has_been_killed, "process_mrelease")
 	int fd;
 
 	abi_fill(p, 64, 1);
-	pid = sleeper();
+	pid = abi_sleeper();
 	fd = pidfd_of(pid);
 	kill(pid, SIGKILL);
 	r = syscall(SYS_process_mrelease, fd, 0);

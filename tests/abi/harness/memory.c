@@ -137,6 +137,27 @@ void abi_wait(pid_t pid)
 		abi_say("child exited %d", WEXITSTATUS(status));
 }
 
+pid_t abi_sleeper(void)
+{
+	pid_t pid = abi_fork();
+
+	if (!pid)
+		for (;;)
+			pause();
+	return pid;
+}
+
+void abi_child_pages(const void *p, size_t n)
+{
+	pid_t pid = abi_fork();
+
+	if (!pid) {
+		abi_pages("child", p, n);
+		_exit(0);
+	}
+	abi_wait(pid);
+}
+
 void abi_limit(int resource, unsigned long value)
 {
 	struct rlimit r;
