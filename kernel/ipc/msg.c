@@ -11,7 +11,7 @@
 #include "kernel/sched/task.h"
 #include "kernel/sys/uaccess.h"
 
-enum { MSG_STAT = 11, MSG_INFO = 12, MSG_STAT_ANY = 13 };
+enum { MSG_STAT = 11, MSG_INFO = 12 };
 
 #define MSG_NOERROR 010000u
 #define MSG_EXCEPT  020000u
@@ -54,11 +54,6 @@ static struct ipc_table msg_table = IPC_TABLE_INIT(msg_table);
 
 /* ------------------------------------------------------------------ queues */
 
-static struct queue *find_queue(s32 id)
-{
-	return (struct queue *)ipc_find(&msg_table, id);
-}
-
 /* The caller's reference goes; the lock is held, and given back. */
 static void put_unlock(struct queue *q)
 {
@@ -73,14 +68,14 @@ static void put_unlock(struct queue *q)
 	kfree(q);
 }
 
-static long new_queue(s32 key, u32 flags)
+static long make_queue(s32 key, u64 size, u32 flags)
 {
 	struct queue *q = kzalloc(sizeof(*q));
 	long id;
 
 	if (!q)
 		return -ENOMEM;
-	ipc_object_init(&q->ipc, key, flags);
+	ipc_object_init(&q->ipc, key, 0, flags);
 	ipc_waiting_init(&q->waiting);
 	list_init(&q->messages);
 	q->qbytes = msg_mnb;
@@ -95,39 +90,12 @@ static long new_queue(s32 key, u32 flags)
 	return id;
 }
 
-long sys_msgget(u64 key, u64 uflags)
-{
-	u32 flags = (u32)uflags;
-	const struct ipc_object *o;
-	long id;
-
-	do { /* again, where another made one with that key in between */
-		id = -ENOENT;
-		spin_lock(&msg_table.lock);
-		o = ipc_find_key(&msg_table, (s32)key);
-		if (o) {
-			id = ipc_may_get(o, flags);
-			id = id ? id : o->id;
-		}
-		spin_unlock(&msg_table.lock);
-		if (o || ((s32)key != IPC_PRIVATE && !(flags & IPC_CREAT)))
-			return id;
-		id = new_queue((s32)key, flags);
-	} while (id == -EEXIST);
-	return id;
-}
-
 /* Found and allowed, with a reference and the lock held; or -errno and not held. */
 static int find_lock(s32 id, u32 wanted, struct queue **q)
 {
-	int err;
+	int err = ipc_find_lock(&msg_table, id, wanted, (struct ipc_object **)q);
 
-	spin_lock(&msg_table.lock);
-	*q = find_queue(id);
-	err = *q ? ipc_permission(&(*q)->ipc, wanted) : -EINVAL;
-	if (err)
-		spin_unlock(&msg_table.lock);
-	else
+	if (!err)
 		(*q)->waiting.refs++;
 	return err;
 }
@@ -158,8 +126,8 @@ static long send(s32 id, struct message *m, u32 flags)
 	if (err)
 		return err;
 	while (!err && !has_room(q, m->size))
-		err = flags & IPC_NOWAIT ? -EAGAIN
-		                         : ipc_sleep(&msg_table, &q->waiting, NO_DEADLINE);
+		err =
+		    flags & IPC_NOWAIT ? -EAGAIN : ipc_sleep(&msg_table, &q->waiting, NO_DEADLINE);
 	if (!err)
 		put_message(q, m);
 	put_unlock(q);
@@ -232,8 +200,8 @@ static long receive(s32 id, u64 size, s64 type, u32 flags, struct message **m)
 	if (err)
 		return err;
 	while (!err && !(*m = find_message(q, type, flags & MSG_EXCEPT)))
-		err = flags & IPC_NOWAIT ? -ENOMSG
-		                         : ipc_sleep(&msg_table, &q->waiting, NO_DEADLINE);
+		err =
+		    flags & IPC_NOWAIT ? -ENOMSG : ipc_sleep(&msg_table, &q->waiting, NO_DEADLINE);
 	if (!err && (*m)->size > size && !(flags & MSG_NOERROR))
 		err = -E2BIG;
 	if (!err)
@@ -263,40 +231,21 @@ long sys_msgrcv(u64 id, u64 umsg, u64 size, u64 type, u64 uflags)
 	return r;
 }
 
-/* ------------------------------------------------------------------ msgctl */
+/* ------------------------------------------------------------------ msgget, msgctl */
 
-static void fill_stat(const struct queue *q, struct abi_msqid_ds *d)
+static void fill_queue(const struct ipc_object *o, void *ds)
 {
-	*d = (struct abi_msqid_ds){
-	    .stime = q->stime,
-	    .rtime = q->rtime,
-	    .ctime = q->ipc.ctime,
-	    .cbytes = q->cbytes,
-	    .qnum = q->qnum,
-	    .qbytes = q->qbytes,
-	    .lspid = q->lspid,
-	    .lrpid = q->lrpid,
-	};
-	ipc_fill_perm(&q->ipc, &d->perm);
-}
+	const struct queue *q = (const struct queue *)o;
+	struct abi_msqid_ds *d = ds;
 
-static long ctl_stat(s32 id, s32 cmd, u64 ubuf)
-{
-	const struct queue *q;
-	struct abi_msqid_ds d;
-	long r = -EINVAL;
-
-	spin_lock(&msg_table.lock);
-	q = cmd == IPC_STAT ? find_queue(id)
-	                    : (struct queue *)ipc_find_index(&msg_table, (u32)id);
-	if (q) {
-		r = cmd == MSG_STAT_ANY ? 0 : ipc_permission(&q->ipc, IPC_R);
-		if (!r && cmd != IPC_STAT)
-			r = q->ipc.id;
-		fill_stat(q, &d);
-	}
-	spin_unlock(&msg_table.lock);
-	return r >= 0 && copy_to_user(ubuf, &d, sizeof(d)) ? -EFAULT : r;
+	d->stime = q->stime;
+	d->rtime = q->rtime;
+	d->ctime = o->ctime;
+	d->cbytes = q->cbytes;
+	d->qnum = q->qnum;
+	d->qbytes = q->qbytes;
+	d->lspid = q->lspid;
+	d->lrpid = q->lrpid;
 }
 
 static long ctl_info(s32 cmd, u64 ubuf)
@@ -326,14 +275,15 @@ static long ctl_info(s32 cmd, u64 ubuf)
 	return copy_to_user(ubuf, &i, sizeof(i)) ? -EFAULT : last;
 }
 
-/* The lock is held. */
-static int set_queue(struct queue *q, const struct abi_msqid_ds *d)
+static int set_queue(struct ipc_object *o, const void *ds)
 {
+	struct queue *q = (struct queue *)o;
+	const struct abi_msqid_ds *d = ds;
 	int err;
 
 	if (d->qbytes > msg_mnb && !capable(CAP_SYS_RESOURCE))
 		return -EPERM;
-	err = ipc_set_perm(&q->ipc, &d->perm);
+	err = ipc_set_perm(o, &d->perm);
 	if (err)
 		return err;
 	q->qbytes = d->qbytes;
@@ -341,50 +291,41 @@ static int set_queue(struct queue *q, const struct abi_msqid_ds *d)
 	return 0;
 }
 
-/* With @d as IPC_SET, else as IPC_RMID. */
-static long ctl_owner(s32 id, const struct abi_msqid_ds *d)
+static void remove_queue_unlock(struct ipc_object *o)
 {
-	struct queue *q;
-	long err;
+	struct queue *q = (struct queue *)o;
 
-	spin_lock(&msg_table.lock);
-	q = find_queue(id);
-	err = q ? ipc_may_change(&q->ipc) : -EINVAL;
-	if (!err && d)
-		err = set_queue(q, d);
-	if (err || d) {
-		spin_unlock(&msg_table.lock);
-		return err;
-	}
-	ipc_remove(&msg_table, &q->ipc);
+	ipc_remove(&msg_table, o);
 	q->waiting.removed = true;
 	ipc_changed(&q->waiting);
 	put_unlock(q);
-	return 0;
+}
+
+static const struct ipc_kind queues = {
+    .table = &msg_table,
+    .ds_size = sizeof(struct abi_msqid_ds),
+    .cmd_stat = MSG_STAT,
+    .make = make_queue,
+    .fill = fill_queue,
+    .set = set_queue,
+    .remove_unlock = remove_queue_unlock,
+};
+_Static_assert(sizeof(struct abi_msqid_ds) <= IPC_DS_MAX, "struct msqid_ds");
+
+long sys_msgget(u64 key, u64 flags)
+{
+	return ipc_get(&queues, (s32)key, 0, (u32)flags);
 }
 
 long sys_msgctl(u64 uid, u64 ucmd, u64 ubuf)
 {
 	s32 id = (s32)uid, cmd = (s32)ucmd;
-	struct abi_msqid_ds d;
 
-	if (id < 0 || cmd < 0)
+	if (id < 0)
 		return -EINVAL;
-	switch (cmd) {
-	case IPC_INFO:
-	case MSG_INFO:
+	if (cmd == IPC_INFO || cmd == MSG_INFO)
 		return ctl_info(cmd, ubuf);
-	case IPC_STAT:
-	case MSG_STAT:
-	case MSG_STAT_ANY:
-		return ctl_stat(id, cmd, ubuf);
-	case IPC_SET:
-		return copy_from_user(&d, ubuf, sizeof(d)) ? -EFAULT : ctl_owner(id, &d);
-	case IPC_RMID:
-		return ctl_owner(id, NULL);
-	default:
-		return -EINVAL;
-	}
+	return ipc_ctl(&queues, id, cmd, ubuf);
 }
 
 /* ------------------------------------------------------------------ /proc/sysvipc/msg */

@@ -5,6 +5,7 @@
 #include "kernel/lib/errno.h"
 #include "kernel/sched/task.h"
 #include "kernel/sys/syscall.h"
+#include "kernel/sys/uaccess.h"
 
 #define SEQ_MAX (0x7fffffffu / IPC_SLOTS)
 
@@ -13,11 +14,12 @@ s64 ipc_now(void)
 	return (s64)(realtime_ns() / 1000000000u);
 }
 
-void ipc_object_init(struct ipc_object *o, s32 key, u32 flags)
+void ipc_object_init(struct ipc_object *o, s32 key, u64 size, u32 flags)
 {
 	const struct cred *c = &current->cred;
 
 	o->key = key;
+	o->size = size;
 	o->mode = flags & 0777;
 	o->uid = o->cuid = c->euid;
 	o->gid = o->cgid = c->egid;
@@ -26,7 +28,7 @@ void ipc_object_init(struct ipc_object *o, s32 key, u32 flags)
 
 /* ------------------------------------------------------------------ finding */
 
-struct ipc_object *ipc_find_index(const struct ipc_table *t, u32 index)
+static struct ipc_object *find_index(const struct ipc_table *t, u32 index)
 {
 	struct ipc_object *o;
 
@@ -38,12 +40,12 @@ struct ipc_object *ipc_find_index(const struct ipc_table *t, u32 index)
 
 struct ipc_object *ipc_find(const struct ipc_table *t, s32 id)
 {
-	struct ipc_object *o = id < 0 ? NULL : ipc_find_index(t, (u32)id % IPC_SLOTS);
+	struct ipc_object *o = id < 0 ? NULL : find_index(t, (u32)id % IPC_SLOTS);
 
 	return o && o->id == id ? o : NULL;
 }
 
-struct ipc_object *ipc_find_key(const struct ipc_table *t, s32 key)
+static struct ipc_object *find_key(const struct ipc_table *t, s32 key)
 {
 	struct ipc_object *o;
 
@@ -51,6 +53,18 @@ struct ipc_object *ipc_find_key(const struct ipc_table *t, s32 key)
 		if (o->key == key && key != IPC_PRIVATE)
 			return o;
 	return NULL;
+}
+
+int ipc_find_lock(struct ipc_table *t, s32 id, u32 wanted, struct ipc_object **o)
+{
+	int err;
+
+	spin_lock(&t->lock);
+	*o = ipc_find(t, id);
+	err = *o ? ipc_permission(*o, wanted) : -EINVAL;
+	if (err)
+		spin_unlock(&t->lock);
+	return err;
 }
 
 s32 ipc_last_index(const struct ipc_table *t)
@@ -67,7 +81,7 @@ static bool find_slot(struct ipc_table *t, u32 *index, struct list_head **before
 {
 	u32 tries, at = (t->last_index + 1) % IPC_SLOTS;
 
-	for (tries = 0; tries < IPC_SLOTS && ipc_find_index(t, at); tries++)
+	for (tries = 0; tries < IPC_SLOTS && find_index(t, at); tries++)
 		at = (at + 1) % IPC_SLOTS;
 	if (tries == IPC_SLOTS)
 		return false;
@@ -84,7 +98,7 @@ int ipc_add(struct ipc_table *t, struct ipc_object *o, u32 max)
 	struct list_head *before;
 	u32 index;
 
-	if (ipc_find_key(t, o->key))
+	if (find_key(t, o->key))
 		return -EEXIST;
 	if (t->count >= min(max, IPC_SLOTS) || !find_slot(t, &index, &before))
 		return -ENOSPC;
@@ -126,18 +140,6 @@ int ipc_permission(const struct ipc_object *o, u32 wanted)
 	return 0;
 }
 
-int ipc_may_change(const struct ipc_object *o)
-{
-	return ipc_is_owner(o) || capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
-}
-
-int ipc_may_get(const struct ipc_object *o, u32 flags)
-{
-	if ((flags & IPC_CREAT) && (flags & IPC_EXCL))
-		return -EEXIST;
-	return ipc_permission(o, flags);
-}
-
 /* ------------------------------------------------------------------ sleeping */
 
 void ipc_waiting_init(struct ipc_waiting *w)
@@ -169,9 +171,40 @@ long ipc_sleep(struct ipc_table *t, struct ipc_waiting *w, u64 deadline)
 	return w->removed ? -EIDRM : err;
 }
 
-/* ------------------------------------------------------------------ shown and set */
+/* ------------------------------------------------------------------ the get calls */
 
-void ipc_fill_perm(const struct ipc_object *o, struct abi_ipc_perm *p)
+static long get_existing(const struct ipc_object *o, u64 size, u32 flags)
+{
+	long err;
+
+	if ((flags & IPC_CREAT) && (flags & IPC_EXCL))
+		return -EEXIST;
+	err = size > o->size ? -EINVAL : ipc_permission(o, flags);
+	return err ? err : o->id;
+}
+
+long ipc_get(const struct ipc_kind *k, s32 key, u64 size, u32 flags)
+{
+	const struct ipc_object *o;
+	long id;
+
+	do { /* again, where another made one with that key in between */
+		id = -ENOENT;
+		spin_lock(&k->table->lock);
+		o = find_key(k->table, key);
+		if (o)
+			id = get_existing(o, size, flags);
+		spin_unlock(&k->table->lock);
+		if (o || (key != IPC_PRIVATE && !(flags & IPC_CREAT)))
+			return id;
+		id = k->make(key, size, flags);
+	} while (id == -EEXIST);
+	return id;
+}
+
+/* ------------------------------------------------------------------ the control calls */
+
+static void fill_perm(const struct ipc_object *o, struct abi_ipc_perm *p)
 {
 	*p = (struct abi_ipc_perm){
 	    .key = o->key,
@@ -193,4 +226,75 @@ int ipc_set_perm(struct ipc_object *o, const struct abi_ipc_perm *p)
 	o->mode = (o->mode & ~0777u) | (p->mode & 0777);
 	o->ctime = ipc_now();
 	return 0;
+}
+
+/* By id, or, with the other two commands, by index: these tell the id. */
+static long stat_object(const struct ipc_kind *k, s32 id, s32 cmd, u64 ubuf)
+{
+	u64 ds[IPC_DS_MAX / 8] = {0};
+	const struct ipc_object *o;
+	long r = -EINVAL;
+
+	spin_lock(&k->table->lock);
+	o = cmd == IPC_STAT ? ipc_find(k->table, id) : find_index(k->table, (u32)id);
+	if (o)
+		r = cmd == k->cmd_stat + 2 ? 0 : ipc_permission(o, IPC_R);
+	if (!r) {
+		r = cmd == IPC_STAT ? 0 : o->id;
+		fill_perm(o, (struct abi_ipc_perm *)ds);
+		k->fill(o, ds);
+	}
+	spin_unlock(&k->table->lock);
+	return r >= 0 && copy_to_user(ubuf, ds, k->ds_size) ? -EFAULT : r;
+}
+
+/* Found, the caller may change it, and the lock held; or -errno and not held. */
+static int find_own_lock(struct ipc_table *t, s32 id, struct ipc_object **o)
+{
+	int err = ipc_find_lock(t, id, 0, o);
+
+	if (err || ipc_is_owner(*o) || capable(CAP_SYS_ADMIN))
+		return err;
+	spin_unlock(&t->lock);
+	return -EPERM;
+}
+
+static long set_object(const struct ipc_kind *k, s32 id, u64 ubuf)
+{
+	u64 ds[IPC_DS_MAX / 8];
+	struct ipc_object *o;
+	int err;
+
+	if (copy_from_user(ds, ubuf, k->ds_size))
+		return -EFAULT;
+	err = find_own_lock(k->table, id, &o);
+	if (err)
+		return err;
+	err = k->set ? k->set(o, ds) : ipc_set_perm(o, (struct abi_ipc_perm *)ds);
+	spin_unlock(&k->table->lock);
+	return err;
+}
+
+static long remove_object(const struct ipc_kind *k, s32 id)
+{
+	struct ipc_object *o;
+	int err = find_own_lock(k->table, id, &o);
+
+	if (!err)
+		k->remove_unlock(o);
+	return err;
+}
+
+long ipc_ctl(const struct ipc_kind *k, s32 id, s32 cmd, u64 ubuf)
+{
+	switch (cmd) {
+	case IPC_SET:
+		return set_object(k, id, ubuf);
+	case IPC_RMID:
+		return remove_object(k, id);
+	default:
+		if (cmd != IPC_STAT && cmd != k->cmd_stat && cmd != k->cmd_stat + 2)
+			return -EINVAL;
+		return stat_object(k, id, cmd, ubuf);
+	}
 }

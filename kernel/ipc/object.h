@@ -31,6 +31,7 @@ struct ipc_object {
 	s32 id;
 	s32 key;
 	u32 mode; /* permissions, and bits of the kind's own */
+	u64 size; /* [I] bytes, semaphores; 0 for what has none */
 	u32 uid, gid, cuid, cgid;
 	s64 ctime;
 };
@@ -60,12 +61,16 @@ struct abi_ipc_perm {
 s64 ipc_now(void); /* in seconds */
 
 /* The caller's, with the permissions of @flags. */
-void ipc_object_init(struct ipc_object *o, s32 key, u32 flags);
+void ipc_object_init(struct ipc_object *o, s32 key, u64 size, u32 flags);
 
-/* With the lock held: by id, by key, by index; NULL where there is none. */
+/* With the lock held, by id; NULL where there is none. */
 struct ipc_object *ipc_find(const struct ipc_table *t, s32 id);
-struct ipc_object *ipc_find_key(const struct ipc_table *t, s32 key);
-struct ipc_object *ipc_find_index(const struct ipc_table *t, u32 index);
+/*
+ * The same for a caller who wants to do what takes the permissions @wanted: 0 and the lock held;
+ * -EINVAL, -EACCES and not held.
+ */
+int ipc_find_lock(struct ipc_table *t, s32 id, u32 wanted, struct ipc_object **o);
+/* With the lock held. */
 s32 ipc_last_index(const struct ipc_table *t); /* the highest in use, 0 without any */
 /* 0, -ENOSPC: there are @max, or -EEXIST: there is one with that key. */
 int ipc_add(struct ipc_table *t, struct ipc_object *o, u32 max);
@@ -74,10 +79,6 @@ void ipc_remove(struct ipc_table *t, struct ipc_object *o);
 bool ipc_is_owner(const struct ipc_object *o);
 /* wanted: permission bits in any of the three places. 0, -EACCES. */
 int ipc_permission(const struct ipc_object *o, u32 wanted);
-/* For IPC_SET and IPC_RMID: 0, -EPERM. */
-int ipc_may_change(const struct ipc_object *o);
-/* What a get call finds by its key: 0, -EEXIST, or -EACCES. */
-int ipc_may_get(const struct ipc_object *o, u32 flags);
 
 /*
  * What callers sleep on an object for. It stays until the last of them has looked at it again; the
@@ -96,7 +97,32 @@ long ipc_sleep(struct ipc_table *t, struct ipc_waiting *w, u64 deadline);
 /* One reference goes; true: it was the last. */
 bool ipc_waiting_put(struct ipc_waiting *w);
 
-void ipc_fill_perm(const struct ipc_object *o, struct abi_ipc_perm *p);
-int ipc_set_perm(struct ipc_object *o, const struct abi_ipc_perm *p); /* 0, -EINVAL */
+/* Owner and permissions, under the lock. 0, -EINVAL. */
+int ipc_set_perm(struct ipc_object *o, const struct abi_ipc_perm *p);
+
+#define IPC_DS_MAX 120 /* bytes of the largest struct msqid_ds, semid_ds or shmid_ds */
+
+/* How the calls that all kinds have differ. A struct *id_ds begins with a struct abi_ipc_perm. */
+struct ipc_kind {
+	struct ipc_table *table;
+	u32 ds_size;  /* bytes of its struct *id_ds */
+	s32 cmd_stat; /* the command *_STAT; *_STAT_ANY is two above it */
+	/* The lock not held. The id of a new one, or -errno; -EEXIST: another was quicker. */
+	long (*make)(s32 key, u64 size, u32 flags);
+	/* All with the lock. What stands behind the permissions in a struct *id_ds of zeros; */
+	void (*fill)(const struct ipc_object *o, void *ds);
+	/* IPC_SET, 0 or -errno: all or nothing; NULL: the permissions are all. */
+	int (*set)(struct ipc_object *o, const void *ds);
+	/* IPC_RMID. It gives the lock back. */
+	void (*remove_unlock)(struct ipc_object *o);
+};
+
+/*
+ * msgget, semget, shmget: the id of the one that has the key, made if it is to be. -ENOENT,
+ * -EEXIST, -EACCES, -EINVAL: it is smaller than @size; or what making it says.
+ */
+long ipc_get(const struct ipc_kind *k, s32 key, u64 size, u32 flags);
+/* IPC_STAT, *_STAT, *_STAT_ANY, IPC_SET, IPC_RMID, and -EINVAL for any other command. */
+long ipc_ctl(const struct ipc_kind *k, s32 id, s32 cmd, u64 ubuf);
 
 #endif

@@ -62,8 +62,9 @@ void shm_put(struct segment *seg)
 	put_unlock(seg);
 }
 
-void shm_remove_unlock(struct segment *seg)
+void shm_remove_unlock(struct ipc_object *o)
 {
+	struct segment *seg = (struct segment *)o;
 	bool over = !seg->nattch;
 
 	if (over) {
@@ -168,22 +169,23 @@ struct file *shm_attach_file(struct segment *seg, u32 open_flags)
 
 /* ------------------------------------------------------------------ the beginning */
 
-/* 0, -ENOSPC, or -EEXIST: another was quicker with that key. */
-static int enlist(struct segment *seg)
+/* Its id, with which others may remove it at once; -ENOSPC, or -EEXIST: another was quicker with
+ * that key. */
+static long enlist(struct segment *seg)
 {
-	int err = -ENOSPC;
+	u32 max;
+	long r;
 
 	spin_lock(&shm_table.lock);
-	if (ipc_find_key(&shm_table, seg->ipc.key))
-		err = -EEXIST;
-	else if (shm_total_pages + seg->pages <= shm_all)
-		err = ipc_add(&shm_table, &seg->ipc, shm_mni);
-	if (!err) {
-		seg->file->inode->ino = (u64)seg->ipc.id;
+	max = shm_total_pages + seg->pages <= shm_all ? shm_mni : 0;
+	r = ipc_add(&shm_table, &seg->ipc, max);
+	if (!r) {
+		r = seg->ipc.id;
+		seg->file->inode->ino = (u64)r;
 		shm_total_pages += seg->pages;
 	}
 	spin_unlock(&shm_table.lock);
-	return err;
+	return r;
 }
 
 static int make_file(struct segment *seg)
@@ -192,7 +194,7 @@ static int make_file(struct segment *seg)
 	int err;
 
 	scnprintf(name, sizeof(name), "SYSV%08x", (u32)seg->ipc.key);
-	err = tmpfs_object(name, seg->size, O_RDWR, &seg->file);
+	err = tmpfs_object(name, seg->ipc.size, O_RDWR, &seg->file);
 	if (!err)
 		seg->file->inode->mode = S_IFREG | (seg->ipc.mode & 0777);
 	return err;
@@ -215,8 +217,7 @@ static struct segment *make(s32 key, u64 size, u32 flags)
 
 	if (!seg)
 		return NULL;
-	ipc_object_init(&seg->ipc, key, flags);
-	seg->size = size;
+	ipc_object_init(&seg->ipc, key, size, flags);
 	seg->pages = (size + PAGE_SIZE - 1) / PAGE_SIZE;
 	seg->cpid = seg->creator = current->proc->tgid;
 	return seg;
@@ -226,9 +227,10 @@ long shm_new(s32 key, u64 size, u32 flags)
 {
 	u64 pages = (size >> PAGE_SHIFT) + !!(size % PAGE_SIZE);
 	struct segment *seg;
-	s32 id;
-	int err;
+	long err;
 
+	if (!size || size > shm_max)
+		return -EINVAL;
 	if (pages << PAGE_SHIFT < size || shm_total_pages + pages < pages ||
 	    shm_total_pages + pages > shm_all)
 		return -ENOSPC;
@@ -244,10 +246,8 @@ long shm_new(s32 key, u64 size, u32 flags)
 	if (err)
 		goto no_file;
 	err = enlist(seg);
-	if (!err) {
-		id = seg->ipc.id;
-		return id;
-	}
+	if (err >= 0)
+		return err;
 	fput(seg->file);
 no_file:
 	mmk_uncommit(mm_sys, seg->charged);

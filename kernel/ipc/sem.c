@@ -24,8 +24,7 @@ enum {
 	SETVAL = 16,
 	SETALL = 17,
 	SEM_STAT = 18,
-	SEM_INFO = 19,
-	SEM_STAT_ANY = 20
+	SEM_INFO = 19
 };
 
 #define SEM_UNDO 0x1000
@@ -33,8 +32,8 @@ enum {
 #define SEMMNI 32000u /* sets */
 #define SEMMSL 32000u /* semaphores of a set */
 #define SEMMNS (SEMMNI * SEMMSL)
-#define SEMOPM 500u   /* operations of a call */
-#define SEMVMX 32767  /* a value */
+#define SEMOPM 500u  /* operations of a call */
+#define SEMVMX 32767 /* a value */
 
 /* As arm64 programs see them. */
 struct abi_sembuf {
@@ -54,7 +53,7 @@ _Static_assert(sizeof(struct abi_sembuf) == 6 && sizeof(struct abi_semid_ds) == 
 /* All under the table's lock. */
 struct undo {
 	struct list_head node;
-	s32 tgid; /* [I] */
+	s32 tgid;  /* [I] */
 	s16 add[]; /* to each semaphore */
 };
 
@@ -67,7 +66,6 @@ struct sleeper {
 struct sem_set {
 	struct ipc_object ipc;
 	struct ipc_waiting waiting;
-	u32 nsems; /* [I] */
 	s64 otime;
 	struct list_head undos, sleepers;
 	struct {
@@ -115,7 +113,7 @@ static void put_unlock(struct sem_set *set)
 	kfree(set);
 }
 
-static long new_set(s32 key, u32 nsems, u32 flags)
+static long make_set(s32 key, u64 nsems, u32 flags)
 {
 	struct sem_set *set;
 	long id;
@@ -125,51 +123,19 @@ static long new_set(s32 key, u32 nsems, u32 flags)
 	set = kzalloc(sizeof(*set) + nsems * sizeof(set->sems[0]));
 	if (!set)
 		return -ENOMEM;
-	ipc_object_init(&set->ipc, key, flags);
+	ipc_object_init(&set->ipc, key, nsems, flags);
 	ipc_waiting_init(&set->waiting);
 	list_init(&set->undos);
 	list_init(&set->sleepers);
-	set->nsems = nsems;
 	spin_lock(&sem_table.lock);
 	id = nsems > SEMMNS - total_sems ? -ENOSPC : ipc_add(&sem_table, &set->ipc, SEMMNI);
 	if (!id) {
-		total_sems += nsems;
+		total_sems += (u32)nsems;
 		id = set->ipc.id;
 		set = NULL;
 	}
 	spin_unlock(&sem_table.lock);
 	kfree(set);
-	return id;
-}
-
-static long get_existing(const struct sem_set *set, u32 nsems, u32 flags)
-{
-	int err = ipc_may_get(&set->ipc, flags);
-
-	if (err != -EEXIST && nsems > set->nsems)
-		err = -EINVAL;
-	return err ? err : set->ipc.id;
-}
-
-long sys_semget(u64 key, u64 nsems, u64 uflags)
-{
-	u32 flags = (u32)uflags;
-	const struct sem_set *set;
-	long id;
-
-	if ((u32)nsems > SEMMSL)
-		return -EINVAL;
-	do { /* again, where another made one with that key in between */
-		id = -ENOENT;
-		spin_lock(&sem_table.lock);
-		set = (struct sem_set *)ipc_find_key(&sem_table, (s32)key);
-		if (set)
-			id = get_existing(set, (u32)nsems, flags);
-		spin_unlock(&sem_table.lock);
-		if (set || ((s32)key != IPC_PRIVATE && !(flags & IPC_CREAT)))
-			return id;
-		id = new_set((s32)key, (u32)nsems, flags);
-	} while (id == -EEXIST);
 	return id;
 }
 
@@ -264,7 +230,7 @@ static int need_undo(struct call *c)
 	if (c->undo)
 		return 0;
 	spin_unlock(&sem_table.lock);
-	fresh = kzalloc(sizeof(*fresh) + c->set->nsems * sizeof(fresh->add[0]));
+	fresh = kzalloc(sizeof(*fresh) + c->set->ipc.size * sizeof(fresh->add[0]));
 	spin_lock(&sem_table.lock);
 	c->undo = find_undo(c->set); /* another thread may have been quicker */
 	if (!fresh || c->undo || c->set->waiting.removed) {
@@ -296,7 +262,7 @@ static long run_call(struct call *c, s32 id, u64 deadline)
 	spin_lock(&sem_table.lock);
 	c->set = find_set(id);
 	err = c->set ? 0 : -EINVAL;
-	if (!err && c->max >= c->set->nsems)
+	if (!err && c->max >= c->set->ipc.size)
 		err = -EFBIG;
 	if (!err)
 		err = ipc_permission(&c->set->ipc, c->alters ? IPC_W : IPC_R);
@@ -351,7 +317,7 @@ static void apply(struct sem_set *set, const struct undo *u)
 {
 	u32 i;
 
-	for (i = 0; i < set->nsems; i++) {
+	for (i = 0; i < set->ipc.size; i++) {
 		if (!u->add[i])
 			continue;
 		set->sems[i].value = min(max(set->sems[i].value + u->add[i], 0), SEMVMX);
@@ -382,26 +348,13 @@ void sem_process_exit(s32 tgid)
 
 /* ------------------------------------------------------------------ semctl: looking */
 
-static long ctl_stat(s32 id, s32 cmd, u64 ubuf)
+static void fill_set(const struct ipc_object *o, void *ds)
 {
-	struct abi_semid_ds d = {};
-	const struct sem_set *set;
-	long r = -EINVAL;
+	struct abi_semid_ds *d = ds;
 
-	spin_lock(&sem_table.lock);
-	set = cmd == IPC_STAT ? find_set(id)
-	                      : (struct sem_set *)ipc_find_index(&sem_table, (u32)id);
-	if (set) {
-		r = cmd == SEM_STAT_ANY ? 0 : ipc_permission(&set->ipc, IPC_R);
-		if (!r && cmd != IPC_STAT)
-			r = set->ipc.id;
-		ipc_fill_perm(&set->ipc, &d.perm);
-		d.otime = set->otime;
-		d.ctime = set->ipc.ctime;
-		d.nsems = set->nsems;
-	}
-	spin_unlock(&sem_table.lock);
-	return r >= 0 && copy_to_user(ubuf, &d, sizeof(d)) ? -EFAULT : r;
+	d->otime = ((const struct sem_set *)o)->otime;
+	d->ctime = o->ctime;
+	d->nsems = o->size;
 }
 
 static long ctl_info(s32 cmd, u64 ubuf)
@@ -472,9 +425,9 @@ static long ctl_one(s32 id, u32 num, s32 cmd, s32 value)
 		return -ERANGE;
 	spin_lock(&sem_table.lock);
 	set = find_set(id);
-	if (set && (cmd != SETVAL || num < set->nsems))
+	if (set && (cmd != SETVAL || num < set->ipc.size))
 		r = ipc_permission(&set->ipc, cmd == SETVAL ? IPC_W : IPC_R);
-	if (!r && num >= set->nsems)
+	if (!r && num >= set->ipc.size)
 		r = -EINVAL;
 	if (!r && cmd == SETVAL) {
 		set_value(set, num, value);
@@ -486,24 +439,9 @@ static long ctl_one(s32 id, u32 num, s32 cmd, s32 value)
 	return r;
 }
 
-/* Found and allowed, with a reference and the lock held; or -errno and not held. */
-static int find_all(s32 id, bool change, struct sem_set **set)
-{
-	int err;
-
-	spin_lock(&sem_table.lock);
-	*set = find_set(id);
-	err = *set ? ipc_permission(&(*set)->ipc, change ? IPC_W : IPC_R) : -EINVAL;
-	if (err)
-		spin_unlock(&sem_table.lock);
-	else
-		(*set)->waiting.refs++;
-	return err;
-}
-
 static long exchange_all(struct sem_set *set, bool change, u16 *values, u64 uvalues)
 {
-	u32 i, n = set->nsems;
+	u32 i, n = (u32)set->ipc.size;
 
 	if (change && copy_from_user(values, uvalues, n * sizeof(*values)))
 		return -EFAULT;
@@ -526,14 +464,17 @@ static long exchange_all(struct sem_set *set, bool change, u16 *values, u64 uval
 
 static long ctl_all(s32 id, bool change, u64 uvalues)
 {
+	struct ipc_object *o;
 	struct sem_set *set;
 	u16 *values;
-	long err = find_all(id, change, &set);
+	long err = ipc_find_lock(&sem_table, id, change ? IPC_W : IPC_R, &o);
 
 	if (err)
 		return err;
+	set = (struct sem_set *)o;
+	set->waiting.refs++;
 	spin_unlock(&sem_table.lock);
-	values = kmalloc(set->nsems * sizeof(*values));
+	values = kmalloc(set->ipc.size * sizeof(*values));
 	err = values ? exchange_all(set, change, values, uvalues) : -ENOMEM;
 	kfree(values);
 	spin_lock(&sem_table.lock);
@@ -541,32 +482,39 @@ static long ctl_all(s32 id, bool change, u64 uvalues)
 	return err;
 }
 
-static long ctl_owner(s32 id, s32 cmd, const struct abi_ipc_perm *perm)
+static void remove_set_unlock(struct ipc_object *o)
 {
-	struct sem_set *set;
-	long err;
+	struct sem_set *set = (struct sem_set *)o;
 
-	spin_lock(&sem_table.lock);
-	set = find_set(id);
-	err = set ? ipc_may_change(&set->ipc) : -EINVAL;
-	if (!err && cmd == IPC_SET)
-		err = ipc_set_perm(&set->ipc, perm);
-	if (err || cmd == IPC_SET) {
-		spin_unlock(&sem_table.lock);
-		return err;
-	}
-	ipc_remove(&sem_table, &set->ipc);
-	total_sems -= set->nsems;
+	ipc_remove(&sem_table, o);
+	total_sems -= (u32)o->size;
 	set->waiting.removed = true;
 	ipc_changed(&set->waiting);
 	put_unlock(set);
-	return 0;
+}
+
+static const struct ipc_kind sets = {
+    .table = &sem_table,
+    .ds_size = sizeof(struct abi_semid_ds),
+    .cmd_stat = SEM_STAT,
+    .make = make_set,
+    .fill = fill_set,
+    .remove_unlock = remove_set_unlock,
+};
+_Static_assert(sizeof(struct abi_semid_ds) <= IPC_DS_MAX, "struct semid_ds");
+
+/* ------------------------------------------------------------------ the calls */
+
+long sys_semget(u64 key, u64 nsems, u64 flags)
+{
+	if ((u32)nsems > SEMMSL)
+		return -EINVAL;
+	return ipc_get(&sets, (s32)key, (u32)nsems, (u32)flags);
 }
 
 long sys_semctl(u64 uid, u64 num, u64 ucmd, u64 arg)
 {
 	s32 id = (s32)uid, cmd = (s32)ucmd;
-	struct abi_semid_ds d;
 
 	if (id < 0)
 		return -EINVAL;
@@ -574,10 +522,6 @@ long sys_semctl(u64 uid, u64 num, u64 ucmd, u64 arg)
 	case IPC_INFO:
 	case SEM_INFO:
 		return ctl_info(cmd, arg);
-	case IPC_STAT:
-	case SEM_STAT:
-	case SEM_STAT_ANY:
-		return ctl_stat(id, cmd, arg);
 	case GETALL:
 	case SETALL:
 		return ctl_all(id, cmd == SETALL, arg);
@@ -587,14 +531,8 @@ long sys_semctl(u64 uid, u64 num, u64 ucmd, u64 arg)
 	case GETZCNT:
 	case SETVAL:
 		return ctl_one(id, (u32)num, cmd, (s32)arg);
-	case IPC_SET:
-		if (copy_from_user(&d, arg, sizeof(d)))
-			return -EFAULT;
-		return ctl_owner(id, cmd, &d.perm);
-	case IPC_RMID:
-		return ctl_owner(id, cmd, NULL);
 	default:
-		return -EINVAL;
+		return ipc_ctl(&sets, id, cmd, arg);
 	}
 }
 
@@ -608,10 +546,10 @@ int sem_proc_show(const struct pseudo_ctx *c, struct seq *s)
 	            "      ctime\n");
 	spin_lock(&sem_table.lock);
 	list_for_each_entry (set, &sem_table.objects, ipc.node)
-		seq_printf(s, "%10d %10d  %4o %10u %5u %5u %5u %5u %10llu %10llu\n", set->ipc.key,
-		           set->ipc.id, set->ipc.mode, set->nsems, set->ipc.uid, set->ipc.gid,
-		           set->ipc.cuid, set->ipc.cgid, (unsigned long long)set->otime,
-		           (unsigned long long)set->ipc.ctime);
+		seq_printf(s, "%10d %10d  %4o %10llu %5u %5u %5u %5u %10llu %10llu\n", set->ipc.key,
+		           set->ipc.id, set->ipc.mode, (unsigned long long)set->ipc.size,
+		           set->ipc.uid, set->ipc.gid, set->ipc.cuid, set->ipc.cgid,
+		           (unsigned long long)set->otime, (unsigned long long)set->ipc.ctime);
 	spin_unlock(&sem_table.lock);
 	return 0;
 }

@@ -8,13 +8,7 @@
 #include "kernel/sys/rlimit.h"
 #include "kernel/sys/uaccess.h"
 
-enum {
-	SHM_LOCK = 11,
-	SHM_UNLOCK = 12,
-	SHM_STAT = 13,
-	SHM_INFO = 14,
-	SHM_STAT_ANY = 15
-};
+enum { SHM_LOCK = 11, SHM_UNLOCK = 12, SHM_STAT = 13, SHM_INFO = 14 };
 
 /* As arm64 programs see them. */
 struct abi_shmid_ds {
@@ -33,60 +27,6 @@ struct abi_shm_info {
 	u64 tot, rss, swp, swap_attempts, swap_successes;
 };
 _Static_assert(sizeof(struct abi_shmid_ds) == 112 && sizeof(struct abi_shm_info) == 48, "ABI");
-
-/* ------------------------------------------------------------------ who may */
-
-/* Found by its id with shm_table.lock held; NULL, and not held. */
-static struct segment *find_lock(u64 id)
-{
-	struct segment *seg;
-
-	spin_lock(&shm_table.lock);
-	seg = shm_find((s32)id);
-	if (!seg)
-		spin_unlock(&shm_table.lock);
-	return seg;
-}
-
-/* ------------------------------------------------------------------ shmget */
-
-static long get_existing(const struct segment *seg, u64 size, u32 flags)
-{
-	int err = ipc_may_get(&seg->ipc, flags);
-
-	if (err != -EEXIST && size > seg->size)
-		err = -EINVAL;
-	return err ? err : seg->ipc.id;
-}
-
-static long get_once(s32 key, u64 size, u32 flags)
-{
-	const struct segment *seg;
-	long id = -ENOENT;
-
-	spin_lock(&shm_table.lock);
-	seg = (struct segment *)ipc_find_key(&shm_table, key);
-	if (seg)
-		id = get_existing(seg, size, flags);
-	spin_unlock(&shm_table.lock);
-	if (seg || (key != IPC_PRIVATE && !(flags & IPC_CREAT)))
-		return id;
-	if (!size || size > shm_max)
-		return -EINVAL;
-	id = shm_new(key, size, flags);
-	return id == -EEXIST ? -EAGAIN : id;
-}
-
-long sys_shmget(u64 key, u64 size, u64 flags)
-{
-	long id;
-
-	/* Again, where another made one with that key in between. */
-	do
-		id = get_once((s32)key, size, (u32)flags);
-	while (id == -EAGAIN);
-	return id;
-}
 
 /* ------------------------------------------------------------------ shmat, shmdt */
 
@@ -119,7 +59,7 @@ static long attach(struct segment *seg, u64 addr, u32 flags, unsigned long map)
 		prot |= MMK_PROT_WRITE;
 	if (flags & SHM_EXEC)
 		prot |= MMK_PROT_EXEC;
-	r = mmk_vm_mmap(&current->mmk, file_to_mmk(f), addr, seg->size, prot, map, 0);
+	r = mmk_vm_mmap(&current->mmk, file_to_mmk(f), addr, seg->ipc.size, prot, map, 0);
 	fput(f);
 	return r == -EEXIST ? -EINVAL : r;
 }
@@ -127,6 +67,7 @@ static long attach(struct segment *seg, u64 addr, u32 flags, unsigned long map)
 long sys_shmat(u64 id, u64 addr, u64 uflags)
 {
 	u32 flags = (u32)uflags, want = flags & SHM_RDONLY ? IPC_R : IPC_R | IPC_W;
+	struct ipc_object *o;
 	struct segment *seg;
 	unsigned long map;
 	long r;
@@ -136,15 +77,12 @@ long sys_shmat(u64 id, u64 addr, u64 uflags)
 	r = attach_place(&addr, flags, &map);
 	if (r)
 		return r;
-	seg = find_lock(id);
-	if (!seg)
-		return -EINVAL;
-	r = ipc_permission(&seg->ipc, want | (flags & SHM_EXEC ? IPC_X : 0));
-	if (!r)
-		seg->nattch++; /* it stays until it is mapped */
-	spin_unlock(&shm_table.lock);
+	r = ipc_find_lock(&shm_table, (s32)id, want | (flags & SHM_EXEC ? IPC_X : 0), &o);
 	if (r)
 		return r;
+	seg = (struct segment *)o;
+	seg->nattch++; /* it stays until it is mapped */
+	spin_unlock(&shm_table.lock);
 	r = attach(seg, addr, flags, map);
 	shm_put(seg);
 	return r;
@@ -155,39 +93,20 @@ long sys_shmdt(u64 addr)
 	return mmk_vm_detach(&current->mmk, addr, &shm_vm_ops);
 }
 
-/* ------------------------------------------------------------------ shmctl: looking */
+/* ------------------------------------------------------------------ shmctl */
 
-static void fill_stat(const struct segment *seg, struct abi_shmid_ds *d)
+static void fill_segment(const struct ipc_object *o, void *ds)
 {
-	*d = (struct abi_shmid_ds){
-	    .segsz = seg->size,
-	    .atime = seg->atime,
-	    .dtime = seg->dtime,
-	    .ctime = seg->ipc.ctime,
-	    .cpid = seg->cpid,
-	    .lpid = seg->lpid,
-	    .nattch = seg->nattch,
-	};
-	ipc_fill_perm(&seg->ipc, &d->perm);
-}
+	const struct segment *seg = (const struct segment *)o;
+	struct abi_shmid_ds *d = ds;
 
-static long ctl_stat(s32 id, u32 cmd, u64 ubuf)
-{
-	struct abi_shmid_ds d;
-	struct segment *seg;
-	long r = -EINVAL;
-
-	spin_lock(&shm_table.lock);
-	seg = cmd == IPC_STAT ? shm_find(id)
-	                      : (struct segment *)ipc_find_index(&shm_table, (u32)id);
-	if (seg) {
-		r = cmd == SHM_STAT_ANY ? 0 : ipc_permission(&seg->ipc, IPC_R);
-		if (!r)
-			r = cmd == IPC_STAT ? 0 : seg->ipc.id;
-		fill_stat(seg, &d);
-	}
-	spin_unlock(&shm_table.lock);
-	return r >= 0 && copy_to_user(ubuf, &d, sizeof(d)) ? -EFAULT : r;
+	d->segsz = o->size;
+	d->atime = seg->atime;
+	d->dtime = seg->dtime;
+	d->ctime = o->ctime;
+	d->cpid = seg->cpid;
+	d->lpid = seg->lpid;
+	d->nattch = seg->nattch;
 }
 
 static long ctl_ipc_info(u64 ubuf)
@@ -225,48 +144,6 @@ static long ctl_shm_info(u64 ubuf)
 	return last;
 }
 
-/* ------------------------------------------------------------------ shmctl: changing */
-
-/* Found, the caller may change it, shm_table.lock held; or -errno and not held. */
-static int find_own_lock(s32 id, struct segment **seg)
-{
-	int err;
-
-	*seg = find_lock((u64)id);
-	if (!*seg)
-		return -EINVAL;
-	err = ipc_may_change(&(*seg)->ipc);
-	if (err)
-		spin_unlock(&shm_table.lock);
-	return err;
-}
-
-static long ctl_set(s32 id, u64 ubuf)
-{
-	struct abi_shmid_ds d;
-	struct segment *seg;
-	int err;
-
-	if (copy_from_user(&d, ubuf, sizeof(d)))
-		return -EFAULT;
-	err = find_own_lock(id, &seg);
-	if (err)
-		return err;
-	err = ipc_set_perm(&seg->ipc, &d.perm);
-	spin_unlock(&shm_table.lock);
-	return err;
-}
-
-static long ctl_remove(s32 id)
-{
-	struct segment *seg;
-	int err = find_own_lock(id, &seg);
-
-	if (!err)
-		shm_remove_unlock(seg);
-	return err;
-}
-
 /* Bytes that a user has locked so; shm_table.lock held. */
 static u64 locked_by(u32 uid)
 {
@@ -296,45 +173,54 @@ static int lock_segment(struct segment *seg)
 /* Pages of a segment never leave memory, so that being locked is only a matter of accounts. */
 static long ctl_lock(s32 id, bool lock)
 {
-	struct segment *seg = find_lock((u64)id);
-	long r = 0;
+	struct ipc_object *o;
+	struct segment *seg;
+	long r = ipc_find_lock(&shm_table, id, 0, &o);
 
-	if (!seg)
-		return -EINVAL;
+	if (r)
+		return r;
+	seg = (struct segment *)o;
 	if (!capable(CAP_IPC_LOCK) &&
-	    (!ipc_is_owner(&seg->ipc) || (lock && !current->proc->rlim[MMK_RLIMIT_MEMLOCK].cur)))
+	    (!ipc_is_owner(o) || (lock && !current->proc->rlim[MMK_RLIMIT_MEMLOCK].cur)))
 		r = -EPERM;
 	else if (lock)
 		r = lock_segment(seg);
 	else
-		seg->ipc.mode &= ~SHM_LOCKED;
+		o->mode &= ~SHM_LOCKED;
 	spin_unlock(&shm_table.lock);
 	return r;
+}
+
+static const struct ipc_kind segments = {
+    .table = &shm_table,
+    .ds_size = sizeof(struct abi_shmid_ds),
+    .cmd_stat = SHM_STAT,
+    .make = shm_new,
+    .fill = fill_segment,
+    .remove_unlock = shm_remove_unlock,
+};
+_Static_assert(sizeof(struct abi_shmid_ds) <= IPC_DS_MAX, "struct shmid_ds");
+
+long sys_shmget(u64 key, u64 size, u64 flags)
+{
+	return ipc_get(&segments, (s32)key, size, (u32)flags);
 }
 
 long sys_shmctl(u64 uid, u64 ucmd, u64 buf)
 {
 	s32 id = (s32)uid, cmd = (s32)ucmd;
 
-	if (cmd < 0 || id < 0)
+	if (id < 0)
 		return -EINVAL;
 	switch (cmd) {
 	case IPC_INFO:
 		return ctl_ipc_info(buf);
 	case SHM_INFO:
 		return ctl_shm_info(buf);
-	case IPC_STAT:
-	case SHM_STAT:
-	case SHM_STAT_ANY:
-		return ctl_stat(id, (u32)cmd, buf);
-	case IPC_SET:
-		return ctl_set(id, buf);
-	case IPC_RMID:
-		return ctl_remove(id);
 	case SHM_LOCK:
 	case SHM_UNLOCK:
 		return ctl_lock(id, cmd == SHM_LOCK);
 	default:
-		return -EINVAL;
+		return ipc_ctl(&segments, id, cmd, buf);
 	}
 }

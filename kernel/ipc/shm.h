@@ -12,12 +12,11 @@
 struct file;
 struct process;
 
-#define SHM_DEST    01000u /* in mode: removed, goes with the last attachment */
-#define SHM_LOCKED  02000u
+#define SHM_DEST   01000u /* in mode: removed, goes with the last attachment */
+#define SHM_LOCKED 02000u
 
 struct segment {
 	struct ipc_object ipc; /* first; mode: SHM_DEST and SHM_LOCKED too */
-	u64 size; /* bytes */
 	u64 pages;
 	u64 charged; /* of them: promised by the commit limit */
 	u64 nattch;  /* VMAs, and calls on their way to one */
@@ -35,19 +34,14 @@ extern u64 shm_total_pages; /* shm_table.lock */
 extern u64 shm_max, shm_all;
 extern u32 shm_mni, shm_rmid_forced;
 
-/* With the table's lock held; NULL where there is none. */
-static inline struct segment *shm_find(s32 id)
-{
-	return (struct segment *)ipc_find(&shm_table, id);
-}
-
-/* A new one, on the list. Its id, or -ENOSPC, -ENOMEM. The lock not held. */
+/* A new one, on the list. Its id, or -EINVAL, -ENOSPC, -ENOMEM; -EEXIST with a key that is there.
+ * The lock not held. */
 long shm_new(s32 key, u64 size, u32 flags);
 /* An attachment that has been counted without a VMA goes; likewise the last one of a removed
  * segment. */
 void shm_put(struct segment *seg);
 /* Forget the key; gone at once, or with its last attachment. The lock is held, released here. */
-void shm_remove_unlock(struct segment *seg);
+void shm_remove_unlock(struct ipc_object *seg);
 /* A file of the caller's own on the segment, for one attachment; NULL without memory. */
 struct file *shm_attach_file(struct segment *seg, u32 open_flags);
 /* With kernel.shm_rmid_forced: those go that nobody has attached and whose creator has ended. */

@@ -11,9 +11,9 @@ static void show_segment(struct seq *s, const struct segment *seg)
 {
 	u64 rss = READ_ONCE(seg->file->inode->mapping.nrpages) * PAGE_SIZE;
 
-	seq_printf(s, "%10d %10d  %4o %21llu %5u %5u  %5llu %5u %5u %5u %5u ", seg->ipc.key, seg->ipc.id,
-	           seg->ipc.mode, (ull)seg->size, (u32)seg->cpid, (u32)seg->lpid, (ull)seg->nattch,
-	           seg->ipc.uid, seg->ipc.gid, seg->ipc.cuid, seg->ipc.cgid);
+	seq_printf(s, "%10d %10d  %4o %21llu %5u %5u  %5llu %5u %5u %5u %5u ", seg->ipc.key,
+	           seg->ipc.id, seg->ipc.mode, (ull)seg->ipc.size, (u32)seg->cpid, (u32)seg->lpid,
+	           (ull)seg->nattch, seg->ipc.uid, seg->ipc.gid, seg->ipc.cuid, seg->ipc.cgid);
 	seq_printf(s, "%10llu %10llu %10llu %21llu %21llu\n", (ull)seg->atime, (ull)seg->dtime,
 	           (ull)seg->ipc.ctime, (ull)rss, 0ull);
 }
@@ -40,12 +40,9 @@ struct knob {
 };
 
 static const struct knob knobs[] = {
-    {"shmmax", &shm_max, NULL, ~0ull},
-    {"shmall", &shm_all, NULL, ~0ull},
-    {"shmmni", NULL, &shm_mni, IPC_SLOTS},
-    {"shm_rmid_forced", NULL, &shm_rmid_forced, 1},
-    {"msgmax", NULL, &msg_max, 0x7fffffff},
-    {"msgmnb", NULL, &msg_mnb, 0x7fffffff},
+    {"shmmax", &shm_max, NULL, ~0ull},      {"shmall", &shm_all, NULL, ~0ull},
+    {"shmmni", NULL, &shm_mni, IPC_SLOTS},  {"shm_rmid_forced", NULL, &shm_rmid_forced, 1},
+    {"msgmax", NULL, &msg_max, 0x7fffffff}, {"msgmnb", NULL, &msg_mnb, 0x7fffffff},
     {"msgmni", NULL, &msg_mni, IPC_SLOTS},
 };
 
