@@ -67,7 +67,7 @@ static void free_retired(struct mmk_system *sys, struct mmk_deferred *d)
  * The record of a VMA that has been in the index: a fault may still look at it. If not, the mm keeps one
  * for the next VMA, as who unmaps often maps again.
  */
-static inline void vma_retire(struct vm_area_struct *vma)
+static inline __attribute__((always_inline)) void vma_retire(struct vm_area_struct *vma)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	struct mmk_system *sys = mm->sys;
@@ -140,7 +140,7 @@ void vma_link_file(struct vm_area_struct *vma)
 	i_mmap_unlock(m);
 }
 
-static void vma_unlink_file(struct vm_area_struct *vma)
+static __attribute__((noinline)) void vma_unlink_file(struct vm_area_struct *vma)
 {
 	struct address_space *m = lock_file_side(vma);
 
@@ -159,7 +159,7 @@ void vma_link(struct mm_struct *mm, struct vm_area_struct *vma)
  * Faults without mmap_lock that look at the VMA's file (fault.c) are over: no new ones begin, as
  * mm->seq has changed. They do not sleep.
  */
-static void vma_await_looks(const struct vm_area_struct *vma)
+static __attribute__((noinline)) void vma_await_looks(const struct vm_area_struct *vma)
 {
 	const struct mmk_system *sys = vma->vm_mm->sys;
 
@@ -172,7 +172,7 @@ static void vma_await_looks(const struct vm_area_struct *vma)
 				sys->port->relax(sys->ctx);
 }
 
-static inline void let_go(struct vm_area_struct *vma)
+static inline __attribute__((always_inline)) void let_go(struct vm_area_struct *vma)
 {
 	struct mmk_system *sys = vma->vm_mm->sys;
 	struct anon_name *name = vma_anon_name(vma);
@@ -189,9 +189,10 @@ void vma_discard(struct vm_area_struct *vma)
 	let_go(vma);
 }
 
-static inline void end_vma(struct vm_area_struct *vma)
+static inline __attribute__((always_inline)) void end_vma(struct vm_area_struct *vma)
 {
-	vma_unlink_file(vma);
+	if (vma->in_file)
+		vma_unlink_file(vma);
 	if (vma->vm_ops && vma->vm_ops->close)
 		vma->vm_ops->close(vma);
 	let_go(vma);
@@ -206,7 +207,8 @@ void vma_remove(struct vm_area_struct *vma)
 {
 	struct mm_struct *mm = vma->vm_mm;
 
-	vma_await_looks(vma);
+	if (vma->in_file)
+		vma_await_looks(vma);
 	range_erase(&mm->vmas, &vma->range);
 	mm->map_count--;
 	end_vma(vma);
