@@ -334,10 +334,28 @@ static int next_component(struct walk *w, struct last_name *c)
 	return 0;
 }
 
+/* On to `next`, whose reference is used up. *link: it is one, and stands before the rest now. */
+static int step_to(struct walk *w, struct path *next, bool follow, bool *link)
+{
+	int err;
+
+	*link = false;
+	if (S_ISLNK(next->dentry->inode->mode) && follow) {
+		err = follow_link(w, next->dentry);
+		path_put(next);
+		*link = !err;
+		return err;
+	}
+	path_put(&w->at);
+	w->at = *next;
+	return 0;
+}
+
 /* A component that is not the last, or a link in its place. */
 static int walk_into(struct walk *w, const struct last_name *c)
 {
 	struct path next;
+	bool link;
 	int err;
 
 	if (c->dot)
@@ -349,14 +367,7 @@ static int walk_into(struct walk *w, const struct last_name *c)
 	err = lookup_one(&w->at, c->name, c->len, &next);
 	if (err)
 		return err;
-	if (S_ISLNK(next.dentry->inode->mode)) {
-		err = follow_link(w, next.dentry);
-		path_put(&next);
-		return err;
-	}
-	path_put(&w->at);
-	w->at = next;
-	return 0;
+	return step_to(w, &next, true, &link);
 }
 
 /* Up to the directory that the last component is to be looked up in; the last one is in *last. */
@@ -393,15 +404,7 @@ static int walk_last(struct walk *w, const struct last_name *last, bool follow, 
 	err = lookup_one(&w->at, last->name, last->len, &next);
 	if (err)
 		return err;
-	if (S_ISLNK(next.dentry->inode->mode) && (follow || last->slash)) {
-		err = follow_link(w, next.dentry);
-		path_put(&next);
-		*again = !err;
-		return err;
-	}
-	path_put(&w->at);
-	w->at = next;
-	return 0;
+	return step_to(w, &next, follow || last->slash, again);
 }
 
 static int walk_all(struct walk *w, u32 flags)
@@ -579,15 +582,9 @@ static int open_round(struct walk *w, struct last_name *last, u32 flags, u32 mod
 		path_put(&next);
 		return flags & O_EXCL ? -EEXIST : -EISDIR;
 	}
-	if (S_ISLNK(next.dentry->inode->mode) && follow) {
-		err = follow_link(w, next.dentry);
-		path_put(&next);
-		*again = !err && *w->rest;
-		return err;
-	}
-	path_put(&w->at);
-	w->at = next;
-	return 0;
+	err = step_to(w, &next, follow, again);
+	*again = *again && *w->rest;
+	return err;
 }
 
 int path_open(int dfd, const char *path, u32 flags, u32 mode, u32 lookup, struct path *out,
