@@ -392,30 +392,19 @@ static unsigned long skip_populated(const struct mm_struct *mm, unsigned long ad
 }
 
 /*
- * Anonymous pages to be written, as long as nothing is in their places and nothing is in the way:
- * the walk to their table is made once. Returns the first address that wants more.
+ * Anonymous pages to be written, a batch at once, where nothing is in their places yet and nothing in
+ * the way. Returns the first address that is not done.
  */
-static unsigned long populate_anon(struct mmk_task *task, struct vm_area_struct *vma,
-				   unsigned long addr, unsigned long end)
+static unsigned long populate_anon(struct vm_area_struct *vma, unsigned long addr, unsigned long end)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	struct vm_fault f = {
-		.task = task, .sys = mm->sys, .mm = mm, .vma = vma, .flags = FAULT_FLAG_WRITE,
-		.seq = mmap_seq(mm)};
 	struct page *table = pte_table_find_own(mm, addr);
-	unsigned long stop = table_end(addr, end);
 
-	if (!table)
+	if (!table || mm_is_reaped(mm))
 		return addr;
-	f.table = table;
-	f.ptep = table_pte(mm->sys, table, addr);
-	for (; addr < stop; addr += PAGE_SIZE, f.ptep++) {
-		f.addr = addr;
-		f.orig = ptep_get(f.ptep);
-		if (!pte_none(f.orig) || fault_anon(&f) != FAULT_COUNTED)
-			break;
-	}
-	return addr;
+	return addr + (anon_touch_run(vma, table, table_pte(mm->sys, table, addr),
+				      (table_end(addr, end) - addr) >> PAGE_SHIFT)
+		       << PAGE_SHIFT);
 }
 
 /*
@@ -458,7 +447,7 @@ int populate_vma_page_range(struct mmk_task *task, struct vm_area_struct *vma, u
 			    unsigned long end)
 {
 	const uint64_t access = MMK_VM_READ | MMK_VM_WRITE | MMK_VM_EXEC;
-	unsigned long pause = 0;
+	unsigned long addr = start, pause = 0, done;
 	unsigned flags = 0;
 	int rc = 0;
 
@@ -469,17 +458,23 @@ int populate_vma_page_range(struct mmk_task *task, struct vm_area_struct *vma, u
 	/* Break copy-on-write ahead; but do not make a shared file's pages dirty. */
 	if ((vma->vm_flags & (MMK_VM_WRITE | MMK_VM_SHARED)) == MMK_VM_WRITE)
 		flags = FAULT_FLAG_WRITE;
-	for (unsigned long addr = start; addr < end && !rc; addr += PAGE_SIZE) {
+	while (addr < end && !rc) {
 		rc = populate_pause(vma->vm_mm->sys, addr, &pause);
 		if (unlikely(rc))
 			break;
-		if (!vma->vm_ops && flags)
-			addr = populate_anon(task, vma, addr, end);
-		else if (vma->vm_ops && !flags)
+		if (!vma->vm_ops && flags) {
+			done = populate_anon(vma, addr, end);
+			if (likely(done != addr)) {
+				addr = done;
+				continue;
+			}
+		} else if (vma->vm_ops && !flags) {
 			addr = populate_file(task, vma, addr, end);
+		}
 		addr = skip_populated(vma->vm_mm, addr, end, flags);
 		if (addr < end)
 			rc = handle_mm_fault(task, vma, addr, flags);
+		addr += PAGE_SIZE;
 	}
 	return rc;
 }

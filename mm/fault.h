@@ -125,7 +125,13 @@ static inline bool mm_is_reaped(const struct mm_struct *mm)
  */
 int anon_touch(struct mm_struct *mm, struct vm_area_struct *vma, struct page *table, pte_t *ptep,
 	       unsigned flags, uint32_t seq);
-int fault_anon(struct vm_fault *f); /* the same for who may have to make the table first */
+/*
+ * The same for writing, of up to n pages whose entries follow each other, in one go: how many. Fewer where
+ * something is there already, and where frames are not at hand. mmap_lock held.
+ */
+unsigned long anon_touch_run(struct vm_area_struct *vma, struct page *table, pte_t *ptep,
+			     unsigned long n);
+int fault_anon(struct vm_fault *f); /* anon_touch() for who may have to make the table first */
 int fault_cow(struct vm_fault *f);
 int fault_file(struct vm_fault *f);
 int fault_shared(struct vm_fault *f);

@@ -6,15 +6,18 @@
 #include "mm/internal.h"
 #include "mm/fault.h"
 
-/* Nobody else writes the words of a page that is not mapped yet, so no atomic changes. */
-static inline struct page *anon_page(struct mmk_system *sys, const struct vm_area_struct *vma,
-				     unsigned flags)
+/* What the flags of a new page say. Nobody else writes them before it is mapped: no atomic changes. */
+static inline uint32_t anon_bits(const struct vm_area_struct *vma)
 {
 	uint32_t bits = PG_ANON_EXCL | PG_UPTODATE;
 
-	if (unlikely(vma->vm_flags & MMK_VM_DROPPABLE))
-		bits |= PG_LAZYFREE | PG_DROPPABLE;
-	return alloc_page_as(sys, PAGE_ANON, bits, !(flags & FAULT_FLAG_NOWAIT));
+	return unlikely(vma->vm_flags & MMK_VM_DROPPABLE) ? bits | PG_LAZYFREE | PG_DROPPABLE : bits;
+}
+
+static inline struct page *anon_page(struct mmk_system *sys, const struct vm_area_struct *vma,
+				     unsigned flags)
+{
+	return alloc_page_as(sys, PAGE_ANON, anon_bits(vma), !(flags & FAULT_FLAG_NOWAIT));
 }
 
 struct page *fault_anon_page(struct vm_fault *f)
@@ -85,6 +88,43 @@ inline int anon_touch(struct mm_struct *mm, struct vm_area_struct *vma, struct p
 {
 	return flags & FAULT_FLAG_WRITE ? touch_page(mm, vma, table, ptep, flags, seq)
 					: touch_zero(mm, vma, table, ptep, seq);
+}
+
+#define TOUCH_BATCH 32u
+
+unsigned long anon_touch_run(struct vm_area_struct *vma, struct page *table, pte_t *ptep,
+			     unsigned long n)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct mmk_system *sys = mm->sys;
+	const pte_t pte = vma_mkwrite(vma, pte_make(0, vm_get_page_prot(vma->vm_flags)));
+	struct page *pages[TOUCH_BATCH];
+	unsigned long i, done = 0;
+
+	n = ptes_skip_none(ptep, n < TOUCH_BATCH ? n : TOUCH_BATCH);
+	n = alloc_pages_at_hand(sys, PAGE_ANON, anon_bits(vma), pages, (unsigned)n);
+	if (unlikely(!n))
+		return 0;
+	for (i = 0; i < n; i++) {
+		hw_clear_page(page_address(sys, pages[i]));
+		if (unlikely(vma->vm_flags & MMK_VM_EXEC))
+			sync_icache_page(sys, pages[i]);
+	}
+	anon_vma_prepare(vma, mmap_seq(mm));
+	spin_lock(sys, &table->ptl);
+	for (; done < n && likely(pte_none(ptep_get_locked(ptep + done))); done++) {
+		store_relaxed(&pages[done]->mapcount, 1);
+		set_pte_raw(sys, ptep + done, pte_at(pte, page_to_phys(sys, pages[done])),
+			    LAST_LEVEL);
+	}
+	table_use(table, (int)done);
+	atomic_fetch_add_explicit(&mm_counts_here(mm)->anon_faults, done, memory_order_relaxed);
+	spin_unlock(&table->ptl);
+	pte_barrier(sys);
+	count_events(sys, pte_writes, done);
+	for (i = done; unlikely(i < n); i++)
+		free_pages(sys, pages[i]);
+	return done;
 }
 
 int fault_anon(struct vm_fault *f)

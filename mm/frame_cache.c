@@ -58,6 +58,25 @@ void frame_cache_refill(struct mmk_system *sys, struct frame_cache *cache)
 	spin_unlock(&sys->buddy_lock);
 }
 
+unsigned frame_cache_take_many(struct mmk_system *sys, enum page_kind kind, uint32_t bits,
+                               struct page **pages, unsigned n)
+{
+	struct frame_cache *cache = frame_cache_here(sys);
+	unsigned got = 0;
+
+	spin_lock(sys, &cache->lock);
+	if (!cache->head)
+		frame_cache_refill(sys, cache);
+	while (got < n && cache->head)
+		pages[got++] = frame_cache_pop(cache);
+	frame_cache_count(cache, kind, got);
+	spin_unlock(&cache->lock);
+	count_events(sys, frames_allocated, got);
+	for (unsigned i = 0; i < got; i++)
+		frame_init(pages[i], kind << PG_KIND_SHIFT | bits);
+	return got;
+}
+
 /* Cache lock held. */
 static __attribute__((noinline)) void give_back(struct mmk_system *sys, struct frame_cache *cache,
                                                 unsigned n)

@@ -124,6 +124,10 @@ static inline struct page *frame_cache_take(struct mmk_system *sys, enum page_ki
 	return page;
 }
 
+/* Up to n such frames, as many as are ready: how many. */
+unsigned frame_cache_take_many(struct mmk_system *sys, enum page_kind kind, uint32_t bits,
+                               struct page **pages, unsigned n);
+
 /* ---- figures; exact when nobody allocates meanwhile ---- */
 uint64_t frames_free(const struct mmk_system *sys);
 uint64_t frames_of_kind(const struct mmk_system *sys, enum page_kind kind);

@@ -95,6 +95,9 @@ static inline struct page *alloc_page_nowait(struct mmk_system *sys, enum page_k
 {
 	return alloc_page_as(sys, kind, 0, false);
 }
+/* Up to n of those that are at hand, with these PG_* bits: how many. */
+unsigned alloc_pages_at_hand(struct mmk_system *sys, enum page_kind kind, uint32_t bits,
+                             struct page **pages, unsigned n);
 /* One frame, but none of the reserve. Does not sleep. */
 struct page *alloc_page_above_min(struct mmk_system *sys, enum page_kind kind);
 /* One frame for what is only a guess (reading ahead): none when frames are short. Does not sleep. */

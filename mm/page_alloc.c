@@ -151,6 +151,17 @@ inline struct page *alloc_page_as(struct mmk_system *sys, enum page_kind kind, u
 	return likely(page) || !wait ? page : alloc_page_slow(sys, kind, bits);
 }
 
+unsigned alloc_pages_at_hand(struct mmk_system *sys, enum page_kind kind, uint32_t bits,
+                             struct page **pages, unsigned n)
+{
+	unsigned may = n;
+
+	if (unlikely(sys->port->should_fail))
+		for (may = 0; may < n && !fails_on_purpose(sys);)
+			may++;
+	return may ? frame_cache_take_many(sys, kind, bits, pages, may) : 0;
+}
+
 struct page *alloc_page_zeroed(struct mmk_system *sys, enum page_kind kind)
 {
 	struct page *page;

@@ -100,7 +100,7 @@ static inline unsigned long table_end(unsigned long addr, unsigned long end)
 	return stop - 1 < end - 1 ? stop : end;
 }
 
-/* The first of n entries that is not none, by its place; n: all are. The table's lock is held. */
+/* The first of n entries that is not none, by its place; n: all are. Without the table's lock a hint. */
 unsigned long ptes_skip_none(const pte_t *ptep, unsigned long n);
 
 /* Live entries. Changes under the lock that guards the table; without it the answer is a hint. */

@@ -58,6 +58,12 @@ static inline pte_t pte_make(phys_addr_t pa, pgprot_t prot)
 	return (pte_t){pa | prot.v};
 }
 
+/* The same for another page; the first was made for address 0. */
+static inline pte_t pte_at(pte_t pte, phys_addr_t pa)
+{
+	return (pte_t){pte.v | pa};
+}
+
 static inline phys_addr_t pte_phys(pte_t pte)
 {
 	return pte.v & PTE_ADDR_MASK;
