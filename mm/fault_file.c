@@ -448,7 +448,7 @@ static int allow_write_home(struct vm_fault *f, struct address_space *m, struct 
 		/* Truncated. Do not wait for its unmapping, which may be far away. */
 		if (f->flags & FAULT_FLAG_NOWAIT)
 			return FAULT_WAIT;
-		zap_page_range(f->vma, f->addr, f->addr + PAGE_SIZE, true);
+		zap_page_range(f->vma, f->addr, f->addr + PAGE_SIZE, ZAP_EVEN_COWS);
 	}
 	return rc;
 }

@@ -83,8 +83,16 @@ static __attribute__((noinline)) void give_back(struct mmk_system *sys, struct f
 {
 	spin_lock(sys, &sys->buddy_lock);
 	__atomic_store_n(&sys->nr_free, sys->nr_free + n, __ATOMIC_RELAXED);
-	while (n--)
-		buddy_give_block(sys, frame_cache_pop(cache), 0);
+	while (n) {
+		struct page *first = frame_cache_pop(cache);
+		uint64_t run = 1;
+
+		/* Neighbours often lie behind each other, the last one that came on top. */
+		for (; run < n && cache->head == first - 1; run++)
+			first = frame_cache_pop(cache);
+		buddy_give_run(sys, (uint64_t)(first - sys->mem_map), run);
+		n -= (unsigned)run;
+	}
 	spin_unlock(&sys->buddy_lock);
 }
 

@@ -380,9 +380,9 @@ static bool zap_anon_page(struct mm_struct *mm, unsigned long addr)
  * and the caller has called tables_own_part() where that matters.
  */
 void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-		    bool even_cows)
+		    unsigned how)
 {
-	unsigned keep = ZAP_KEEP_MARKERS | (even_cows ? 0 : ZAP_KEEP_COWS);
+	unsigned keep = ZAP_KEEP_MARKERS | (how & ZAP_EVEN_COWS ? 0 : ZAP_KEEP_COWS);
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned long addr = start;
 	struct mmu_gather tlb;
@@ -405,6 +405,12 @@ void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned lo
 		tlb_gather_flush(&tlb);
 		spin_unlock(&table->ptl);
 		addr = stop;
+		if (!(how & ZAP_RESCHED) || addr >= end)
+			continue;
+		/* What is gathered does not wait for those that run meanwhile. */
+		tlb_finish(&tlb);
+		tlb_gather(&tlb, mm);
+		cond_resched(mm->sys);
 	}
 	tlb_finish(&tlb);
 }

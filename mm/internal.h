@@ -263,10 +263,12 @@ void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long e
                       unsigned long floor, unsigned long ceiling);
 /* The same of an mm that has ended, and that no TLB knows any more. Tables go as they become empty. */
 void unmap_ended(struct mm_struct *mm, unsigned long start, unsigned long end);
-/* madvise DONTNEED of a part of one VMA, truncate (even_cows false keeps private anonymous copies).
+/* madvise DONTNEED of a part of one VMA, truncate (without ZAP_EVEN_COWS private anonymous copies stay).
  */
 void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-                    bool even_cows);
+                    unsigned how);
+#define ZAP_EVEN_COWS 1u
+#define ZAP_RESCHED   2u /* no spinlock is held: others may run between the tables */
 /*
  * PTEs of [start,end) get newprot (from vm_get_page_prot/vma_page_prot of the VMA, write-notify
  * kept); TLB flushed.

@@ -109,6 +109,13 @@ static inline void cond_resched(const struct mmk_system *sys)
 		sys->port->resched(sys->ctx);
 }
 
+/* The same in a walk page by page, i of which are behind it: now and then. */
+static inline void cond_resched_at(const struct mmk_system *sys, uint64_t i)
+{
+	if (__builtin_expect(!(i % 256), 0))
+		cond_resched(sys);
+}
+
 static inline void down_read(struct mmk_system *sys, struct rwsem *sem)
 {
 	count_event(sys, locks_taken);

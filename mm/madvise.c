@@ -101,7 +101,7 @@ static int madvise_dontneed(struct mmk_task *task, struct vm_area_struct *vma, u
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE_LOCKED, vma->vm_start, 0);
 	if (tables_own_part(vma->vm_mm, start, end, ~0ul, end))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NO_MEMORY_TABLES, 0, 0);
-	zap_page_range(vma, start, end, true);
+	zap_page_range(vma, start, end, ZAP_EVEN_COWS | ZAP_RESCHED);
 	return 0;
 }
 
@@ -216,8 +216,9 @@ static int madvise_vma(struct mmk_task *task, struct vm_area_struct *vma, unsign
 {
 	if (unlikely(sealed_against(vma, advice)))
 		return refuse(task, -MMK_EPERM, MMK_REASON_VMA_SEALED, vma->vm_start, 0);
+	if (likely(advice == MMK_MADV_DONTNEED))
+		return madvise_dontneed(task, vma, start, end, advice);
 	switch (advice) {
-	case MMK_MADV_DONTNEED:
 	case MMK_MADV_DONTNEED_LOCKED:
 		return madvise_dontneed(task, vma, start, end, advice);
 	case MMK_MADV_WILLNEED:

@@ -37,22 +37,25 @@ uint64_t mm_zero_faults(const struct mm_struct *mm)
 	return (uint64_t)SUM_COUNTS(mm, zero_faults);
 }
 
-static int64_t rss_anon(const struct mm_struct *mm)
-{
-	return SUM_COUNTS(mm, rss[RSS_ANON]) + SUM_COUNTS(mm, anon_faults);
-}
-
 uint64_t mm_rss_of(const struct mm_struct *mm, enum rss_kind kind)
 {
-	return not_negative(kind == RSS_ANON   ? rss_anon(mm)
-	                    : kind == RSS_FILE ? SUM_COUNTS(mm, rss[RSS_FILE])
-	                                       : SUM_COUNTS(mm, rss[RSS_SHMEM]));
+	int64_t n = sum_counts(mm, offsetof(struct mm_counts, rss) + (size_t)kind * sizeof(int64_t));
+
+	return not_negative(kind == RSS_ANON ? n + (int64_t)mm_anon_faults(mm) : n);
 }
 
 uint64_t mm_rss(const struct mm_struct *mm)
 {
-	return not_negative(rss_anon(mm) + SUM_COUNTS(mm, rss[RSS_FILE]) +
-	                    SUM_COUNTS(mm, rss[RSS_SHMEM]));
+	int64_t n = 0;
+
+	for (unsigned cpu = 0; cpu < mm->sys->nr_cpus; cpu++) {
+		const struct mm_counts *c = &mm->counts[cpu];
+
+		for (int kind = 0; kind < NR_RSS; kind++)
+			n += atomic_load_explicit(&c->rss[kind], memory_order_relaxed);
+		n += (int64_t)atomic_load_explicit(&c->anon_faults, memory_order_relaxed);
+	}
+	return not_negative(n);
 }
 
 /* The figures of mm_counts in one go. */
@@ -234,7 +237,7 @@ bool mmk_mm_reap(struct mmk_mm *mm)
 	__atomic_store_n(&mm->reaped, true, __ATOMIC_RELEASE);
 	vma_for_each (vma, mm)
 		if (!(vma->vm_flags & (MMK_VM_SHARED | MMK_VM_PFNMAP | MMK_VM_IO)))
-			zap_page_range(vma, vma->vm_start, vma->vm_end, true);
+			zap_page_range(vma, vma->vm_start, vma->vm_end, ZAP_EVEN_COWS);
 	mmap_read_unlock(mm);
 	return true;
 }

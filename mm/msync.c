@@ -4,6 +4,7 @@
  * is left to the writeback that happens anyway. mmap_lock is not held while the file is written.
  */
 #include "mm/internal.h"
+#include "mm/cache.h"
 #include "mm/vma.h"
 
 /* One file's part of the range. mmap_lock is held for reading, and is again when this returns. */
@@ -32,6 +33,8 @@ static int msync_vma(struct mmk_task *task, const struct vm_area_struct *vma, un
 		return 0;
 	if (unlikely(vma_is_secret(vma)))
 		return refuse(task, -MMK_EINVAL, MMK_REASON_MSYNC_SECRET, vma->vm_start, 0);
+	if (!mapping_has_home(vma->vm_file->f_mapping))
+		return 0;
 	err = msync_file(vma->vm_mm, vma->vm_file, from, from + (end - start));
 	return err ? refuse(task, err, MMK_REASON_WRITEBACK, -err, 0) : 0;
 }

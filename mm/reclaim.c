@@ -183,7 +183,9 @@ bool relieve_shortage(struct mmk_system *sys)
 
 void drop_clean_pages(struct mmk_system *sys)
 {
-	for (uint64_t i = 0; i < sys->nr_frames; i++)
+	for (uint64_t i = 0; i < sys->nr_frames; i++) {
 		if (looks_droppable(sys->mem_map + i))
 			try_drop(sys, sys->mem_map + i, DROP_CLEAN);
+		cond_resched_at(sys, i + 1);
+	}
 }

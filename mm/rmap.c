@@ -30,7 +30,7 @@ void unmap_mapping_range(struct address_space *m, uint64_t first, uint64_t last,
 	i_mmap_lock(m);
 	while ((vma = itv_next(&m->i_mmap, vma, first, last))) {
 		vma_file_range(vma, first, last, &start, &end);
-		zap_page_range(vma, start, end, even_cows);
+		zap_page_range(vma, start, end, even_cows ? ZAP_EVEN_COWS : 0);
 	}
 	i_mmap_unlock(m);
 }

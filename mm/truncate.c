@@ -18,13 +18,14 @@
 
 static void remove_pages(struct address_space *m, uint64_t first, uint64_t last)
 {
+	uint64_t at, n = 0;
 	struct page *page;
-	uint64_t at;
 
 	while (first <= last && (page = filemap_next_locked(m, first, last, &at))) {
 		filemap_remove(m, page);
 		unlock_page(m->sys, page);
 		put_page(m->sys, page);
+		cond_resched_at(m->sys, ++n);
 		first = at + 1;
 	}
 }
@@ -75,7 +76,7 @@ int mmk_mapping_punch(struct mmk_mapping *m, uint64_t start, uint64_t end)
 
 uint64_t mmk_mapping_invalidate(struct mmk_mapping *m)
 {
-	uint64_t at, next = 0, dropped = 0;
+	uint64_t at, next = 0, dropped = 0, n = 0;
 	struct page *page;
 
 	if (!mapping_has_home(m))
@@ -87,6 +88,7 @@ uint64_t mmk_mapping_invalidate(struct mmk_mapping *m)
 			unlock_page(m->sys, page);
 		}
 		put_page(m->sys, page);
+		cond_resched_at(m->sys, ++n);
 		next = at + 1;
 		if (!next)
 			break;

@@ -122,6 +122,41 @@ static void long_calls_let_others_run(void **state)
 	assert_true(resched_since(&n) >= 3);
 	assert_int_equal(w_munmap(w, to, len), 0);
 	assert_true(resched_since(&n) >= 3);
+	a = must_mmap(w, 0, len, RW, ANON_PRIVATE | MMK_MAP_POPULATE, -1, 0);
+	(void)resched_since(&n);
+	assert_int_equal(w_madvise(w, a, len, MMK_MADV_DONTNEED), 0);
+	assert_true(resched_since(&n) >= 2);
+	assert_int_equal(w_munmap(w, a, len), 0);
+}
+
+/* A file's pages, in the cache and mapped nowhere. */
+static void bring_in(struct world *w, int fd, unsigned long len)
+{
+	unsigned long a = must_mmap(w, 0, len, R, MMK_MAP_SHARED | MMK_MAP_POPULATE, fd, 0);
+
+	assert_int_equal(w_munmap(w, a, len), 0);
+}
+
+static void who_takes_pages_out_of_a_file_lets_others_run(void **state)
+{
+	struct world *w = *state;
+	unsigned long len = 2 * TABLE_PAGES * PAGE;
+	int fd = host_file(w, "f", len, O_RDWR);
+	unsigned n = 0;
+
+	hosted_port(w->h)->resched = count_resched;
+	bring_in(w, fd, len);
+	(void)resched_since(&n);
+	assert_true(mmk_mapping_invalidate(hosted_file(w->h, fd)->f_mapping) >= TABLE_PAGES);
+	assert_true(resched_since(&n) >= 2);
+	bring_in(w, fd, len);
+	(void)resched_since(&n);
+	assert_int_equal(mmk_sysctl_set(w->sys, "drop_caches", 1), 0);
+	assert_true(resched_since(&n) >= 2);
+	bring_in(w, fd, len);
+	(void)resched_since(&n);
+	assert_int_equal(hosted_ftruncate(w->h, fd, 0), 0);
+	assert_true(resched_since(&n) >= 2);
 }
 
 static void a_killed_thread_brings_no_more_pages_in(void **state)
@@ -478,6 +513,7 @@ int main(void)
 	    WORLD_TEST(a_split_without_memory_is_eagain),
 	    WORLD_TEST(populate_brings_pages_in_or_says_why_not),
 	    WORLD_TEST(long_calls_let_others_run),
+	    WORLD_TEST(who_takes_pages_out_of_a_file_lets_others_run),
 	    WORLD_TEST(a_killed_thread_brings_no_more_pages_in),
 	    WORLD_TEST(willneed_reads_ahead),
 	    WORLD_TEST(advice_for_fork_is_followed),
