@@ -458,39 +458,45 @@ static uint32_t drop_entries(struct mmk_system *sys, pte_t *ptep, unsigned long 
 }
 
 /*
- * The table of addr, as far as the range goes. It may still be looked for from a file, and then goes
- * only under page_table_lock.
+ * The table of addr from there on, whatever VMA its entries are of, as nothing of it has been left out
+ * before. It may still be looked for from a file, under page_table_lock.
  */
-static void drop_table_part(struct mm_struct *mm, struct page *table, unsigned long addr,
-			    unsigned long end)
+static void drop_table_from(struct mm_struct *mm, struct page *table, unsigned long addr)
 {
 	struct mmk_system *sys = mm->sys;
-	uint32_t used = table_used(table);
+	uint32_t used;
 
 	spin_lock(sys, &mm->page_table_lock);
-	if (used) {
-		spin_lock(sys, &table->ptl);
-		used = drop_entries(sys, table_pte(sys, table, addr), (end - addr) >> PAGE_SHIFT,
-				    table_used(table));
-		table->nr_used = used;
-		spin_unlock(&table->ptl);
-	}
+	spin_lock(sys, &table->ptl);
+	used = drop_entries(sys, table_pte(sys, table, addr), PTRS_PER_TABLE - pte_index(addr),
+			    table_used(table));
+	table->nr_used = used;
+	spin_unlock(&table->ptl);
 	if (!used)
 		pte_tables_drop(mm, addr);
 	spin_unlock(&mm->page_table_lock);
 }
 
-void unmap_ended(struct mm_struct *mm, unsigned long start, unsigned long end)
+unsigned long unmap_ended(struct mm_struct *mm, unsigned long start, unsigned long end)
 {
 	unsigned long addr = start;
 	struct page *table;
 
 	while (addr < end && (table = pte_table_next(mm, &addr, end))) {
-		unsigned long stop = table_end(addr, end);
+		unsigned long here = addr;
+		bool left = unlikely(mm_shares(mm)) &&
+			    unmap_shared(mm, table, addr, end, 0, TASK_SIZE);
 
-		if (!unlikely(mm_shares(mm)) || !unmap_shared(mm, table, addr, end, 0, TASK_SIZE))
-			drop_table_part(mm, table, addr, stop);
-		addr = stop;
+		if (!left)
+			drop_table_from(mm, table, addr);
+		addr = (addr | (TABLE_SIZE - 1)) + 1;
+		/* Of many tables that were shared the last one lets those above go. */
+		if (left && (addr >= end || !(addr & (TABLE_SIZE * PTRS_PER_TABLE - 1)))) {
+			spin_lock(mm->sys, &mm->page_table_lock);
+			pte_tables_drop(mm, here);
+			spin_unlock(&mm->page_table_lock);
+		}
 		cond_resched(mm->sys);
 	}
+	return addr;
 }

@@ -261,8 +261,11 @@ struct mmu_gather; /* tlb batch; see memory.h */
  */
 void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long end,
                       unsigned long floor, unsigned long ceiling);
-/* The same of an mm that has ended, and that no TLB knows any more. Tables go as they become empty. */
-void unmap_ended(struct mm_struct *mm, unsigned long start, unsigned long end);
+/*
+ * The same of an mm that has ended, and that no TLB knows any more. Tables go as they become empty.
+ * Returns the address up to which nothing is left, as all that lies in a table goes with its first.
+ */
+unsigned long unmap_ended(struct mm_struct *mm, unsigned long start, unsigned long end);
 /* madvise DONTNEED of a part of one VMA, truncate (without ZAP_EVEN_COWS private anonymous copies stay).
  */
 void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,

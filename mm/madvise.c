@@ -216,11 +216,9 @@ static int madvise_vma(struct mmk_task *task, struct vm_area_struct *vma, unsign
 {
 	if (unlikely(sealed_against(vma, advice)))
 		return refuse(task, -MMK_EPERM, MMK_REASON_VMA_SEALED, vma->vm_start, 0);
-	if (likely(advice == MMK_MADV_DONTNEED))
+	if (likely(advice == MMK_MADV_DONTNEED || advice == MMK_MADV_DONTNEED_LOCKED))
 		return madvise_dontneed(task, vma, start, end, advice);
 	switch (advice) {
-	case MMK_MADV_DONTNEED_LOCKED:
-		return madvise_dontneed(task, vma, start, end, advice);
 	case MMK_MADV_WILLNEED:
 		return madvise_willneed(vma, start, end);
 	case MMK_MADV_POPULATE_READ:

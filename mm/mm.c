@@ -51,9 +51,10 @@ uint64_t mm_rss(const struct mm_struct *mm)
 	for (unsigned cpu = 0; cpu < mm->sys->nr_cpus; cpu++) {
 		const struct mm_counts *c = &mm->counts[cpu];
 
-		for (int kind = 0; kind < NR_RSS; kind++)
-			n += atomic_load_explicit(&c->rss[kind], memory_order_relaxed);
-		n += (int64_t)atomic_load_explicit(&c->anon_faults, memory_order_relaxed);
+		n += atomic_load_explicit(&c->rss[RSS_FILE], memory_order_relaxed) +
+		     atomic_load_explicit(&c->rss[RSS_ANON], memory_order_relaxed) +
+		     atomic_load_explicit(&c->rss[RSS_SHMEM], memory_order_relaxed) +
+		     (int64_t)atomic_load_explicit(&c->anon_faults, memory_order_relaxed);
 	}
 	return not_negative(n);
 }
@@ -185,6 +186,7 @@ struct mmk_mm *mmk_mm_get(struct mmk_mm *mm)
 void exit_mmap(struct mm_struct *mm)
 {
 	struct vm_area_struct *vma, *next;
+	unsigned long gone = 0;
 	int64_t accounted = 0;
 
 	mmap_write_lock(mm);
@@ -195,7 +197,9 @@ void exit_mmap(struct mm_struct *mm)
 		next = vma_next(vma);
 		if (vma->vm_flags & MMK_VM_ACCOUNT)
 			accounted += vma_pages(vma);
-		unmap_ended(mm, vma->vm_start, vma->vm_end);
+		if (vma->vm_end > gone)
+			gone = unmap_ended(mm, vma->vm_start > gone ? vma->vm_start : gone,
+					   vma->vm_end);
 		vma_end(vma);
 	}
 	vma_drop_spare(mm);
