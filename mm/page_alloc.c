@@ -162,6 +162,35 @@ unsigned alloc_pages_at_hand(struct mmk_system *sys, enum page_kind kind, uint32
 	return may ? frame_cache_take_many(sys, kind, bits, pages, may) : 0;
 }
 
+/* Another frame of the kind has its struct page in the same line of memory. A hint. */
+static bool frame_has_twin(const struct mmk_system *sys, const struct page *page, enum page_kind kind)
+{
+	const struct page *twin = (const struct page *)((uintptr_t)page ^ sizeof(*page));
+
+	return (uint64_t)(twin - sys->mem_map) < sys->nr_frames &&
+	       (load_relaxed(&twin->flags) >> PG_KIND_SHIFT & 0xff) == kind;
+}
+
+/*
+ * One that has no twin, if such a one is at hand: where several CPUs work with the struct pages of tables
+ * the two would contend for the line. Others serve as pages of programs.
+ */
+static struct page *take_without_twin(struct mmk_system *sys, enum page_kind kind)
+{
+	struct page *page = take_pages_slow(sys, 0, kind), *others[4];
+	unsigned n = 0;
+
+	while (page && n < 4 && frame_has_twin(sys, page, kind)) {
+		others[n++] = page;
+		page = frame_cache_take(sys, kind, 0);
+	}
+	if (!page && n)
+		page = others[--n];
+	while (n)
+		free_pages(sys, others[--n]);
+	return page;
+}
+
 struct page *alloc_page_zeroed(struct mmk_system *sys, enum page_kind kind)
 {
 	struct page *page;
@@ -171,7 +200,7 @@ struct page *alloc_page_zeroed(struct mmk_system *sys, enum page_kind kind)
 	page = frame_cache_take_zeroed(sys, kind);
 	if (likely(page))
 		return page;
-	page = take_pages_slow(sys, 0, kind);
+	page = take_without_twin(sys, kind);
 	if (likely(page))
 		clear_page(page_address(sys, page));
 	return page;
