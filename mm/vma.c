@@ -534,8 +534,9 @@ int vma_modify_policy(struct mmk_task *task, struct vm_area_struct *vma, unsigne
 /* Could b follow a as one VMA one day, so that sharing an anon_vma keeps that possible? */
 static bool anon_neighbours(const struct vm_area_struct *a, const struct vm_area_struct *b)
 {
-	return a->vm_end == b->vm_start && a->vm_file == b->vm_file && a->policy == b->policy &&
+	return a->vm_end == b->vm_start &&
 	       !((a->vm_flags ^ b->vm_flags) & ~(VM_ACCESS_FLAGS | MMK_VM_SOFTDIRTY)) &&
+	       a->vm_file == b->vm_file && a->policy == b->policy &&
 	       linear_page_index(a, b->vm_start) == b->vm_pgoff;
 }
 
