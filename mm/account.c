@@ -24,7 +24,7 @@ bool over_limit_data(const struct mmk_task *task, const struct mm_struct *mm, in
 	       wanted > task->rlim[MMK_RLIMIT_DATA].max >> PAGE_SHIFT;
 }
 
-int refuse_expand_vm(struct mmk_task *task, const struct mm_struct *mm, int64_t npages)
+__cold int refuse_expand_vm(struct mmk_task *task, const struct mm_struct *mm, int64_t npages)
 {
 	if (mm->total_vm + npages > rlimit_pages(task, MMK_RLIMIT_AS))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_RLIMIT_AS, mm->total_vm + npages,
@@ -81,12 +81,12 @@ static bool enough_memory(const struct mmk_task *task, const struct mm_struct *m
 	return sys->committed < *limit;
 }
 
-int refuse_charge_by_hook(struct mmk_task *task, int64_t pages, int err)
+__cold int refuse_charge_by_hook(struct mmk_task *task, int64_t pages, int err)
 {
 	return refuse(task, err, MMK_REASON_SECURITY_MEMORY, pages, -err);
 }
 
-int vm_charge_check(struct mmk_task *task, struct mm_struct *mm, int64_t pages)
+__cold int vm_charge_check(struct mmk_task *task, struct mm_struct *mm, int64_t pages)
 {
 	int64_t limit = 0;
 
@@ -116,7 +116,7 @@ int mlock_limit_check(struct mmk_task *task, const struct mm_struct *mm, uint64_
 	return refuse(task, err, MMK_REASON_MEMLOCK_LIMIT, mm->locked_vm + npages, limit);
 }
 
-int mmk_commit(struct mmk_task *task, uint64_t pages)
+__cold int mmk_commit(struct mmk_task *task, uint64_t pages)
 {
 	struct mmk_system *sys = task->mm->sys;
 	int err;
@@ -130,7 +130,7 @@ int mmk_commit(struct mmk_task *task, uint64_t pages)
 	return err;
 }
 
-void mmk_uncommit(struct mmk_system *sys, uint64_t pages)
+__cold void mmk_uncommit(struct mmk_system *sys, uint64_t pages)
 {
 	atomic_fetch_sub_explicit(&sys->committed_shmem, pages, memory_order_relaxed);
 	vm_uncharge(sys, pages);

@@ -101,7 +101,7 @@ unsigned long do_brk(struct mmk_task *task, unsigned long brk)
 	return now;
 }
 
-int mmk_vm_brk(struct mmk_task *task, unsigned long addr, unsigned long len, bool exec)
+__cold int mmk_vm_brk(struct mmk_task *task, unsigned long addr, unsigned long len, bool exec)
 {
 	struct mm_struct *mm = task->mm;
 	unsigned long size = PAGE_ALIGN(len);

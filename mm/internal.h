@@ -19,6 +19,8 @@
 	} while (0)
 #define likely(x)                       __builtin_expect(!!(x), 1)
 #define unlikely(x)                     __builtin_expect(!!(x), 0)
+/* Hardly ever called: small rather than fast. */
+#define __cold                          __attribute__((cold))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define IS_ERR_VALUE(x)                 ((unsigned long)(x) >= (unsigned long)-4095)
 #define PAGE_ALIGN(x)                   (((x) + PAGE_SIZE - 1) & PAGE_MASK)

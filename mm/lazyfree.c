@@ -196,7 +196,7 @@ static struct page *lock_lazy_table(struct mm_struct *mm, unsigned long *addr, b
 }
 
 /* mms_lock held, so the mm and its tables stay. */
-static uint64_t take_from_mm(struct mm_struct *mm, uint64_t want)
+__cold static uint64_t take_from_mm(struct mm_struct *mm, uint64_t want)
 {
 	uint32_t hints = atomic_fetch_and(&mm->lazy, ~MM_LAZY_FREED);
 	struct mmu_gather tlb;

@@ -216,7 +216,7 @@ static void apply_mlockall(struct mmk_task *task, int flags)
 	task->reason = reason;
 }
 
-long do_mlockall(struct mmk_task *task, int flags)
+__cold long do_mlockall(struct mmk_task *task, int flags)
 {
 	struct mm_struct *mm = task->mm;
 	uint64_t limit = rlimit_pages(task, MMK_RLIMIT_MEMLOCK);
@@ -241,7 +241,7 @@ long do_mlockall(struct mmk_task *task, int flags)
 	return err;
 }
 
-long do_munlockall(struct mmk_task *task)
+__cold long do_munlockall(struct mmk_task *task)
 {
 	int err = mmap_lock_or_refuse(task, task->mm);
 

@@ -221,7 +221,7 @@ void mmk_mm_put(struct mmk_mm *mm)
 
 /* ---- when memory has run out ---- */
 
-uint64_t mmk_mm_badness(struct mmk_mm *mm)
+__cold uint64_t mmk_mm_badness(struct mmk_mm *mm)
 {
 	return mm_rss(mm) +
 	       not_negative(atomic_load_explicit(&mm->pgtables, memory_order_relaxed));
@@ -232,7 +232,7 @@ uint64_t mmk_mm_badness(struct mmk_mm *mm)
  * it writes to some file from memory that has gone must not become zeros there: so its faults fail
  * from now on, also those of the kernel on its behalf.
  */
-bool mmk_mm_reap(struct mmk_mm *mm)
+__cold bool mmk_mm_reap(struct mmk_mm *mm)
 {
 	struct vm_area_struct *vma;
 
@@ -262,7 +262,7 @@ void mmk_mm_get_bounds(struct mmk_mm *mm, struct mmk_mm_bounds *b)
 	mmap_read_unlock(mm);
 }
 
-void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s)
+__cold void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s)
 {
 	struct mm_sums sums;
 
@@ -315,7 +315,7 @@ static int setup_stack_locked(struct mmk_task *task, struct mm_struct *mm, unsig
 	return err;
 }
 
-int mmk_mm_setup_stack(struct mmk_task *task, struct mmk_mm *mm, unsigned long top, size_t size,
+__cold int mmk_mm_setup_stack(struct mmk_task *task, struct mmk_mm *mm, unsigned long top, size_t size,
                        bool exec_stack)
 {
 	int err;
@@ -452,7 +452,7 @@ static long special_install_all(struct mmk_task *task, struct mm_struct *mm, uns
 	return err;
 }
 
-long mmk_install_special_mapping(struct mmk_task *task, struct mmk_mm *mm, unsigned long addr,
+__cold long mmk_install_special_mapping(struct mmk_task *task, struct mmk_mm *mm, unsigned long addr,
                                  void *kva, const char *name)
 {
 	struct special *s;
@@ -486,7 +486,7 @@ static unsigned long pair_place(const struct mm_struct *mm)
 	return place;
 }
 
-long mmk_install_special_pair(struct mmk_task *task, struct mmk_mm *mm, void *data,
+__cold long mmk_install_special_pair(struct mmk_task *task, struct mmk_mm *mm, void *data,
                               const char *data_name, void *code, const char *code_name)
 {
 	struct special *d, *c;

@@ -284,7 +284,7 @@ static int detach_locked(struct mmk_task *task, unsigned long addr,
 	return err;
 }
 
-long mmk_vm_detach(struct mmk_task *task, unsigned long addr, const struct mmk_vm_ops *ops)
+__cold long mmk_vm_detach(struct mmk_task *task, unsigned long addr, const struct mmk_vm_ops *ops)
 {
 	int err;
 

@@ -405,7 +405,7 @@ void page_alloc_watermarks(struct mmk_system *sys)
 }
 
 /* sys->mem_map is zeroed and follows sys itself; both come out of the RAM. 0 or -ENOMEM. */
-int page_alloc_init(struct mmk_system *sys, const struct mmk_config *config)
+__cold int page_alloc_init(struct mmk_system *sys, const struct mmk_config *config)
 {
 	uint64_t meta = virt_to_phys(sys, sys);
 	uint64_t i = 0, end;

@@ -51,7 +51,7 @@ static void cache_init(struct mmk_system *sys, unsigned id, const char *name, si
 	cache->sys = sys;
 }
 
-void slab_init(struct mmk_system *sys)
+__cold void slab_init(struct mmk_system *sys)
 {
 	for (unsigned i = 0; i < KMALLOC_NUM; i++)
 		cache_init(sys, i, "kmalloc", 1ul << (KMALLOC_MIN + i));
@@ -328,7 +328,7 @@ static bool has_cache(unsigned id)
 	return id < KMALLOC_NUM || (id >= OTHER_CACHES && id < CACHES_END);
 }
 
-uint64_t slab_reap(struct mmk_system *sys)
+__cold uint64_t slab_reap(struct mmk_system *sys)
 {
 	uint64_t frames = 0;
 

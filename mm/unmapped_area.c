@@ -166,7 +166,7 @@ static unsigned long top_down_base(const struct mmk_task *task, const struct mm_
 	return PAGE_ALIGN(TASK_SIZE - gap - rnd);
 }
 
-unsigned long mmk_mm_layout(struct mmk_task *task, struct mmk_mm *mm)
+__cold unsigned long mmk_mm_layout(struct mmk_task *task, struct mmk_mm *mm)
 {
 	struct mmk_system *sys = mm->sys;
 	unsigned long rnd = random_offset(task, sys, PAGE_SIZE << sys->mmap_rnd_bits);
@@ -179,7 +179,7 @@ unsigned long mmk_mm_layout(struct mmk_task *task, struct mmk_mm *mm)
 	return TASK_SIZE - random_offset(task, sys, STACK_RANDOM);
 }
 
-unsigned long mmk_mm_brk_base(struct mmk_task *task, unsigned long end_bss)
+__cold unsigned long mmk_mm_brk_base(struct mmk_task *task, unsigned long end_bss)
 {
 	unsigned long start = PAGE_ALIGN(end_bss);
 

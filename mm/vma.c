@@ -642,7 +642,7 @@ static int charge_stack(struct mmk_task *task, struct vm_area_struct *vma, unsig
 	return err || !(vma->vm_flags & MMK_VM_ACCOUNT) ? err : vm_charge(task, mm, grow);
 }
 
-int expand_stack(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr)
+__cold int expand_stack(struct mmk_task *task, struct vm_area_struct *vma, unsigned long addr)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	struct vm_area_struct *prev = vma_prev(vma);

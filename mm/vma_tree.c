@@ -349,7 +349,7 @@ static struct range_node *prev_with_hole(struct range_node *n, unsigned long len
 	}
 }
 
-unsigned long range_find_lowest(const struct range_tree *t, unsigned long len, unsigned long low,
+__cold unsigned long range_find_lowest(const struct range_tree *t, unsigned long len, unsigned long low,
                                 unsigned long high, struct range_node **next)
 {
 	struct range_node *n = range_find(t, low);
