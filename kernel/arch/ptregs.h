@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The registers of an interrupted context, as entry.S stores them. For a user task they lie at the
- * very top of its kernel stack. Changing them changes what the task returns to.
+ * very top of its kernel stack. Changing them changes what the task returns to. While an abort of user mode
+ * is being repaired x20 to x27, orig_x0 and syscallno are not among them: who asks then asks too early, as
+ * signals, tracers and system calls come to pt_regs only when all is there.
  */
 #ifndef KERNEL_ARCH_PTREGS_H
 #define KERNEL_ARCH_PTREGS_H
