@@ -22,13 +22,14 @@
 #define SGI_CALL       1
 #define SGI_STOP       2
 
-#define START_TIMEOUT_NS NSEC_PER_SEC
+#define START_TIMEOUT_NS (60 * NSEC_PER_SEC) /* on a busy host nothing comes soon */
 #define STOP_TIMEOUT_NS  (NSEC_PER_SEC / 20)
 
 extern char secondary_entry[];
 
 u32 nr_cpus = 1;
 static u64 online = 1; /* atomic */
+static u64 awaited;    /* atomic: have been started, and neither come nor been given up */
 static u64 stopped;    /* atomic: those that SGI_STOP has reached */
 
 static struct call {
@@ -140,12 +141,19 @@ void smp_find_cpus(void)
 	}
 }
 
+/* True for one caller. */
+static bool take_awaited(u32 cpu)
+{
+	return __atomic_fetch_and(&awaited, ~(1ull << cpu), __ATOMIC_ACQ_REL) >> cpu & 1;
+}
+
+/* One that has been given up stays away. */
 static bool wait_online(u32 cpu)
 {
 	u64 end = clock_ns() + START_TIMEOUT_NS;
 
 	while (!(cpus_online() >> cpu & 1)) {
-		if (clock_ns() >= end)
+		if (clock_ns() >= end && take_awaited(cpu))
 			return false;
 		cpu_relax();
 	}
@@ -159,6 +167,7 @@ static bool start_cpu(u32 cpu)
 
 	/* Its registers are set up with the MMU off, but nothing is read from memory before it is
 	 * on. */
+	__atomic_fetch_or(&awaited, 1ull << cpu, __ATOMIC_RELEASE);
 	if (!err)
 		err = psci_cpu_on(p->mpidr, virt_to_phys(secondary_entry), (u64)p);
 	if (!err && wait_online(cpu))
@@ -184,7 +193,7 @@ void smp_start_cpus(void)
 
 void secondary_main(void)
 {
-	if (gic_init_cpu())
+	if (gic_init_cpu() || !take_awaited(cpu_id()))
 		psci_stop_here();
 	clock_init_cpu();
 	sched_start_cpu();
