@@ -42,7 +42,7 @@ static inline void frame_tell_machine(struct mmk_system *sys, struct page *page,
 		sys->port->machine->frame_freed(sys->ctx, page_to_phys(sys, page), order);
 }
 
-/* It may have left its mark on what is said to be zeros, and is. */
+/* What is said to be zeros is; and is again, where the machine has left its mark. */
 static inline void frame_tell_machine_zeroed(struct mmk_system *sys, struct page *page)
 {
 	const uint64_t *word = page_address(sys, page);
@@ -50,7 +50,8 @@ static inline void frame_tell_machine_zeroed(struct mmk_system *sys, struct page
 	for (unsigned long i = 0; i < PAGE_SIZE / sizeof(*word); i++)
 		MMK_BUG_ON(sys, word[i]);
 	frame_tell_machine(sys, page, 0, 1);
-	clear_page(page_address(sys, page));
+	if (*word)
+		clear_page(page_address(sys, page));
 }
 #endif
 /* page_alloc.c: frames [i, i + n) of the frame table onto the lists, merged. [B] held. */
