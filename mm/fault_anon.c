@@ -58,11 +58,13 @@ static __attribute__((noinline)) int touch_page(struct mm_struct *mm, struct vm_
 			     pte_t *ptep, unsigned flags, uint32_t seq)
 {
 	struct mmk_system *sys = mm->sys;
+	struct mm_counts *counts = mm_counts_here(mm);
 	struct page *page;
 	phys_addr_t phys;
 	pte_t pte;
 
-	anon_vma_prepare(vma, seq);
+	if (unlikely(!vma_anon_vma(vma)))
+		anon_vma_make(vma, counts, seq);
 	page = anon_page(sys, vma, flags);
 	if (unlikely(!page))
 		return fault_no_page(flags);
@@ -77,7 +79,7 @@ static __attribute__((noinline)) int touch_page(struct mm_struct *mm, struct vm_
 	store_relaxed(&page->mapcount, 1);
 	set_pte(sys, ptep, pte);
 	/* Before the lock goes: from then on another may take the page away. */
-	atomic_fetch_add_explicit(&mm_counts_here(mm)->anon_faults, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&counts->anon_faults, 1, memory_order_relaxed);
 	spin_unlock(&table->ptl);
 	pte_barrier(sys);
 	return FAULT_COUNTED;

@@ -343,10 +343,11 @@ int populate_vma_page_range(struct mmk_task *task, struct vm_area_struct *vma, u
  */
 int populate_pause(const struct mmk_system *sys, unsigned long addr, unsigned long *next);
 /*
- * vma.c: give a VMA without one an anon_vma, new or a neighbour's. mm->seq was seq when the VMA was
- * found. See anon_vma_prepare().
+ * vma.c: give a VMA without one an anon_vma, a neighbour's or one drawn from counts. mm->seq was seq when
+ * the VMA was found. See anon_vma_prepare().
  */
-void anon_vma_make(struct vm_area_struct *vma, uint32_t seq);
+void anon_vma_make(struct vm_area_struct *vma, struct mm_counts *counts, uint32_t seq);
+void anon_vma_make_here(struct vm_area_struct *vma, uint32_t seq); /* from mm_counts_here() */
 
 /* ---- vma.c ---- */
 /* 0: it never had anonymous pages. A fault may set it beside us. */

@@ -88,7 +88,7 @@ static inline void page_clear_exec(struct page *page)
 static inline void anon_vma_prepare(struct vm_area_struct *vma, uint32_t seq)
 {
 	if (unlikely(!vma_anon_vma(vma)))
-		anon_vma_make(vma, seq);
+		anon_vma_make_here(vma, seq);
 }
 
 /* Private memory that may be written: its pages are copied on write. */

@@ -531,17 +531,22 @@ int vma_modify_policy(struct mmk_task *task, struct vm_area_struct *vma, unsigne
 
 /* ---- the anon_vma ---- */
 
-/* Could b follow a as one VMA one day, so that sharing an anon_vma keeps that possible? */
-static bool anon_neighbours(const struct vm_area_struct *a, const struct vm_area_struct *b)
+/* Most neighbours differ in their flags. */
+static inline bool anon_alike(const struct vm_area_struct *a, const struct vm_area_struct *b)
 {
-	return a->vm_end == b->vm_start &&
-	       !((a->vm_flags ^ b->vm_flags) & ~(VM_ACCESS_FLAGS | MMK_VM_SOFTDIRTY)) &&
-	       a->vm_file == b->vm_file && a->policy == b->policy &&
+	return !((a->vm_flags ^ b->vm_flags) & ~(VM_ACCESS_FLAGS | MMK_VM_SOFTDIRTY));
+}
+
+/* Could b, which is alike, follow a as one VMA one day, so that sharing an anon_vma keeps that possible? */
+static __attribute__((noinline)) bool anon_follows(const struct vm_area_struct *a,
+                                                   const struct vm_area_struct *b)
+{
+	return a->vm_end == b->vm_start && a->vm_file == b->vm_file && a->policy == b->policy &&
 	       linear_page_index(a, b->vm_start) == b->vm_pgoff;
 }
 
 /* That of a VMA which may share it. */
-static uint64_t shareable_anon_vma(const struct vm_area_struct *vma)
+static inline uint64_t shareable_anon_vma(const struct vm_area_struct *vma)
 {
 	return vma->anon_chained ? 0 : vma_anon_vma(vma);
 }
@@ -555,9 +560,9 @@ static uint64_t neighbours_anon_vma(const struct vm_area_struct *vma, uint32_t s
 	atomic_thread_fence(memory_order_acquire);
 	if (unlikely(atomic_load_explicit(&vma->vm_mm->seq, memory_order_relaxed) != seq))
 		return 0;
-	if (next && anon_neighbours(vma, next))
+	if (next && anon_alike(vma, next) && anon_follows(vma, next))
 		av = shareable_anon_vma(next);
-	if (!av && prev && anon_neighbours(prev, vma))
+	if (!av && prev && anon_alike(prev, vma) && anon_follows(prev, vma))
 		av = shareable_anon_vma(prev);
 	return av;
 }
@@ -568,13 +573,11 @@ _Static_assert(MAX_CPUS <= 64, "a CPU's number has six bits here");
  * By the CPU's own count and its number, so that CPUs draw without a word of both. After 2^32 of one
  * CPU in one mm a number comes again: then two VMAs may merge that would have stayed apart.
  */
-static uint64_t draw_anon_vma(struct mm_struct *mm)
+static inline uint64_t draw_anon_vma(struct mm_struct *mm, struct mm_counts *counts)
 {
-	const unsigned cpu = system_cpu(mm->sys);
-
-	return ((uint64_t)atomic_fetch_add_explicit(&mm->counts[cpu].anon_vmas, 1,
-	                                            memory_order_relaxed) +
-	        1) << 6 | cpu;
+	return ((uint64_t)atomic_fetch_add_explicit(&counts->anon_vmas, 1, memory_order_relaxed) + 1)
+	               << 6 |
+	       (uint64_t)(counts - mm->counts);
 }
 
 bool anon_vma_is_of(const struct mm_struct *mm, uint64_t anon_vma)
@@ -590,15 +593,20 @@ bool anon_vma_is_of(const struct mm_struct *mm, uint64_t anon_vma)
  * fault finds mm->seq changed before it puts a page there. Who takes the lock for writing sees the number
  * or keeps the fault from doing so: hence the fence between the number and that look at mm->seq.
  */
-void anon_vma_make(struct vm_area_struct *vma, uint32_t seq)
+void anon_vma_make(struct vm_area_struct *vma, struct mm_counts *counts, uint32_t seq)
 {
 	uint64_t av = neighbours_anon_vma(vma, seq), none = 0;
 
 	if (!av)
-		av = draw_anon_vma(vma->vm_mm);
+		av = draw_anon_vma(vma->vm_mm, counts);
 	__atomic_compare_exchange_n(&vma->anon_vma, &none, av, false, __ATOMIC_RELAXED,
 	                            __ATOMIC_RELAXED);
 	atomic_thread_fence(memory_order_seq_cst);
+}
+
+void anon_vma_make_here(struct vm_area_struct *vma, uint32_t seq)
+{
+	anon_vma_make(vma, mm_counts_here(vma->vm_mm), seq);
 }
 
 void vma_drop_anon_vma(struct vm_area_struct *vma)
@@ -611,7 +619,7 @@ void anon_vma_fork(struct vm_area_struct *child)
 {
 	if (!child->anon_vma)
 		return;
-	child->anon_vma = draw_anon_vma(child->vm_mm);
+	child->anon_vma = draw_anon_vma(child->vm_mm, mm_counts_here(child->vm_mm));
 	child->anon_chained = true;
 }
 
