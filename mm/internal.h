@@ -355,6 +355,13 @@ static inline uint64_t vma_anon_vma(const struct vm_area_struct *vma)
 {
 	return __atomic_load_n(&vma->anon_vma, __ATOMIC_RELAXED);
 }
+/* A bit of it: came by fork from a VMA with anon_vma, and never merges with one without. */
+#define ANON_CHAINED (1ull << 63)
+/* It is one, and was drawn for the VMA or those it merges with. */
+static inline bool anon_vma_is_own(uint64_t anon_vma)
+{
+	return (int64_t)anon_vma > 0;
+}
 static inline struct vm_area_struct *range_to_vma(const struct range_node *n)
 {
 	_Static_assert(!offsetof(struct vm_area_struct, range), "no range is no VMA");

@@ -159,8 +159,6 @@ struct vm_area_struct {
 	uint64_t anon_vma;     /* [W], or once by a fault, from 0: whose pages it has; vma.c */
 	void *vm_private_data; /* [I]; of memory without a file's ops its name [W]: anon_name.c */
 	uint32_t policy;       /* [W] of memory, 0: none; see mempolicy.h */
-	bool anon_chained;     /* [W] came by fork from a VMA with anon_vma: never merges with one
-	                          without */
 	bool in_file;          /* [I] it is the first part of a struct file_vma */
 };
 _Static_assert(sizeof(struct vm_area_struct) == 128, "two cache lines");

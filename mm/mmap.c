@@ -81,7 +81,7 @@ static inline bool agrees_with_hole(const struct vm_area_struct *vma, uint64_t v
 {
 	return !((vm_flags ^ vma->vm_flags) & ~MMK_VM_SOFTDIRTY) && !vma->vm_file && !vma->policy &&
 	       vma->vm_pgoff == vma->vm_start >> PAGE_SHIFT && !vma_anon_name(vma) &&
-	       (!vma_anon_vma(vma) || !vma->anon_chained);
+	       !(vma_anon_vma(vma) & ANON_CHAINED);
 }
 
 /* [start, end) becomes part of prev, of next or of both, where they touch it and agree; NULL: they do not. */

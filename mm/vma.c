@@ -12,7 +12,7 @@
  *
  * Neighbours agree when flags (but soft-dirty), file and page offsets do, and their anon_vmas:
  *equal, or one has none and the other's is its own. A VMA that got its pages by fork is connected
- *with its parent's through its anon_vma and does not merge with one that has none (anon_chained).
+ *with its parent's through its anon_vma and does not merge with one that has none (ANON_CHAINED).
  *
  * An anon_vma is a number of the mm's, drawn when the first anonymous page comes: nothing leads back
  * from the pages, so all it has to say is which VMAs are of one origin. 0: none yet.
@@ -286,7 +286,6 @@ void vma_copy(struct vm_area_struct *copy, const struct vm_area_struct *vma)
 	copy->vm_ops = vma->vm_ops;
 	copy->vm_private_data = vma->vm_private_data;
 	copy->anon_vma = vma_anon_vma(vma);
-	copy->anon_chained = vma->anon_chained;
 	copy->policy = vma->policy;
 	if (copy->vm_file)
 		get_vma_file(copy->vm_mm->sys, copy->vm_file);
@@ -323,7 +322,7 @@ void vma_split(struct vm_area_struct *vma, unsigned long addr, struct vm_area_st
  * ask whose. */
 static bool anon_vmas_agree(uint64_t a, uint64_t b, const struct vm_area_struct *vma)
 {
-	if ((!a || !b) && (!vma || (vma_anon_vma(vma) && !vma->anon_chained)))
+	if ((!a || !b) && (!vma || anon_vma_is_own(vma_anon_vma(vma))))
 		return true;
 	return a == b;
 }
@@ -384,12 +383,10 @@ static inline void count_merge(struct mm_struct *mm)
 }
 
 /* `to` takes over pages that `av` stands for. */
-static void adopt_anon_vma(struct vm_area_struct *to, uint64_t av, bool chained)
+static void adopt_anon_vma(struct vm_area_struct *to, uint64_t av)
 {
-	if (vma_anon_vma(to) || !av)
-		return;
-	__atomic_store_n(&to->anon_vma, av, __ATOMIC_RELAXED);
-	to->anon_chained = chained;
+	if (!vma_anon_vma(to))
+		__atomic_store_n(&to->anon_vma, av, __ATOMIC_RELAXED);
 }
 
 struct vm_area_struct *vma_grow(struct vm_area_struct *vma, unsigned long start, unsigned long end)
@@ -409,7 +406,7 @@ struct vm_area_struct *vma_merge_new(const struct vma_merge *m, unsigned how)
 	struct vm_area_struct *vma = vma_grow(how & MERGE_LEFT ? m->prev : next, m->start, m->end);
 
 	if (how == (MERGE_LEFT | MERGE_RIGHT)) {
-		adopt_anon_vma(vma, vma_anon_vma(next), next->anon_chained);
+		adopt_anon_vma(vma, vma_anon_vma(next));
 		vma_absorb(vma, next);
 	}
 	return vma;
@@ -439,7 +436,7 @@ static struct vm_area_struct *merge_part(struct vm_area_struct *vma, const struc
 	struct vm_area_struct *to = how & MERGE_LEFT ? m->prev : m->next;
 
 	count_merge(vma->vm_mm);
-	adopt_anon_vma(to, vma_anon_vma(vma), vma->anon_chained);
+	adopt_anon_vma(to, vma_anon_vma(vma));
 	if (m->start == vma->vm_start && m->end == vma->vm_end)
 		vma_absorb(to, vma);
 	else if (how & MERGE_LEFT)
@@ -447,7 +444,7 @@ static struct vm_area_struct *merge_part(struct vm_area_struct *vma, const struc
 	else
 		vma_shift(vma, to, m->start);
 	if (how == (MERGE_LEFT | MERGE_RIGHT)) {
-		adopt_anon_vma(to, vma_anon_vma(m->next), m->next->anon_chained);
+		adopt_anon_vma(to, vma_anon_vma(m->next));
 		vma_absorb(to, m->next);
 	}
 	return to;
@@ -548,7 +545,9 @@ static __attribute__((noinline)) bool anon_follows(const struct vm_area_struct *
 /* That of a VMA which may share it. */
 static inline uint64_t shareable_anon_vma(const struct vm_area_struct *vma)
 {
-	return vma->anon_chained ? 0 : vma_anon_vma(vma);
+	uint64_t av = vma_anon_vma(vma);
+
+	return anon_vma_is_own(av) ? av : 0;
 }
 
 static uint64_t neighbours_anon_vma(const struct vm_area_struct *vma, uint32_t seq)
@@ -582,10 +581,10 @@ static inline uint64_t draw_anon_vma(struct mm_struct *mm, struct mm_counts *cou
 
 bool anon_vma_is_of(const struct mm_struct *mm, uint64_t anon_vma)
 {
-	const uint64_t cpu = anon_vma & 63;
+	const uint64_t cpu = anon_vma & 63, n = (anon_vma & ~ANON_CHAINED) >> 6;
 
 	return cpu < mm->sys->nr_cpus &&
-	       anon_vma >> 6 <= atomic_load_explicit(&mm->counts[cpu].anon_vmas, memory_order_relaxed);
+	       n <= atomic_load_explicit(&mm->counts[cpu].anon_vmas, memory_order_relaxed);
 }
 
 /*
@@ -612,15 +611,14 @@ void anon_vma_make_here(struct vm_area_struct *vma, uint32_t seq)
 void vma_drop_anon_vma(struct vm_area_struct *vma)
 {
 	__atomic_store_n(&vma->anon_vma, 0, __ATOMIC_RELAXED);
-	vma->anon_chained = false;
 }
 
 void anon_vma_fork(struct vm_area_struct *child)
 {
 	if (!child->anon_vma)
 		return;
-	child->anon_vma = draw_anon_vma(child->vm_mm, mm_counts_here(child->vm_mm));
-	child->anon_chained = true;
+	child->anon_vma =
+	    draw_anon_vma(child->vm_mm, mm_counts_here(child->vm_mm)) | ANON_CHAINED;
 }
 
 /* ---- the growing stack ---- */

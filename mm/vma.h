@@ -93,7 +93,6 @@ static inline void vma_init(struct vm_area_struct *vma, unsigned long start, uns
 	vma->anon_vma = 0;
 	vma->vm_private_data = NULL;
 	vma->policy = 0;
-	vma->anon_chained = false;
 }
 void vma_free(struct vm_area_struct *vma); /* the record alone */
 /* The one that the mm keeps ready. */
