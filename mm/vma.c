@@ -528,17 +528,14 @@ int vma_modify_policy(struct mmk_task *task, struct vm_area_struct *vma, unsigne
 
 /* ---- the anon_vma ---- */
 
-/* Most neighbours differ in their flags. */
-static inline bool anon_alike(const struct vm_area_struct *a, const struct vm_area_struct *b)
+/*
+ * Could b follow a as one VMA one day, so that sharing an anon_vma keeps that possible? Most differ in
+ * their flags.
+ */
+static inline bool anon_neighbours(const struct vm_area_struct *a, const struct vm_area_struct *b)
 {
-	return !((a->vm_flags ^ b->vm_flags) & ~(VM_ACCESS_FLAGS | MMK_VM_SOFTDIRTY));
-}
-
-/* Could b, which is alike, follow a as one VMA one day, so that sharing an anon_vma keeps that possible? */
-static __attribute__((noinline)) bool anon_follows(const struct vm_area_struct *a,
-                                                   const struct vm_area_struct *b)
-{
-	return a->vm_end == b->vm_start && a->vm_file == b->vm_file && a->policy == b->policy &&
+	return !((a->vm_flags ^ b->vm_flags) & ~(VM_ACCESS_FLAGS | MMK_VM_SOFTDIRTY)) &&
+	       a->vm_end == b->vm_start && a->vm_file == b->vm_file && a->policy == b->policy &&
 	       linear_page_index(a, b->vm_start) == b->vm_pgoff;
 }
 
@@ -559,9 +556,9 @@ static uint64_t neighbours_anon_vma(const struct vm_area_struct *vma, uint32_t s
 	atomic_thread_fence(memory_order_acquire);
 	if (unlikely(atomic_load_explicit(&vma->vm_mm->seq, memory_order_relaxed) != seq))
 		return 0;
-	if (next && anon_alike(vma, next) && anon_follows(vma, next))
+	if (next && anon_neighbours(vma, next))
 		av = shareable_anon_vma(next);
-	if (!av && prev && anon_alike(prev, vma) && anon_follows(prev, vma))
+	if (!av && prev && anon_neighbours(prev, vma))
 		av = shareable_anon_vma(prev);
 	return av;
 }
