@@ -252,10 +252,10 @@ static inline void file_look_end(struct file_look *look)
 	atomic_store_explicit(&look->vma, NULL, memory_order_release);
 }
 
-/* What a driver has is its own affair. */
+/* What a driver has is its own affair. Where nothing is mapped yet fault_file() says so. */
 static inline bool file_stages(struct vm_fault *f)
 {
-	return vma_page_cache(f->vma) && !run_stages(f);
+	return (likely(pte_none(f->orig)) || vma_page_cache(f->vma)) && !run_stages(f);
 }
 
 static inline bool file_lockless(struct vm_fault *f)

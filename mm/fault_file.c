@@ -478,6 +478,8 @@ int fault_file(struct vm_fault *f)
 	struct address_space *m = vma_page_cache(f->vma);
 	int rc;
 
+	if (unlikely(!m) && (f->flags & FAULT_FLAG_NOWAIT))
+		return FAULT_WAIT;
 	if (unlikely(mm_is_reaped(f->mm)))
 		return -MMK_EIO;
 	rc = fault_table(f);
