@@ -202,7 +202,7 @@ void balance_dirty_pages_slow(struct mmk_system *sys)
 		wake_worker(sys);
 	if (dirty <= limit)
 		return;
-	stat_inc(sys, throttled);
+	stat_inc_rare(sys, throttled);
 	flush_dirty(sys, dirty - (background + limit) / 2, NEVER);
 }
 

@@ -144,7 +144,7 @@ static __attribute__((noinline)) int run_stages(struct vm_fault *f)
 	if (unlikely(rc))
 		return rc;
 	if (unlikely(f->major))
-		stat_inc(f->sys, faults_major);
+		stat_inc_rare(f->sys, faults_major);
 	counts = mm_counts_here(f->mm);
 	atomic_fetch_add_explicit(f->major ? &counts->maj_flt : &counts->min_flt, 1,
 				  memory_order_relaxed);
@@ -178,7 +178,7 @@ static int refuse_fault(struct mmk_system *sys, struct mmk_fault *out, unsigned 
 			int code)
 {
 	*out = (struct mmk_fault){signo, code, addr};
-	stat_inc(sys, faults_refused);
+	stat_inc_rare(sys, faults_refused);
 	return -MMK_EFAULT;
 }
 

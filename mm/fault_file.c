@@ -214,6 +214,18 @@ static __attribute__((noinline)) int map_slowly(struct vm_fault *f, struct addre
 	return rc == FAULT_WAIT ? FAULT_RETRY : rc;
 }
 
+/* Both figures of a read that has been done. What else there is to count of a major one is the caller's. */
+static inline int count_file_read(struct vm_fault *f)
+{
+	const unsigned cpu = system_cpu(f->sys);
+
+	__atomic_fetch_add(&f->sys->cpus[cpu].count.faults_file_read, 1, __ATOMIC_RELAXED);
+	if (unlikely(f->major))
+		return 0;
+	atomic_fetch_add_explicit(&f->mm->counts[cpu].min_flt, 1, memory_order_relaxed);
+	return FAULT_COUNTED;
+}
+
 static inline int fault_file_read(struct vm_fault *f, struct address_space *m)
 {
 	struct around a, copy;
@@ -227,9 +239,7 @@ static inline int fault_file_read(struct vm_fault *f, struct address_space *m)
 		copy = a;
 		rc = map_slowly(f, m, &copy);
 	}
-	if (likely(!rc))
-		stat_inc(f->sys, faults_file_read);
-	return rc;
+	return likely(!rc) ? count_file_read(f) : rc;
 }
 
 /* A driver's page: itself and nothing else. Of a frame that is not ours to count no count is kept. */
@@ -250,7 +260,7 @@ static int fault_driver_map(struct vm_fault *f)
 		put_page(f->sys, page);
 		return FAULT_RETRY;
 	}
-	stat_inc(f->sys, faults_file_read);
+	stat_inc_rare(f->sys, faults_file_read);
 	if (pte_special(pte)) {
 		fault_install(f, NULL, pte);
 		put_page(f->sys, page);

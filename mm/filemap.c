@@ -317,7 +317,7 @@ static int fill_run(struct address_space *m, struct run *run)
 			                 PAGE_SIZE - off);
 		}
 		page_set(page, PG_UPTODATE);
-		stat_inc(m->sys, pages_read);
+		stat_inc_rare(m->sys, pages_read);
 		unlock_page(m->sys, page);
 		if (i)
 			put_page(m->sys, page);

@@ -37,6 +37,9 @@ static inline struct cpu_local *cpu_here(const struct mmk_system *sys)
 #define stat_inc(sys, field) stat_add(sys, field, 1)
 #define stat_add(sys, field, n)                                                                    \
 	((void)__atomic_fetch_add(&cpu_here(sys)->count.field, (n), __ATOMIC_RELAXED))
+/* system.c: the same of what is rare. */
+__cold void stat_inc_at(const struct mmk_system *sys, size_t offset);
+#define stat_inc_rare(sys, field) stat_inc_at(sys, offsetof(struct mmk_stats, field))
 
 /* ---- page.c, page_alloc.c: frames ---- */
 static inline void *phys_to_virt(const struct mmk_system *sys, phys_addr_t pa)

@@ -131,7 +131,7 @@ void reclaim_background(struct mmk_system *sys)
 
 static enum mmk_oom out_of_memory(struct mmk_system *sys)
 {
-	stat_inc(sys, ooms);
+	stat_inc_rare(sys, ooms);
 	return sys->port->out_of_memory ? sys->port->out_of_memory(sys->ctx) : MMK_OOM_NONE;
 }
 

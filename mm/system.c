@@ -274,6 +274,11 @@ static void sum_events(struct mmk_system *sys, struct mmk_stats *s)
 	spin_unlock(&sys->mms_lock);
 }
 
+void stat_inc_at(const struct mmk_system *sys, size_t offset)
+{
+	__atomic_fetch_add((uint64_t *)((char *)&cpu_here(sys)->count + offset), 1, __ATOMIC_RELAXED);
+}
+
 void mmk_stats(struct mmk_system *sys, struct mmk_stats *s)
 {
 	uint64_t shmem = not_negative(&sys->nr_shmem), cache = frames_of_kind(sys, PAGE_CACHE);
