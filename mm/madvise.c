@@ -14,24 +14,6 @@
 
 /* ---- advice that is a flag of the VMA ---- */
 
-static bool advice_sets_flags(int advice)
-{
-	switch (advice) {
-	case MMK_MADV_NORMAL:
-	case MMK_MADV_RANDOM:
-	case MMK_MADV_SEQUENTIAL:
-	case MMK_MADV_DONTFORK:
-	case MMK_MADV_DOFORK:
-	case MMK_MADV_DONTDUMP:
-	case MMK_MADV_DODUMP:
-	case MMK_MADV_WIPEONFORK:
-	case MMK_MADV_KEEPONFORK:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static uint64_t advised_flags(uint64_t flags, int advice)
 {
 	switch (advice) {
@@ -168,12 +150,25 @@ static int madvise_populate(struct mmk_task *task, struct vm_area_struct *vma, u
 
 /* ---- the walk ---- */
 
-static bool advice_known(int advice)
+enum advice_kind { ADVICE_NONE, ADVICE_DONTNEED, ADVICE_PAGES, ADVICE_FLAGS };
+
+static inline enum advice_kind advice_kind(int advice)
 {
+	/* What is asked for most. */
+	if (likely(advice == MMK_MADV_DONTNEED || advice == MMK_MADV_DONTNEED_LOCKED))
+		return ADVICE_DONTNEED;
 	switch (advice) {
+	case MMK_MADV_NORMAL:
+	case MMK_MADV_RANDOM:
+	case MMK_MADV_SEQUENTIAL:
+	case MMK_MADV_DONTFORK:
+	case MMK_MADV_DOFORK:
+	case MMK_MADV_DONTDUMP:
+	case MMK_MADV_DODUMP:
+	case MMK_MADV_WIPEONFORK:
+	case MMK_MADV_KEEPONFORK:
+		return ADVICE_FLAGS;
 	case MMK_MADV_WILLNEED:
-	case MMK_MADV_DONTNEED:
-	case MMK_MADV_DONTNEED_LOCKED:
 	case MMK_MADV_FREE:
 	case MMK_MADV_REMOVE:
 	case MMK_MADV_COLD:
@@ -182,9 +177,9 @@ static bool advice_known(int advice)
 	case MMK_MADV_POPULATE_WRITE:
 	case MMK_MADV_GUARD_INSTALL:
 	case MMK_MADV_GUARD_REMOVE:
-		return true;
+		return ADVICE_PAGES;
 	default:
-		return advice_sets_flags(advice);
+		return ADVICE_NONE;
 	}
 }
 
@@ -211,13 +206,9 @@ static bool sealed_against(const struct vm_area_struct *vma, int advice)
 	       !(vma->vm_flags & (MMK_VM_SHARED | MMK_VM_WRITE));
 }
 
-static int madvise_vma(struct mmk_task *task, struct vm_area_struct *vma, unsigned long start,
-                       unsigned long end, int advice)
+static __attribute__((noinline)) int madvise_vma(struct mmk_task *task, struct vm_area_struct *vma,
+                                                 unsigned long start, unsigned long end, int advice)
 {
-	if (unlikely(sealed_against(vma, advice)))
-		return refuse(task, -MMK_EPERM, MMK_REASON_VMA_SEALED, vma->vm_start, 0);
-	if (likely(advice == MMK_MADV_DONTNEED || advice == MMK_MADV_DONTNEED_LOCKED))
-		return madvise_dontneed(task, vma, start, end, advice);
 	switch (advice) {
 	case MMK_MADV_WILLNEED:
 		return madvise_willneed(vma, start, end);
@@ -241,29 +232,34 @@ static int madvise_vma(struct mmk_task *task, struct vm_area_struct *vma, unsign
 	}
 }
 
-static int madvise_range(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
-                         unsigned long end, int advice)
+static inline int madvise_range(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
+                                unsigned long end, int advice, enum advice_kind kind)
 {
-	/* Populating stops at a hole; all other advice goes on behind it. */
-	bool stop_at_hole = advice == MMK_MADV_POPULATE_READ || advice == MMK_MADV_POPULATE_WRITE;
 	unsigned long hole = end, stop;
 	int err;
 
 	for (; start < end; start = stop) {
 		struct vm_area_struct *vma = find_vma(mm, start);
 
-		if ((!vma || vma->vm_start > start) && hole == end)
-			hole = start;
-		if (!vma || vma->vm_start >= end || (hole != end && stop_at_hole))
-			break;
-		if (start < vma->vm_start)
+		if (unlikely(!vma || vma->vm_start > start)) {
+			if (hole == end)
+				hole = start;
+			/* Populating stops at a hole; all other advice goes on behind it. */
+			if (!vma || vma->vm_start >= end || advice == MMK_MADV_POPULATE_READ ||
+			    advice == MMK_MADV_POPULATE_WRITE)
+				break;
 			start = vma->vm_start;
+		}
 		stop = vma->vm_end < end ? vma->vm_end : end;
-		err = madvise_vma(task, vma, start, stop, advice);
-		if (err)
+		if (unlikely(sealed_against(vma, advice)))
+			return refuse(task, -MMK_EPERM, MMK_REASON_VMA_SEALED, vma->vm_start, 0);
+		err = likely(kind == ADVICE_DONTNEED)
+		          ? madvise_dontneed(task, vma, start, stop, advice)
+		          : madvise_vma(task, vma, start, stop, advice);
+		if (unlikely(err))
 			return err;
 	}
-	if (hole != end)
+	if (unlikely(hole != end))
 		return refuse(task, -MMK_ENOMEM, MMK_REASON_NOT_MAPPED, hole, 0);
 	return 0;
 }
@@ -271,24 +267,26 @@ static int madvise_range(struct mmk_task *task, struct mm_struct *mm, unsigned l
 long do_madvise(struct mmk_task *task, struct mm_struct *mm, unsigned long start, unsigned long len,
                 int advice)
 {
+	const enum advice_kind kind = advice_kind(advice);
 	unsigned long end;
 	int err;
 
-	if (!advice_known(advice))
+	if (unlikely(kind == ADVICE_NONE))
 		return refuse(task, -MMK_EINVAL, MMK_REASON_ADVICE, (uint32_t)advice, 0);
 	err = range_of_pages(task, start, len, &end);
 	if (err || end == start)
 		return err;
-	if (!advice_sets_flags(advice)) {
+	if (kind == ADVICE_FLAGS) {
+		err = mmap_lock_or_refuse(task, mm);
+		if (err)
+			return err;
+	} else {
 		mmap_read_lock(mm);
-		err = madvise_range(task, mm, start, end, advice);
-		mmap_read_unlock(mm);
-		return err;
 	}
-	err = mmap_lock_or_refuse(task, mm);
-	if (err)
-		return err;
-	err = madvise_range(task, mm, start, end, advice);
-	mmap_write_unlock(mm);
+	err = madvise_range(task, mm, start, end, advice, kind);
+	if (kind == ADVICE_FLAGS)
+		mmap_write_unlock(mm);
+	else
+		mmap_read_unlock(mm);
 	return err;
 }
