@@ -226,14 +226,12 @@ static int unshare_tables(void)
 			return -ENOMEM;
 	}
 	if (__atomic_load_n(&mine->refs, __ATOMIC_ACQUIRE) > 1) {
-		s = kmalloc(sizeof(*s));
+		s = sighand_dup(mine);
 		if (!s) {
 			files_put(files);
 			return -ENOMEM;
 		}
 		spin_lock_irq(&proc_lock);
-		*s = *mine;
-		s->refs = 1;
 		t->proc->sighand = s;
 		spin_unlock_irq(&proc_lock);
 		sighand_put(mine);

@@ -31,7 +31,7 @@ static void read_signals(struct figures *f, struct process *p)
 	f->blocked = f->t->blocked;
 	f->nr_queued = p->nr_sigqueued;
 	for (i = 0; p->sighand && i < NSIG; i++) {
-		u64 h = p->sighand->action[i].handler;
+		u64 h = sighand_action(p->sighand, (int)i + 1)->handler;
 
 		if (h == SIG_IGN)
 			f->ignored |= 1ull << i;

@@ -207,7 +207,7 @@ void release_process(struct process *p)
 
 static bool parent_ignores_exit(const struct process *parent)
 {
-	const struct k_sigaction *sa = &parent->sighand->action[SIGCHLD - 1];
+	const struct k_sigaction *sa = sighand_action(parent->sighand, SIGCHLD);
 
 	return sa->handler == SIG_IGN || (sa->flags & SA_NOCLDWAIT);
 }
@@ -236,7 +236,7 @@ void notify_exit(struct process *p)
 		return;
 	}
 	if (p->exit_signal &&
-	    !(autoreap && parent->sighand->action[SIGCHLD - 1].handler == SIG_IGN))
+	    !(autoreap && sighand_action(parent->sighand, SIGCHLD)->handler == SIG_IGN))
 		notify_parent_locked(p, exit_why(code), exit_value(code));
 	wake_up_all(&parent->wait_child);
 	if (autoreap)

@@ -47,20 +47,15 @@ static int copy_files(struct task *t, u64 flags)
 static int copy_sighand(struct process *p, u64 flags)
 {
 	struct sighand *mine = current->proc->sighand;
-	unsigned long irq;
 
 	if (flags & CLONE_SIGHAND) {
 		__atomic_fetch_add(&mine->refs, 1, __ATOMIC_RELAXED);
 		p->sighand = mine;
 		return 0;
 	}
-	p->sighand = kmalloc(sizeof(*p->sighand));
+	p->sighand = sighand_dup(mine);
 	if (!p->sighand)
 		return -ENOMEM;
-	irq = spin_lock_irqsave(&proc_lock);
-	*p->sighand = *mine;
-	spin_unlock_irqrestore(&proc_lock, irq);
-	p->sighand->refs = 1;
 	if (flags & CLONE_CLEAR_SIGHAND)
 		sighand_flush(p->sighand);
 	return 0;

@@ -97,6 +97,8 @@ void kill_thread_locked(struct task *t); /* it ends on its way to user mode */
 void kill_process_locked(struct process *p, int sig); /* all its threads, whatever they block */
 int kill_pgrp_locked(s32 pgid, int sig);
 void sighand_put(struct sighand *s);
+struct sighand *sighand_dup(const struct sighand *s); /* NULL: no memory */
+void sighand_default(struct sighand *s, int sig);      /* no handler any more; proc_lock */
 void sighand_flush(struct sighand *s); /* all that are not ignored become default */
 void flush_pending(struct process *p, struct sigpending *pend); /* proc_lock */
 

@@ -131,6 +131,7 @@ static void change_action(struct process *p, int sig, struct k_sigaction *sa)
 	sa->flags &= SA_KNOWN;
 	sa->mask &= ~SIG_UNBLOCKABLE;
 	p->sighand->action[sig - 1] = *sa;
+	p->sighand->set |= sigmask(sig);
 	/* POSIX: what is ignored from now on is no longer pending. */
 	if (!sig_handler_ignores(p, sig))
 		return;
@@ -152,7 +153,7 @@ long sys_rt_sigaction(u64 usig, u64 uact, u64 uold, u64 size)
 	if (sig < 1 || sig > NSIG || (uact && (sig == SIGKILL || sig == SIGSTOP)))
 		return -EINVAL;
 	spin_lock_irq(&proc_lock);
-	old = p->sighand->action[sig - 1];
+	old = *sighand_action(p->sighand, sig);
 	if (uact)
 		change_action(p, sig, &sa);
 	spin_unlock_irq(&proc_lock);

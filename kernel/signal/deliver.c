@@ -122,14 +122,14 @@ static bool act(struct signal_to_handle *s)
 {
 	struct process *p = current->proc;
 	int sig = s->info.signo;
-	struct k_sigaction *sa = &p->sighand->action[sig - 1];
+	const struct k_sigaction *sa = sighand_action(p->sighand, sig);
 
 	if (sig_handler_ignores(p, sig))
 		return false;
 	if (sa->handler != SIG_DFL) {
 		s->action = *sa;
 		if (sa->flags & SA_RESETHAND)
-			sa->handler = SIG_DFL;
+			sighand_default(p->sighand, sig);
 		return true;
 	}
 	if (process_unkillable(p))
@@ -214,7 +214,7 @@ static void run_handler(struct pt_regs *regs, const struct signal_to_handle *s)
 		/* No stack to tell it on. A SIGSEGV handler cannot help either if that was it. */
 		if (s->info.signo == SIGSEGV) {
 			spin_lock_irq(&proc_lock);
-			t->proc->sighand->action[SIGSEGV - 1].handler = SIG_DFL;
+			sighand_default(t->proc->sighand, SIGSEGV);
 			spin_unlock_irq(&proc_lock);
 		}
 		force_sig(SIGSEGV);

@@ -44,7 +44,7 @@ bool process_unkillable(const struct process *p)
 
 bool sig_handler_ignores(const struct process *p, int sig)
 {
-	u64 handler = p->sighand->action[sig - 1].handler;
+	u64 handler = sighand_action(p->sighand, sig)->handler;
 
 	return handler == SIG_IGN || (handler == SIG_DFL && default_is_ignore(sig));
 }
@@ -55,7 +55,7 @@ static bool sig_dropped(const struct process *p, const struct task *t, int sig)
 {
 	if ((t->blocked | t->real_blocked) & sigmask(sig) || (t->trace.tracer && sig != SIGKILL))
 		return false;
-	if (process_unkillable(p) && p->sighand->action[sig - 1].handler == SIG_DFL)
+	if (process_unkillable(p) && sighand_action(p->sighand, sig)->handler == SIG_DFL)
 		return true;
 	return sig_handler_ignores(p, sig);
 }
@@ -209,7 +209,7 @@ static struct task *choose_thread(struct process *p, int sig)
 
 static bool is_fatal(const struct process *p, const struct task *t, int sig)
 {
-	if (p->sighand->action[sig - 1].handler != SIG_DFL || default_is_ignore(sig) ||
+	if (sighand_action(p->sighand, sig)->handler != SIG_DFL || default_is_ignore(sig) ||
 	    sig_default_stops(sig) || (t->real_blocked & sigmask(sig)))
 		return false;
 	/* Those that would dump core wait for the thread, as the dump would be of it; a tracer may think
@@ -417,7 +417,7 @@ void notify_locked(struct process *to, const struct task *t, int sig, int why, i
 	if (!to || !to->sighand)
 		return;
 	wake_up_all(&to->wait_child);
-	if (stop && (to->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+	if (stop && (sighand_action(to->sighand, SIGCHLD)->flags & SA_NOCLDSTOP))
 		return;
 	process_cputime_locked(t->proc, &utime, &stime);
 	si.chld.pid = t->pid;
@@ -444,10 +444,10 @@ static void force_locked(const struct siginfo *si)
 {
 	struct task *t = current;
 	struct process *p = t->proc;
-	struct k_sigaction *sa = &p->sighand->action[si->signo - 1];
+	const struct k_sigaction *sa = sighand_action(p->sighand, si->signo);
 
 	if (sa->handler == SIG_IGN || (t->blocked & sigmask(si->signo))) {
-		sa->handler = SIG_DFL;
+		sighand_default(p->sighand, si->signo);
 		t->blocked &= ~sigmask(si->signo);
 	}
 	if (sa->handler == SIG_DFL && !t->trace.tracer) {
@@ -508,7 +508,7 @@ bool signal_ignored_or_blocked(struct task *t, int sig)
 {
 	unsigned long irq = spin_lock_irqsave(&proc_lock);
 	bool yes =
-	    (t->blocked & sigmask(sig)) || t->proc->sighand->action[sig - 1].handler == SIG_IGN;
+	    (t->blocked & sigmask(sig)) || sighand_action(t->proc->sighand, sig)->handler == SIG_IGN;
 
 	spin_unlock_irqrestore(&proc_lock, irq);
 	return yes;
@@ -516,21 +516,56 @@ bool signal_ignored_or_blocked(struct task *t, int sig)
 
 /* ------------------------------------------------------------------ handler tables */
 
+const struct k_sigaction sigaction_default;
+
 void sighand_put(struct sighand *s)
 {
 	if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) == 0)
 		kfree(s);
 }
 
+static void copy_actions(struct sighand *to, const struct sighand *from)
+{
+	sigset_t left;
+
+	to->set = from->set;
+	for (left = to->set; left; left &= left - 1) {
+		int i = __builtin_ctzll(left);
+
+		to->action[i] = from->action[i];
+	}
+}
+
+struct sighand *sighand_dup(const struct sighand *s)
+{
+	struct sighand *copy = kmalloc(sizeof(*copy));
+	unsigned long irq;
+
+	if (!copy)
+		return NULL;
+	copy->refs = 1;
+	irq = spin_lock_irqsave(&proc_lock);
+	copy_actions(copy, s);
+	spin_unlock_irqrestore(&proc_lock, irq);
+	return copy;
+}
+
+void sighand_default(struct sighand *s, int sig)
+{
+	if (s->set & sigmask(sig))
+		s->action[sig - 1].handler = SIG_DFL;
+}
+
 void sighand_flush(struct sighand *s)
 {
-	unsigned i;
+	sigset_t left;
 
-	for (i = 0; i < NSIG; i++) {
-		if (s->action[i].handler != SIG_IGN)
-			s->action[i].handler = SIG_DFL;
-		s->action[i].flags = 0;
-		s->action[i].restorer = 0;
-		s->action[i].mask = 0;
+	for (left = s->set; left; left &= left - 1) {
+		int i = __builtin_ctzll(left);
+
+		if (s->action[i].handler == SIG_IGN)
+			s->action[i] = (struct k_sigaction){.handler = SIG_IGN};
+		else
+			s->set &= ~(left & -left);
 	}
 }

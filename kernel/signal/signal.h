@@ -147,8 +147,15 @@ struct sigpending {
 
 struct sighand {
 	u32 refs;
+	sigset_t set;			 /* others are at their default, and their place is unwritten */
 	struct k_sigaction action[NSIG]; /* index signo - 1 */
 };
+extern const struct k_sigaction sigaction_default;
+/* proc_lock. */
+static inline const struct k_sigaction *sighand_action(const struct sighand *s, int sig)
+{
+	return s->set & sigmask(sig) ? &s->action[sig - 1] : &sigaction_default;
+}
 
 struct sigaltstack {
 	u64 sp;
