@@ -116,7 +116,7 @@ static inline int fault_no_page(unsigned flags)
 /* Its memory has gone ahead of it (mmk_mm_reap). */
 static inline bool mm_is_reaped(const struct mm_struct *mm)
 {
-	return load_relaxed(&mm->reaped);
+	return load_relaxed(&mm->flags) & MMF_REAPED;
 }
 
 /*

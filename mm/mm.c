@@ -238,7 +238,7 @@ __cold bool mmk_mm_reap(struct mmk_mm *mm)
 
 	if (!down_read_trylock(&mm->mmap_lock))
 		return false;
-	__atomic_store_n(&mm->reaped, true, __ATOMIC_RELEASE);
+	atomic_fetch_or_explicit(&mm->flags, MMF_REAPED, memory_order_release);
 	vma_for_each (vma, mm)
 		if (!(vma->vm_flags & (MMK_VM_SHARED | MMK_VM_PFNMAP | MMK_VM_IO)))
 			zap_page_range(vma, vma->vm_start, vma->vm_end, ZAP_EVEN_COWS);

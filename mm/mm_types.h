@@ -170,10 +170,11 @@ struct file_vma {
 #define vm_start range.start
 #define vm_end   range.end
 
-/* mm_struct.flags: what prctl(2) has set. */
+/* mm_struct.flags: what prctl(2) has set, and what has become of it. */
 #define MMF_THP_DISABLE     1u
 #define MMF_MDWE            2u /* nothing may become executable */
 #define MMF_MDWE_NO_INHERIT 4u /* but children's */
+#define MMF_REAPED          8u /* its memory has gone ahead of it: no more faults */
 #define MM_LAZY_FREED       1u /* some table may map lazily freed pages */
 #define MM_LAZY_DROPPABLE   2u /* it has, or had, droppable mappings: for good */
 
@@ -208,7 +209,6 @@ struct mm_struct {
 	bool mmap_legacy;        /* [W] bottom-up */
 	bool pkey_zero_freed;    /* [W] no longer a key of the program */
 	bool soft_dirty;         /* [W] clear_refs has begun to track writes */
-	bool reaped;             /* [A] its memory has gone ahead of it: no more faults */
 	struct range_tree vmas;  /* [W] */
 	unsigned long mmap_base; /* [W] top-down searches begin below it, bottom-up at it */
 

@@ -185,7 +185,7 @@ long mmk_sys_prctl(struct mmk_task *task, int option, const unsigned long arg[4]
 
 void mmk_mm_inherit(struct mmk_mm *mm, const struct mmk_mm *from)
 {
-	uint32_t flags = atomic_load_explicit(&from->flags, memory_order_relaxed);
+	uint32_t flags = atomic_load_explicit(&from->flags, memory_order_relaxed) & ~MMF_REAPED;
 
 	if (flags & MMF_MDWE_NO_INHERIT)
 		flags &= ~(MMF_MDWE | MMF_MDWE_NO_INHERIT);
