@@ -29,6 +29,18 @@ static int brk_shrink(struct mmk_task *task, struct mm_struct *mm, unsigned long
 	return do_munmap(task, mm, to, from - to);
 }
 
+/* As brk and bss have it; the range is free, and before `next` (NULL: the last). */
+static inline int do_brk_flags(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
+			       unsigned long end, uint64_t vm_flags, struct vm_area_struct *next)
+{
+	/* Also without tags the last flag shows: mmap's memory does not merge with the heap. */
+	vm_flags |= MMK_VM_READ | MMK_VM_WRITE | VM_MAY_FLAGS | mm->def_flags | MMK_VM_MTE_ALLOWED;
+	if (unlikely(mm->map_count > mm->sys->max_map_count))
+		return refuse(task, -MMK_ENOMEM, MMK_REASON_MAP_COUNT, mm->map_count,
+		              mm->sys->max_map_count);
+	return map_hole(task, mm, next, start, end, vm_flags, false);
+}
+
 /* find_vma(); mostly the heap has been resized last, and ends there. */
 static struct vm_area_struct *find_behind_heap(const struct mm_struct *mm, unsigned long addr)
 {

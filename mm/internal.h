@@ -159,6 +159,8 @@ void range_build(struct range_tree *t, unsigned long nr);
 void range_erase(struct range_tree *t, struct range_node *n);
 void range_resize(struct range_tree *t, struct range_node *n, unsigned long start,
                   unsigned long end); /* order kept */
+/* The same where the start stays. */
+void range_resize_end(struct range_tree *t, struct range_node *n, unsigned long end);
 /* n ends where tail, which is new and ends where n did, begins. */
 void range_split(struct range_tree *t, struct range_node *n, struct range_node *tail);
 /* A neighbour without a hole between takes gone's range over, and gone is erased. */

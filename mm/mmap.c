@@ -21,9 +21,9 @@
 #define MMK_MAP_UNINITIALIZED 0x4000000ul
 #define MMK_MAP_HUGE_MASK     (0x1ful << 26) /* of the sizes that are old: 2 MiB, 1 GiB */
 
-static inline void call_perf_event_mmap(struct mmk_task *task, const struct vm_area_struct *vma)
+static inline void call_perf_event_mmap(struct mmk_task *task, const struct mmk_system *sys,
+					const struct vm_area_struct *vma)
 {
-	const struct mmk_system *sys = vma->vm_mm->sys;
 	const struct mmk_hooks *hooks = hooks_of(sys);
 
 	if (hooks && hooks->perf_event_mmap)
@@ -33,7 +33,7 @@ static inline void call_perf_event_mmap(struct mmk_task *task, const struct vm_a
 
 void perf_event_mmap(struct mmk_task *task, const struct vm_area_struct *vma)
 {
-	call_perf_event_mmap(task, vma);
+	call_perf_event_mmap(task, vma->vm_mm->sys, vma);
 }
 
 static void uprobe_mmap(struct mmk_task *task, const struct vm_area_struct *vma)
@@ -65,7 +65,7 @@ static __attribute__((noinline)) void map_finish_rare(struct vm_area_struct *vma
 static inline void map_finish(struct mmk_task *task, struct mm_struct *mm,
                               struct vm_area_struct *vma, uint64_t vm_flags, uint64_t pages)
 {
-	call_perf_event_mmap(task, vma);
+	call_perf_event_mmap(task, mm->sys, vma);
 	vm_stat_account(mm, vm_flags, pages);
 	if (unlikely(vma->vm_flags & (MMK_VM_LOCKED | MMK_VM_DROPPABLE)))
 		map_finish_rare(vma, pages);
@@ -89,8 +89,6 @@ static __attribute__((noinline)) struct vm_area_struct *
 merge_hole(struct vm_area_struct *prev, struct vm_area_struct *next, unsigned long start,
 	   unsigned long end, uint64_t vm_flags)
 {
-	struct vma_merge both = {.prev = prev, .next = next, .start = start, .end = end};
-
 	if (prev && (prev->vm_end != start || !agrees_with_hole(prev, vm_flags)))
 		prev = NULL;
 	if (next && (next->vm_start != end || !agrees_with_hole(next, vm_flags)))
@@ -98,18 +96,20 @@ merge_hole(struct vm_area_struct *prev, struct vm_area_struct *next, unsigned lo
 	if (!prev && !next)
 		return NULL;
 	if (prev && next &&
-	    (vma_anon_vma(prev) == vma_anon_vma(next) || !vma_anon_vma(prev) || !vma_anon_vma(next)))
+	    (vma_anon_vma(prev) == vma_anon_vma(next) || !vma_anon_vma(prev) || !vma_anon_vma(next))) {
+		struct vma_merge both = {.prev = prev, .next = next, .start = start, .end = end};
+
 		return vma_merge_new(&both, MERGE_LEFT | MERGE_RIGHT);
+	}
 	return vma_grow(prev ? prev : next, start, end);
 }
 
 /*
  * What most calls of mmap, and brk, ask for: as there is nothing to replace and no file to ask, three
- * things can fail, one after the other. [start, end) lies before `next` (NULL: the last); to_right: it
- * may become part of that, not only of what lies before.
+ * things can fail, one after the other.
  */
-static int map_hole(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struct *next,
-		    unsigned long start, unsigned long end, const uint64_t vm_flags, bool to_right)
+int map_hole(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struct *next,
+	     unsigned long start, unsigned long end, const uint64_t vm_flags, bool to_right)
 {
 	struct vm_area_struct *prev = next ? vma_prev(next) : vma_last(mm);
 	const uint64_t pages = (end - start) >> PAGE_SHIFT;
@@ -707,17 +707,6 @@ long vm_mmap_usual(struct mmk_task *task, unsigned long len, unsigned long prot)
 }
 
 /* ---- memory that the kernel itself gives to a program ---- */
-
-int do_brk_flags(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
-                 unsigned long end, uint64_t vm_flags, struct vm_area_struct *next)
-{
-	/* Also without tags the last flag shows: mmap's memory does not merge with the heap. */
-	vm_flags |= MMK_VM_READ | MMK_VM_WRITE | VM_MAY_FLAGS | mm->def_flags | MMK_VM_MTE_ALLOWED;
-	if (mm->map_count > mm->sys->max_map_count)
-		return refuse(task, -MMK_ENOMEM, MMK_REASON_MAP_COUNT, mm->map_count,
-		              mm->sys->max_map_count);
-	return map_hole(task, mm, next, start, end, vm_flags, false);
-}
 
 int insert_vma(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struct *vma)
 {

@@ -148,7 +148,7 @@ static inline void unmap_trim(struct vm_area_struct *vma, unsigned long start, u
 {
 	unmap_account(vma, (end - start) >> PAGE_SHIFT);
 	if (vma->vm_start < start)
-		vma_resize(vma, vma->vm_start, start);
+		vma_resize_end(vma, start);
 	else if (vma->vm_end > end)
 		vma_resize(vma, end, vma->vm_end);
 	else

@@ -231,15 +231,14 @@ RB_TEMPLATE void rb_erase(struct rb_root *root, struct rb_node *node, rb_augment
 			rb_set_parent(child, parent);
 		rb_change_child(root, parent, node, child);
 	}
+	at = parent;
 	if (succ) { /* its value is that of another place: those above know node's */
-		for (at = parent; at != succ && aug(at); at = rb_parent(at))
-			;
+		while (at != succ && aug(at))
+			at = rb_parent(at);
 		aug(succ);
-		if (!same(succ, node))
-			rb_propagate(rb_parent(succ), aug);
-	} else {
-		rb_propagate(parent, aug);
+		at = same(succ, node) ? NULL : rb_parent(succ);
 	}
+	rb_propagate(at, aug);
 	if (!black)
 		return;
 	if (child) /* of a node with one child it is red: that makes up for the black one */

@@ -232,6 +232,14 @@ void vma_resize(struct vm_area_struct *vma, unsigned long start, unsigned long e
 	}
 }
 
+void vma_resize_end(struct vm_area_struct *vma, unsigned long end)
+{
+	if (unlikely(vma->vm_file))
+		vma_resize(vma, vma->vm_start, end);
+	else
+		range_resize_end(&vma->vm_mm->vmas, &vma->range, end);
+}
+
 /* The border between two neighbours that touch moves to addr, which lies in one of them. */
 static void vma_shift(struct vm_area_struct *lower, struct vm_area_struct *upper,
                       unsigned long addr)
@@ -392,11 +400,12 @@ static void adopt_anon_vma(struct vm_area_struct *to, uint64_t av)
 struct vm_area_struct *vma_grow(struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
 	count_merge(vma->vm_mm);
-	if (vma->vm_start < start)
-		start = vma->vm_start;
 	if (vma->vm_end > end)
 		end = vma->vm_end;
-	vma_resize(vma, start, end);
+	if (vma->vm_start <= start)
+		vma_resize_end(vma, end);
+	else
+		vma_resize(vma, start, end);
 	return vma;
 }
 

@@ -132,6 +132,7 @@ void vma_end(struct vm_area_struct *vma);
 void vma_discard(struct vm_area_struct *vma);
 /* Give it new ends; vm_pgoff follows vm_start. Both ends stay between the neighbours. */
 void vma_resize(struct vm_area_struct *vma, unsigned long start, unsigned long end);
+void vma_resize_end(struct vm_area_struct *vma, unsigned long end); /* vm_start stays */
 /* Cut at addr, which is inside: `tail`, from vma_alloc, becomes [addr, vm_end). */
 void vma_split(struct vm_area_struct *vma, unsigned long addr, struct vm_area_struct *tail);
 /* Make `copy` (from vma_alloc) a VMA of the same kind: references taken, not linked. */
@@ -343,11 +344,11 @@ unsigned long do_mmap_pgoff(struct mmap_call *c);
 /* hooks->perf_event_mmap */
 void perf_event_mmap(struct mmk_task *task, const struct vm_area_struct *vma);
 /*
- * Anonymous private memory at [start, end), which is free, and before `next` (NULL: the last): merged
- * with the VMA before where that is alike, as brk and bss have it. 0 or -errno, refused.
+ * Anonymous private memory at [start, end), which is free, and before `next` (NULL: the last). It becomes
+ * part of the VMA before where that is alike; to_right: or of next. 0 or -errno, refused.
  */
-int do_brk_flags(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
-                 unsigned long end, uint64_t vm_flags, struct vm_area_struct *next);
+int map_hole(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struct *next,
+             unsigned long start, unsigned long end, uint64_t vm_flags, bool to_right);
 /* Link a VMA made by the kernel itself (stack, vdso); the range is free. 0 or -ENOMEM, refused. */
 int insert_vma(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struct *vma);
 

@@ -46,6 +46,11 @@ static inline bool range_augment(struct rb_node *rb)
 	return n->gap != was;
 }
 
+static __attribute__((noinline)) void propagate(struct rb_node *rb)
+{
+	rb_propagate(rb, range_augment);
+}
+
 static inline bool same_gap(const struct rb_node *a, const struct rb_node *b)
 {
 	return gap_of(a) == gap_of(b);
@@ -223,24 +228,30 @@ void range_erase(struct range_tree *t, struct range_node *n)
 	take_out(&t->root, &n->rb);
 }
 
+/* The hole above a heap is mostly larger than gaps tell, before and after. */
+__attribute__((noinline)) void range_resize_end(struct range_tree *t, struct range_node *n,
+						unsigned long end)
+{
+	struct range_node *next = n->next;
+	const unsigned long was = n->end;
+
+	n->end = end;
+	range_note_recent(t, n);
+	if (end < was)
+		full_no_more(t, next);
+	if (next && next->start - (end > was ? end : was) < RANGE_GAP_CAP)
+		propagate(&next->rb);
+}
+
 void range_resize(struct range_tree *t, struct range_node *n, unsigned long start,
                   unsigned long end)
 {
-	unsigned long was = n->end;
-
 	if (start != n->start) {
 		n->start = start;
-		rb_propagate(&n->rb, range_augment);
+		propagate(&n->rb);
 		full_no_more(t, n);
 	}
-	n->end = end;
-	if (n->next && end < was)
-		gap_grows(&n->next->rb, capped_hole(n->next));
-	else if (n->next && end > was)
-		rb_propagate(&n->next->rb, range_augment);
-	if (end < was)
-		full_no_more(t, n->next);
-	range_note_recent(t, n);
+	range_resize_end(t, n, end);
 }
 
 /* No hole changes here: what comes behind is where it was. */

@@ -155,7 +155,10 @@ static void model_resize(struct model *md)
 		md->owner[end++] = first;
 	else if (end - first > 1)
 		md->owner[--end] = -1;
-	range_resize(&md->tree, &md->nodes[first], first * UNIT_BYTES, end * UNIT_BYTES);
+	if (rnd(2))
+		range_resize(&md->tree, &md->nodes[first], first * UNIT_BYTES, end * UNIT_BYTES);
+	else
+		range_resize_end(&md->tree, &md->nodes[first], end * UNIT_BYTES);
 }
 
 static void model_give(struct model *md, int from, int to, int owner)
