@@ -41,14 +41,20 @@ static inline bool itv_augment(struct rb_node *rb)
 	return last != was;
 }
 
-static inline bool same_last(const struct rb_node *a, const struct rb_node *b)
+/* Out of line, where there is more to do than that. */
+static __attribute__((noinline)) bool itv_update(struct rb_node *rb)
 {
-	return itv_of(a)->subtree_last == itv_of(b)->subtree_last;
+	return itv_augment(rb);
+}
+
+static inline void copy_last(struct rb_node *to, const struct rb_node *from)
+{
+	itv_of(to)->subtree_last = itv_of(from)->subtree_last;
 }
 
 static __attribute__((noinline)) void itv_rotate(struct rb_root *root, struct rb_node *n, bool left)
 {
-	rb_rotate(root, n, left, itv_augment);
+	rb_rotate(root, n, left, itv_update, copy_last);
 }
 
 static void itv_erase_fixup(struct rb_root *root, struct rb_node *n, struct rb_node *parent)
@@ -80,7 +86,7 @@ void itv_insert(void **root, struct vm_area_struct *vma)
 
 void itv_erase(void **root, struct vm_area_struct *vma)
 {
-	rb_erase(root_of(root), &node_of(vma)->rb, itv_augment, same_last, itv_erase_fixup);
+	rb_erase(root_of(root), &node_of(vma)->rb, itv_update, copy_last, itv_erase_fixup);
 }
 
 static bool itv_reaches(const struct rb_node *rb, uint64_t first)

@@ -5,8 +5,8 @@
  * The rules: the root is black; a red node has no red child; every way from a node down to a leaf
  * meets the same number of black nodes. The colour is the low bit of the parent word (1: black).
  * A node's value is kept right by recomputing it wherever its children change: a rotation
- * recomputes the two nodes it turns (their union is the same as before), a link or unlink the way
- * up to where it makes no difference any more.
+ * recomputes the lower of the two nodes it turns (the upper one now stands for what that did), a link
+ * or unlink the way up to where it makes no difference any more.
  *
  * Templates, so that each tree (vma_tree.c, interval.c) has its `aug` compiled in: called through a
  * pointer it cost more than all the rest. Each tree makes one function of its own of what is long and
@@ -63,7 +63,8 @@ static inline void rb_change_child(struct rb_root *root, struct rb_node *parent,
 
 /* Recompute node's own value from itself and its children: has it changed? */
 typedef bool rb_augment_fn(struct rb_node *node);
-typedef bool rb_same_fn(const struct rb_node *a, const struct rb_node *b);
+/* `to` gets the value of `from`. */
+typedef void rb_copy_fn(struct rb_node *to, const struct rb_node *from);
 /* rb_rotate() of a tree, and its rb_erase_fixup() */
 typedef void rb_rotate_fn(struct rb_root *root, struct rb_node *n, bool left);
 typedef void rb_fixup_fn(struct rb_root *root, struct rb_node *n, struct rb_node *parent);
@@ -77,7 +78,8 @@ RB_TEMPLATE void rb_propagate(struct rb_node *node, rb_augment_fn *aug)
 }
 
 /* n's child on the other side takes its place; n becomes that child's child on side `left`. */
-RB_TEMPLATE void rb_rotate(struct rb_root *root, struct rb_node *n, bool left, rb_augment_fn *aug)
+RB_TEMPLATE void rb_rotate(struct rb_root *root, struct rb_node *n, bool left, rb_augment_fn *aug,
+			   rb_copy_fn *copy)
 {
 	struct rb_node *parent = rb_parent(n), *up = left ? n->right : n->left, *middle;
 
@@ -93,8 +95,8 @@ RB_TEMPLATE void rb_rotate(struct rb_root *root, struct rb_node *n, bool left, r
 	rb_set_parent(up, parent);
 	rb_change_child(root, parent, n, up);
 	rb_set_parent(n, up);
+	copy(up, n);
 	aug(n);
-	aug(up);
 }
 
 /*
@@ -210,9 +212,8 @@ static inline struct rb_node *rb_put_in_place(struct rb_root *root, struct rb_no
 	return parent;
 }
 
-/* `same`: do the two have the same value? */
 RB_TEMPLATE void rb_erase(struct rb_root *root, struct rb_node *node, rb_augment_fn *aug,
-			  rb_same_fn *same, rb_fixup_fn *fixup)
+			  rb_copy_fn *copy, rb_fixup_fn *fixup)
 {
 	struct rb_node *child, *parent, *succ = NULL, *at;
 	bool black;
@@ -233,10 +234,10 @@ RB_TEMPLATE void rb_erase(struct rb_root *root, struct rb_node *node, rb_augment
 	}
 	at = parent;
 	if (succ) { /* its value is that of another place: those above know node's */
+		copy(succ, node);
 		while (at != succ && aug(at))
 			at = rb_parent(at);
-		aug(succ);
-		at = same(succ, node) ? NULL : rb_parent(succ);
+		at = succ;
 	}
 	rb_propagate(at, aug);
 	if (!black)

@@ -51,14 +51,14 @@ static __attribute__((noinline)) void propagate(struct rb_node *rb)
 	rb_propagate(rb, range_augment);
 }
 
-static inline bool same_gap(const struct rb_node *a, const struct rb_node *b)
+static inline void copy_gap(struct rb_node *to, const struct rb_node *from)
 {
-	return gap_of(a) == gap_of(b);
+	range_of(to)->gap = range_of(from)->gap;
 }
 
 static __attribute__((noinline)) void range_rotate(struct rb_root *root, struct rb_node *n, bool left)
 {
-	rb_rotate(root, n, left, range_augment);
+	rb_rotate(root, n, left, range_augment, copy_gap);
 }
 
 static __attribute__((noinline)) void balance_slow(struct rb_root *root, struct rb_node *node)
@@ -81,7 +81,7 @@ static __attribute__((noinline)) void range_erase_fixup(struct rb_root *root, st
 /* Out of the tree; no range's gap is asked until those that change have been told. */
 static __attribute__((noinline)) void take_out(struct rb_root *root, struct rb_node *node)
 {
-	rb_erase(root, node, range_augment, same_gap, range_erase_fixup);
+	rb_erase(root, node, range_augment, copy_gap, range_erase_fixup);
 }
 
 struct range_node *range_search(const struct range_tree *t, unsigned long addr)
@@ -275,7 +275,7 @@ void range_absorb(struct range_tree *t, struct range_node *to, struct range_node
 		to->start = gone->start;
 		to->prev = prev;
 		*(prev ? &prev->next : &t->first) = to;
-		gap_grows(&to->rb, capped_hole(to));
+		propagate(&to->rb);
 	}
 	take_out(&t->root, &gone->rb);
 	if (t->full_from == gone)
