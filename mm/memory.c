@@ -72,8 +72,8 @@ static inline uint32_t page_unlike_owned(const struct mmk_system *sys, pte_t pte
 }
 
 /*
- * Entries like the first one, one after the other, up to n, change alike; `owned`: as far as their
- * pages are simply owned. Four at a time where it goes. Returns how many.
+ * Entries like the first one, one after the other, up to n, change alike, four at a time; `owned`: as
+ * far as their pages are simply owned. Returns how many.
  */
 static unsigned long change_alike(struct mmk_system *sys, pte_t *ptep, unsigned long n,
                                   pte_t difference, bool owned)
@@ -92,13 +92,6 @@ static unsigned long change_alike(struct mmk_system *sys, pte_t *ptep, unsigned 
 		set_pte_rights(sys, p + 1, b, pte_apply(b, difference));
 		set_pte_rights(sys, p + 2, c, pte_apply(c, difference));
 		set_pte_rights(sys, p + 3, d, pte_apply(d, difference));
-	}
-	for (; p < end; p++) {
-		pte_t old = ptep_get_locked(p);
-
-		if (!pte_alike(old, first) || (owned && page_unlike_owned(sys, old)))
-			break;
-		set_pte_rights(sys, p, old, pte_apply(old, difference));
 	}
 	return (unsigned long)(p - ptep);
 }
@@ -125,6 +118,23 @@ static unsigned long protect_alike(const struct vm_area_struct *vma, pte_t *ptep
 	return pte_none(difference) ? 0 : change_alike(sys, ptep, n, difference, owned);
 }
 
+/* One entry by itself: has it changed, and was it one that TLBs may have? */
+struct protected {
+	bool changed, cached;
+};
+
+static __attribute__((noinline)) struct protected protect_one(const struct vm_area_struct *vma,
+							      pte_t *ptep, pgprot_t prot)
+{
+	pte_t old = ptep_get(ptep), pte;
+
+	pte = pte_present(old) ? protect_pte(vma, old, prot) : old;
+	if (pte_same(pte, old))
+		return (struct protected){false, false};
+	set_pte_raw(vma->vm_mm->sys, ptep, pte, LAST_LEVEL);
+	return (struct protected){true, pte_valid(old)};
+}
+
 static void protect_table(struct vm_area_struct *vma, struct page *table, unsigned long addr,
                           unsigned long end, struct mmu_gather *tlb)
 {
@@ -134,7 +144,7 @@ static void protect_table(struct vm_area_struct *vma, struct page *table, unsign
 
 	for (; addr < end; addr += PAGE_SIZE, ptep++) {
 		unsigned long alike = protect_alike(vma, ptep, (end - addr) >> PAGE_SHIFT, prot);
-		pte_t old, pte;
+		struct protected one;
 
 		if (alike) {
 			tlb->cleared += alike;
@@ -144,19 +154,16 @@ static void protect_table(struct vm_area_struct *vma, struct page *table, unsign
 			ptep += alike - 1;
 			continue;
 		}
-		old = ptep_get(ptep);
-		if (!pte_present(old))
-			continue;
-		pte = protect_pte(vma, old, prot);
-		if (pte_same(pte, old))
-			continue;
-		tlb_change_pte(tlb, ptep, old, pte, addr);
+		one = protect_one(vma, ptep, prot);
+		tlb->cleared += one.changed;
+		if (one.cached)
+			tlb_cover(tlb, addr);
 	}
 	/* Within the lock: who finds the page read-only here may rely on it. */
 	tlb_gather_flush(tlb);
 }
 
-void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+static void change_tables(struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned long addr = start;
@@ -178,6 +185,30 @@ void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned
 	if (tlb.cleared)
 		pte_barrier(mm->sys);
 	count_events(mm->sys, pte_writes, tlb.cleared);
+}
+
+void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct protected one;
+	struct page *table;
+
+	if (end - start != PAGE_SIZE) {
+		change_tables(vma, start, end);
+		return;
+	}
+	/* What guards a stack, or is sealed after it was written, is often one page. */
+	table = pte_table_next(mm, &start, end);
+	if (!table || !table_maybe_used(mm->sys, table))
+		return;
+	spin_lock(mm->sys, &table->ptl);
+	one = protect_one(vma, table_pte(mm->sys, table, start), vma_page_prot(vma));
+	if (one.cached)
+		flush_tlb_range(mm, start, end, false);
+	spin_unlock(&table->ptl);
+	if (one.changed)
+		pte_barrier(mm->sys);
+	count_events(mm->sys, pte_writes, one.changed);
 }
 
 /* ---- fork ---- */
