@@ -7,16 +7,19 @@
 #include "mm/vma.h"
 
 /* RLIMIT_DATA counts the heap and the program's data segment, in bytes. */
-static int check_data_limit(struct mmk_task *task, const struct mm_struct *mm, unsigned long brk)
+static inline int check_data_limit(struct mmk_task *task, const struct mm_struct *mm,
+				   unsigned long brk)
 {
 	const struct mmk_mm_bounds *b = &mm->bounds;
-	uint64_t limit = rlimit_bytes(task, MMK_RLIMIT_DATA);
-	uint64_t want = (brk - b->start_brk) + (b->end_data - b->start_data);
+	uint64_t limit = rlimit_bytes(task, MMK_RLIMIT_DATA), want;
 
-	if (limit < MMK_RLIM_INFINITY && want > limit)
-		return refuse(task, -MMK_ENOMEM, MMK_REASON_RLIMIT_DATA,
-		              (want + PAGE_SIZE - 1) >> PAGE_SHIFT, limit >> PAGE_SHIFT);
-	return 0;
+	if (likely(limit >= MMK_RLIM_INFINITY))
+		return 0;
+	want = (brk - b->start_brk) + (b->end_data - b->start_data);
+	if (want <= limit)
+		return 0;
+	return refuse(task, -MMK_ENOMEM, MMK_REASON_RLIMIT_DATA,
+	              (want + PAGE_SIZE - 1) >> PAGE_SHIFT, limit >> PAGE_SHIFT);
 }
 
 static int brk_shrink(struct mmk_task *task, struct mm_struct *mm, unsigned long from,
