@@ -352,6 +352,7 @@ static struct page *copy_target(struct fork_copy *c, unsigned long addr)
 static int fork_table(struct fork_copy *c, struct page *from, unsigned long addr, unsigned long end)
 {
 	struct mm_struct *mm = c->src->vm_mm;
+	const bool shares = mm_shares(mm); /* asked before: the last that is given up leaves none */
 	int shared = table_share(c->dst->vm_mm, c->src, from, addr);
 	struct page *to;
 
@@ -362,7 +363,7 @@ static int fork_table(struct fork_copy *c, struct page *from, unsigned long addr
 	to = copy_target(c, addr);
 	if (!to)
 		return -MMK_ENOMEM;
-	copy_table(c, to, unlikely(mm_shares(mm)) ? pte_table_find(mm, addr) : from, addr, end);
+	copy_table(c, to, unlikely(shares) ? pte_table_find(mm, addr) : from, addr, end);
 	return 0;
 }
 
