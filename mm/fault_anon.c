@@ -36,8 +36,8 @@ static inline pte_t anon_pte(struct mmk_system *sys, const struct vm_area_struct
 }
 
 /* Read: everybody's zeros, until a write comes. Not counted as resident. */
-static __attribute__((noinline)) int touch_zero(struct mm_struct *mm, struct vm_area_struct *vma, struct page *table,
-			     pte_t *ptep, uint32_t seq)
+static __attribute__((noinline)) int touch_zero(struct mm_struct *mm, struct vm_area_struct *vma,
+						struct page *table, pte_t *ptep, uint32_t seq)
 {
 	struct mmk_system *sys = mm->sys;
 	pte_t pte = pte_mkspecial(anon_pte(sys, vma, sys->zero_page, sys->zero_phys));
@@ -54,8 +54,9 @@ static __attribute__((noinline)) int touch_zero(struct mm_struct *mm, struct vm_
 }
 
 /* Write: a page of its own. */
-static __attribute__((noinline)) int touch_page(struct mm_struct *mm, struct vm_area_struct *vma, struct page *table,
-			     pte_t *ptep, unsigned flags, uint32_t seq)
+static __attribute__((noinline)) int touch_page(struct mm_struct *mm, struct vm_area_struct *vma,
+						struct page *table, pte_t *ptep, unsigned flags,
+						uint32_t seq)
 {
 	struct mmk_system *sys = mm->sys;
 	struct mm_counts *counts = mm_counts_here(mm);

@@ -32,7 +32,7 @@ static void push(struct frame_cache *cache, struct page *page)
 static inline void set_zeroed(struct frame_cache *cache, struct page *head, uint32_t nr)
 {
 	cache->zeroed = head;
-	__atomic_store_n(&cache->nr_zeroed, nr, __ATOMIC_RELAXED); /* the sums read it, too */
+	store_relaxed(&cache->nr_zeroed, nr); /* the sums read it, too */
 }
 
 /* The largest block up to a batch, so that neighbours stay together. Cache empty, its lock held. */

@@ -442,8 +442,7 @@ static uint32_t drop_entries(struct mmk_system *sys, pte_t *ptep, unsigned long 
 			continue;
 		if (!page_take_last(page)) {
 			page_map_sub(page);
-			if (atomic_fetch_sub_explicit(&page->refcount, 1, memory_order_acq_rel) == 1)
-				free_pages(sys, page);
+			put_page(sys, page);
 			continue;
 		}
 		atomic_store_explicit(&page->mapcount, 0, memory_order_relaxed);

@@ -282,7 +282,10 @@ void free_pages(struct mmk_system *sys, struct page *page)
 
 void free_page_zeroed(struct mmk_system *sys, struct page *page)
 {
-	if (atomic_fetch_sub_explicit(&page->refcount, 1, memory_order_acq_rel) > 1)
+	uint32_t old = atomic_fetch_sub_explicit(&page->refcount, 1, memory_order_acq_rel);
+
+	MMK_BUG_ON(sys, !old); /* as put_page() has it */
+	if (old > 1)
 		return;
 	frame_tell_machine_zeroed(sys, page);
 	frame_cache_give_zeroed(sys, page, page_kind(page));

@@ -157,22 +157,6 @@ struct vma_merge {
 };
 #define MERGE_LEFT  1u
 #define MERGE_RIGHT 2u
-/* A range of untouched private memory before `next` (NULL: the last). */
-static inline void vma_merge_init(struct vma_merge *m, const struct mm_struct *mm,
-                                  struct vm_area_struct *next, unsigned long start,
-                                  unsigned long end, uint64_t vm_flags)
-{
-	m->prev = next ? vma_prev(next) : vma_last(mm);
-	m->next = next;
-	m->start = start;
-	m->end = end;
-	m->vm_flags = vm_flags;
-	m->pgoff = start >> PAGE_SHIFT;
-	m->file = NULL;
-	m->anon_vma = 0;
-	m->name = NULL;
-	m->policy = 0;
-}
 unsigned vma_merge_sides(const struct vma_merge *m);
 /* With which neighbours a new range can merge (prev and next touch it once what they reach into is
  * gone). */
@@ -183,7 +167,10 @@ static inline unsigned vma_can_merge(const struct vma_merge *m)
 
 	return left || right ? vma_merge_sides(m) : 0;
 }
-/* The VMA takes [start, end), which it touches or overlaps and which is private memory or its file's, in. Returns it. */
+/*
+ * The VMA takes in [start, end), which it touches or overlaps and which is private memory or its
+ * file's. Returns it.
+ */
 struct vm_area_struct *vma_grow(struct vm_area_struct *vma, unsigned long start, unsigned long end);
 /* Do what vma_can_merge() answered; prev and next now end where the range begins and ends. Returns
  * the merged VMA. */

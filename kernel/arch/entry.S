@@ -52,6 +52,15 @@
 	ldp	x16, x17, [sp, #128]
 	.endm
 
+	/* Where and how to go on in user mode. \a to \c are of no use after it. */
+	.macro	restore_sp_pc_pstate, a, b, c
+	ldr	\a, [sp, #PT_REGS_SP]
+	ldp	\b, \c, [sp, #PT_REGS_PC]
+	msr	sp_el0, \a
+	msr	elr_el1, \b
+	msr	spsr_el1, \c
+	.endm
+
 	.macro	pop_and_eret
 	add	sp, sp, #PT_REGS_SIZE
 	eret
@@ -186,11 +195,7 @@ ret_to_user:
 	msr	daifset, #0xf
 	ldr	w1, [x19]
 	cbnz	w1, 1f
-	ldr	x21, [sp, #PT_REGS_SP]
-	ldp	x22, x23, [sp, #PT_REGS_PC]
-	msr	sp_el0, x21
-	msr	elr_el1, x22
-	msr	spsr_el1, x23
+	restore_sp_pc_pstate x21, x22, x23
 	restore_x0_to_x30_and_eret
 1:	msr	daifclr, #0xf
 	mov	x0, sp
@@ -222,11 +227,7 @@ el0_no_syscall:
 	mrs	x0, sp_el0
 	ldr	w1, [x0]
 	cbnz	w1, abort_to_work
-	ldr	x2, [sp, #PT_REGS_SP]
-	ldp	x3, x4, [sp, #PT_REGS_PC]
-	msr	sp_el0, x2
-	msr	elr_el1, x3
-	msr	spsr_el1, x4
+	restore_sp_pc_pstate x2, x3, x4
 	restore_x0_to_x17
 	ldr	x18, [sp, #144]
 	ldp	x29, x30, [sp, #232]
