@@ -276,7 +276,7 @@ static void check_lazy(struct checker *c, const struct mm_struct *mm, const stru
 	if (page_test(page, PG_DROPPABLE))
 		check(c, mm->lazy & MM_LAZY_DROPPABLE, "a droppable page is hidden", addr, pte.v);
 	else if (!pte_dirty(pte))
-		check(c, table->lazy && (mm->lazy & MM_LAZY_FREED) && mm->sys->lazy,
+		check(c, (table->traits & TABLE_LAZY) && (mm->lazy & MM_LAZY_FREED) && mm->sys->lazy,
 		      "a lazily freed page is hidden", addr, pte.v);
 }
 

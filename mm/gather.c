@@ -276,7 +276,11 @@ static void table_emptied(struct mmu_gather *tlb, struct page *table, unsigned l
 
 	if (start == before || start < floor || start + TABLE_SIZE - 1 > ceiling - 1)
 		return;
-	table->traits &= TABLE_WAS_SHARED;
+	if (load_relaxed(&table->traits) & ~TABLE_WAS_SHARED) {
+		spin_lock(mm->sys, &table->ptl); /* reclaim (lazyfree.c) may be looking at it */
+		table->traits &= TABLE_WAS_SHARED;
+		spin_unlock(&table->ptl);
+	}
 	mm->idle_table = start;
 	if (!before)
 		return;
@@ -460,7 +464,8 @@ static uint32_t drop_entries(struct mmk_system *sys, pte_t *ptep, unsigned long 
  * The table of addr from there on, whatever VMA its entries are of, as nothing of it has been left out
  * before. It may still be looked for from a file, under page_table_lock.
  */
-static void drop_table_from(struct mm_struct *mm, struct page *table, unsigned long addr)
+static void drop_table_from(struct mm_struct *mm, struct page *table, unsigned long addr,
+			    struct page **gone)
 {
 	struct mmk_system *sys = mm->sys;
 	uint32_t used;
@@ -472,11 +477,12 @@ static void drop_table_from(struct mm_struct *mm, struct page *table, unsigned l
 	table->nr_used = used;
 	spin_unlock(&table->ptl);
 	if (!used)
-		pte_tables_drop(mm, addr);
+		pte_tables_drop(mm, addr, gone);
 	spin_unlock(&mm->page_table_lock);
 }
 
-unsigned long unmap_ended(struct mm_struct *mm, unsigned long start, unsigned long end)
+unsigned long unmap_ended(struct mm_struct *mm, unsigned long start, unsigned long end,
+			  struct page **gone)
 {
 	unsigned long addr = start;
 	struct page *table;
@@ -487,12 +493,12 @@ unsigned long unmap_ended(struct mm_struct *mm, unsigned long start, unsigned lo
 			    unmap_shared(mm, table, addr, end, 0, TASK_SIZE);
 
 		if (!left)
-			drop_table_from(mm, table, addr);
+			drop_table_from(mm, table, addr, gone);
 		addr = (addr | (TABLE_SIZE - 1)) + 1;
 		/* Of many tables that were shared the last one lets those above go. */
 		if (left && (addr >= end || !(addr & (TABLE_SIZE * PTRS_PER_TABLE - 1)))) {
 			spin_lock(mm->sys, &mm->page_table_lock);
-			pte_tables_drop(mm, here);
+			pte_tables_drop(mm, here, gone);
 			spin_unlock(&mm->page_table_lock);
 		}
 		cond_resched(mm->sys);

@@ -269,10 +269,12 @@ struct mmu_gather; /* tlb batch; see memory.h */
 void unmap_page_range(struct mm_struct *mm, unsigned long start, unsigned long end,
                       unsigned long floor, unsigned long ceiling);
 /*
- * The same of an mm that has ended, and that no TLB knows any more. Tables go as they become empty.
- * Returns the address up to which nothing is left, as all that lies in a table goes with its first.
+ * The same of an mm that has ended, and that no TLB knows any more. Tables go as they become empty, onto
+ * the list *gone. Returns the address up to which nothing is left, as all that lies in a table goes with
+ * its first.
  */
-unsigned long unmap_ended(struct mm_struct *mm, unsigned long start, unsigned long end);
+unsigned long unmap_ended(struct mm_struct *mm, unsigned long start, unsigned long end,
+                          struct page **gone);
 /* madvise DONTNEED of a part of one VMA, truncate (without ZAP_EVEN_COWS private anonymous copies stay).
  */
 void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
@@ -311,7 +313,8 @@ unsigned long move_page_tables(struct vm_area_struct *vma, unsigned long old,
                                struct vm_area_struct *new_vma, unsigned long new_addr,
                                unsigned long len);
 int mm_pgd_alloc(struct mm_struct *mm);
-void mm_pgd_free(struct mm_struct *mm);                       /* frees all tables left */
+/* Nothing is mapped, and nobody walks the mm's tables any more: frees what is left of them, and `gone`. */
+void mm_pgd_free(struct mm_struct *mm, struct page *gone);
 bool vma_wants_writenotify(const struct vm_area_struct *vma); /* shared file with a home: first
                                                                  write of a clean page must fault */
 pgprot_t vma_page_prot(
@@ -411,7 +414,6 @@ int expand_stack(struct mmk_task *task, struct vm_area_struct *vma, unsigned lon
 
 /* ---- mmap.c and its siblings: the VMA side ---- */
 int do_munmap(struct mmk_task *task, struct mm_struct *mm, unsigned long start, unsigned long len);
-void exit_mmap(struct mm_struct *mm);
 int mm_populate(struct mmk_task *task, struct mm_struct *mm, unsigned long start,
                 unsigned long len);
 

@@ -19,7 +19,7 @@
 
 void lazyfree_hint(struct mm_struct *mm, struct page *table)
 {
-	table->lazy = 1;
+	table->traits |= TABLE_LAZY;
 	atomic_fetch_or(&mm->lazy, MM_LAZY_FREED);
 	atomic_store(&mm->sys->lazy, 1);
 }
@@ -104,7 +104,7 @@ void lazyfree_keep(struct mm_struct *mm, unsigned long start, unsigned long end)
 		unsigned long stop = table_end(addr, end);
 		pte_t *ptep = table_pte(mm->sys, table, addr);
 
-		for (unsigned long at = addr; table->lazy && at < stop; at += PAGE_SIZE, ptep++) {
+		for (unsigned long at = addr; (table->traits & TABLE_LAZY) && at < stop; at += PAGE_SIZE, ptep++) {
 			struct page *page = anon_page_of(mm->sys, ptep_get(ptep));
 
 			if (page && !page_test(page, PG_DROPPABLE))
@@ -186,7 +186,7 @@ static struct page *lock_lazy_table(struct mm_struct *mm, unsigned long *addr, b
 	spin_lock(mm->sys, &mm->page_table_lock);
 	while ((table = pte_table_next(mm, addr, mm->task_size))) {
 		spin_lock(mm->sys, &table->ptl);
-		if (all || table->lazy)
+		if (all || (table->traits & TABLE_LAZY))
 			break;
 		spin_unlock(&table->ptl);
 		*addr = table_end(*addr, mm->task_size);
@@ -212,7 +212,8 @@ __cold static uint64_t take_from_mm(struct mm_struct *mm, uint64_t want)
 
 		addr &= ~(TABLE_SIZE - 1);
 		taken += take_table(&tlb, table, addr, stop, want - taken, &here);
-		table->lazy = here;
+		store_relaxed(&table->traits,
+			      (table->traits & ~TABLE_LAZY) | (here ? TABLE_LAZY : 0));
 		left |= here;
 		spin_unlock(&table->ptl);
 		addr = stop;

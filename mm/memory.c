@@ -288,7 +288,7 @@ static void copy_table(struct fork_copy *c, struct page *to, struct page *from, 
 		i_mmap_lock(mapping);
 	spin_lock(sys, &to->ptl);
 	spin_lock(sys, &from->ptl);
-	if (unlikely(from->lazy))
+	if (unlikely(from->traits & TABLE_LAZY))
 		lazyfree_hint(c->dst->vm_mm, to);
 	from->traits |= TABLE_MIXED;
 	to->traits |= from->traits;
@@ -425,7 +425,7 @@ static void move_entries(struct mm_struct *mm, struct page *from, struct page *t
 	unsigned long n = len >> PAGE_SHIFT, moved = 0, valid = 0;
 
 	lock_two(sys, from, to);
-	if (unlikely(from->lazy))
+	if (unlikely(from->traits & TABLE_LAZY))
 		lazyfree_hint(mm, to);
 	to->traits |= from->traits;
 	for (unsigned long i = 0; i < n; i++) {

@@ -182,10 +182,11 @@ struct mmk_mm *mmk_mm_get(struct mmk_mm *mm)
 	return mm;
 }
 
-/* Nobody uses the mm any more: everything in it goes. */
-void exit_mmap(struct mm_struct *mm)
+/* Nobody uses the mm any more: everything in it goes. Returns the tables that have become empty. */
+static struct page *exit_mmap(struct mm_struct *mm)
 {
 	struct vm_area_struct *vma, *next;
+	struct page *tables = NULL;
 	unsigned long gone = 0;
 	int64_t accounted = 0;
 
@@ -199,12 +200,13 @@ void exit_mmap(struct mm_struct *mm)
 			accounted += vma_pages(vma);
 		if (vma->vm_end > gone)
 			gone = unmap_ended(mm, vma->vm_start > gone ? vma->vm_start : gone,
-					   vma->vm_end);
+					   vma->vm_end, &tables);
 		vma_end(vma);
 	}
 	vma_drop_spare(mm);
 	vm_uncharge(mm->sys, accounted);
 	mmap_write_unlock(mm);
+	return tables;
 }
 
 void mmk_mm_put(struct mmk_mm *mm)
@@ -214,8 +216,7 @@ void mmk_mm_put(struct mmk_mm *mm)
 	if (atomic_fetch_sub_explicit(&mm->users, 1, memory_order_acq_rel) != 1)
 		return;
 	mm_unregister(mm);
-	exit_mmap(mm);
-	mm_pgd_free(mm);
+	mm_pgd_free(mm, exit_mmap(mm));
 	mmk_kfree(sys, mm);
 }
 

@@ -69,10 +69,13 @@ enum page_kind {
 #define TABLE_UNCOUNTED  2u /* it may have entries that count no page */
 #define TABLE_MARKERS    4u /* some of those may be markers */
 #define TABLE_WAS_SHARED 8u /* several address spaces have had it */
+#define TABLE_LAZY       16u /* it may map lazily freed pages */
 struct page {
 	_Atomic uint32_t flags;
-	/* 0: free. Mapping a page, the cache, a pin: one each. PAGE_TABLE: one for each mm that has
-	   it [T] */
+	/*
+	 * 0: free. Mapping a page, the cache, a pin: one each; PAGE_TABLE: 1. And one more for a moment
+	 * where somebody without a lock takes the frame for what it was before (get_page_unless_zero).
+	 */
 	_Atomic uint32_t refcount;
 	union {
 		_Atomic int32_t mapcount; /* PTEs that map it (anon, cache) */
@@ -96,7 +99,8 @@ struct page {
 				uint64_t index;
 				struct page *prev;       /* PAGE_FREE [B], slab */
 				struct {                 /* PAGE_TABLE [T] */
-					uint32_t lazy;   /* 1 where it may map lazily freed pages */
+					/* address spaces that have it, but for one */
+					uint32_t sharers;
 					uint32_t traits; /* TABLE_* */
 				};
 			};

@@ -3,7 +3,7 @@
  * fork without copying page-table entries: parent and child get the same last-level table.
  *
  * 	parent	[L2 entry, no write] --.
- * 				       +--> table, refcount 2 --> pages, mapcount 1
+ * 				       +--> table, sharers 1 --> pages, mapcount 1
  * 	child	[L2 entry, no write] --'
  *
  * The entries stay as they are, the right to write goes by the entry that leads to the table
@@ -16,15 +16,15 @@
  * shared table, and reclaim has nothing to look for in it.
  *
  * What counts how:
- *  - A table's refcount is the number of address spaces that have it. Each counts it in pgtables
- *    and what it maps in rss_anon.
+ *  - A table has one reference, and counts the address spaces that have it besides one (sharers).
+ *    Each counts it in pgtables and what it maps in rss_anon.
  *  - A page's mapcount and refcount count a shared table once, and its PG_ANON_EXCL means "of this
  *    table alone". That suffices as long as no other table maps the page; so when the first of n
  *    has its copy made, each page gets n - 1 more, and the tables are TABLE_MIXED from then on: all
  *    counts are of address spaces, and who leaves such a table takes his own off each page. A mixed
  *    table is not shared again before every page in it has one owner.
  *
- * Locks: the table's lock guards its refcount. The entry that leads to it changes under
+ * Locks: the table's lock guards its sharers. The entry that leads to it changes under
  * page_table_lock as well, held from its break to its make, so who looks for the table under that
  * lock finds the one or the other. mmap_lock held for reading is enough: faults that found a shared
  * table do nothing with it but come here; faults without mmap_lock have compared mm->seq, as a
@@ -117,6 +117,12 @@ static int64_t table_pages(const struct mmk_system *sys, const struct page *tabl
 	return n;
 }
 
+/* The table's lock is held; who asks without it sees that nothing is the mm's any more before it is. */
+static inline void table_share_add(struct page *table, int by)
+{
+	__atomic_store_n(&table->sharers, table->sharers + by, __ATOMIC_RELEASE);
+}
+
 /* The table's lock is held. */
 static void share_with(struct mm_struct *parent, struct mm_struct *child, struct page *table,
 		       pte_t *from, pte_t *to, struct page *to_parent)
@@ -130,7 +136,7 @@ static void share_with(struct mm_struct *parent, struct mm_struct *child, struct
 		atomic_fetch_add_explicit(&parent->nr_shared, 1, memory_order_relaxed);
 	}
 	table->traits |= TABLE_WAS_SHARED;
-	get_page(table);
+	table_share_add(table, 1);
 	set_pte_raw(sys, to, entry, LAST_LEVEL - 1);
 	table_use(to_parent, 1);
 	atomic_fetch_add_explicit(&child->nr_shared, 1, memory_order_relaxed);
@@ -161,7 +167,7 @@ int table_share(struct mm_struct *child, struct vm_area_struct *vma, struct page
 	from = table_slot_find(parent, addr, &above);
 	spin_lock(sys, &child->page_table_lock);
 	spin_lock(sys, &table->ptl);
-	can = !table->lazy && !(table->traits & TABLE_MARKERS) && table_unmix(sys, table);
+	can = !(table->traits & (TABLE_LAZY | TABLE_MARKERS)) && table_unmix(sys, table);
 	if (can)
 		share_with(parent, child, table, from, to, to_parent);
 	spin_unlock(&table->ptl);
@@ -244,7 +250,7 @@ static void table_replace(struct mm_struct *mm, const struct shared_slot *s, str
 	flush_tlb_mm(mm);
 	set_pte_raw(sys, s->entry, table_make(page_to_phys(sys, copy)), LAST_LEVEL - 1);
 	pte_barrier(sys);
-	atomic_fetch_sub_explicit(&table->refcount, 1, memory_order_relaxed);
+	table_share_add(table, -1);
 	stat_inc(sys, tables_copied);
 }
 
@@ -357,7 +363,7 @@ static void table_unhook(struct mm_struct *mm, const struct shared_slot *s)
 	mm_rss_add(mm, RSS_ANON, -pages);
 	atomic_fetch_sub_explicit(&mm->pgtables, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&mm->nr_shared, 1, memory_order_release);
-	atomic_fetch_sub_explicit(&table->refcount, 1, memory_order_release);
+	table_share_add(table, -1);
 }
 
 bool table_leave(struct mm_struct *mm, unsigned long addr)

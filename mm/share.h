@@ -21,7 +21,7 @@ static inline bool mm_shares(const struct mm_struct *mm)
 /* How many have it. More than one stays so under the table's lock, one also under mmap_lock. */
 static inline uint32_t table_sharers(const struct page *table)
 {
-	return atomic_load_explicit(&table->refcount, memory_order_relaxed);
+	return load_relaxed(&table->sharers) + 1;
 }
 
 /*

@@ -236,16 +236,13 @@ struct page *pte_tables_prune(struct mm_struct *mm, unsigned long addr, unsigned
 	return list;
 }
 
-/* What a fault without mmap_lock in an mm that has had it as well may still hold needs its time. */
-static void drop_table(struct mm_struct *mm, struct page *table)
+static inline void drop_table(struct page *table, struct page **gone)
 {
-	if (unlikely(table->traits & TABLE_WAS_SHARED))
-		table_retire(mm, table);
-	else
-		table_free(mm, table);
+	table->next = *gone;
+	*gone = table;
 }
 
-void pte_tables_drop(struct mm_struct *mm, unsigned long addr)
+void pte_tables_drop(struct mm_struct *mm, unsigned long addr, struct page **gone)
 {
 	struct page *tables[LAST_LEVEL + 1];
 	pte_t *entries[LAST_LEVEL], entry;
@@ -263,7 +260,7 @@ void pte_tables_drop(struct mm_struct *mm, unsigned long addr)
 	for (; level > FIRST_LEVEL && !table_used(tables[level]); level--) {
 		set_pte_raw(sys, entries[level - 1], (pte_t){0}, level - 1);
 		table_use(tables[level - 1], -1);
-		drop_table(mm, tables[level]);
+		drop_table(tables[level], gone);
 	}
 }
 
@@ -277,7 +274,7 @@ int mm_pgd_alloc(struct mm_struct *mm)
 	return 0;
 }
 
-static void free_level(struct mm_struct *mm, phys_addr_t phys, unsigned level)
+static void drop_level(struct mm_struct *mm, phys_addr_t phys, unsigned level, struct page **gone)
 {
 	pte_t *entries = phys_to_virt(mm->sys, phys);
 	struct page *table = phys_to_page(mm->sys, phys);
@@ -286,18 +283,28 @@ static void free_level(struct mm_struct *mm, phys_addr_t phys, unsigned level)
 	for (unsigned long i = 0; left && i < PTRS_PER_TABLE; i++) {
 		if (!pte_is_table(entries[i]))
 			continue;
-		free_level(mm, pte_phys(entries[i]), level + 1);
+		drop_level(mm, pte_phys(entries[i]), level + 1, gone);
 		set_pte_raw(mm->sys, entries + i, (pte_t){0}, level);
 		left--;
 	}
-	MMK_BUG_ON(mm->sys, atomic_load_explicit(&table->refcount, memory_order_relaxed) != 1);
-	drop_table(mm, table);
+	MMK_BUG_ON(mm->sys, load_relaxed(&table->sharers));
+	drop_table(table, gone);
 }
 
-/* Nothing is mapped, and nobody walks these tables any more: what is left of them. */
-void mm_pgd_free(struct mm_struct *mm)
+void mm_pgd_free(struct mm_struct *mm, struct page *gone)
 {
-	free_level(mm, mm->pgd, FIRST_LEVEL);
-	pte_barrier(mm->sys); /* the frames are full of zeros, for all who walk there next */
+	struct page *next;
+
+	drop_level(mm, mm->pgd, FIRST_LEVEL, &gone);
 	mm->pgd = 0;
+	/* Who walks there next, on whatever CPU, finds the zeros and not what was there before. */
+	pte_barrier(mm->sys);
+	for (struct page *table = gone; table; table = next) {
+		next = table->next;
+		/* What a fault without mmap_lock in an mm that has had it as well may still hold. */
+		if (unlikely(table->traits & TABLE_WAS_SHARED))
+			table_retire(mm, table);
+		else
+			table_free(mm, table);
+	}
 }

@@ -187,10 +187,10 @@ struct page *pte_table_next(const struct mm_struct *mm, unsigned long *addr, uns
 struct page *pte_tables_prune(struct mm_struct *mm, unsigned long addr, unsigned long floor,
 			      unsigned long ceiling);
 /*
- * The mm has ended, page_table_lock is held: the tables on the way to addr that are empty go at once,
- * the leaf first.
+ * The mm has ended, page_table_lock is held: the tables on the way to addr that are empty go, the leaf
+ * first, and are chained by page->next for mm_pgd_free().
  */
-void pte_tables_drop(struct mm_struct *mm, unsigned long addr);
+void pte_tables_drop(struct mm_struct *mm, unsigned long addr, struct page **gone);
 struct page *table_new(struct mm_struct *mm); /* empty, part of no tree; NULL: no memory */
 void table_free(struct mm_struct *mm, struct page *table); /* one that was never part of the tree */
 /* One that was, and that the TLBs have forgotten: a fault without mmap_lock may still look at it. */

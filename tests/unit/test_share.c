@@ -4,7 +4,8 @@
  * counts meanwhile, every way to change what is in them, and every allocation of that failing.
  */
 #include <pthread.h>
-#include "mm/mm_types.h"
+#include "mm/internal.h"
+#include "arch/arm64/pgtable.h"
 #include "tests/unit/harness.h"
 
 #define BASE  0x40000000ul
@@ -653,6 +654,32 @@ static void tables_of_several_mappings(void **state)
 	hosted_exit(w->h, &child);
 }
 
+/*
+ * Who looks at frames without a lock (reclaim, faults on files) may hold any of them for a moment, taking
+ * it for what it was before. That makes nobody a sharer of a table.
+ */
+static void a_look_at_a_table_is_no_share_of_it(void **state)
+{
+	struct world *w = *state;
+	struct mmk_task child;
+	struct page *table;
+
+	fill(w, SPAN);
+	table = pte_table_find(w->task.mm, BASE);
+	get_page(table);
+	assert_int_equal(w_madvise(w, at(3), 4 * PAGE, MMK_MADV_DONTNEED), 0);
+	assert_int_equal(load(w, at(4)), 0);
+	assert_int_equal(w_fork(w, &child), 0);
+	hosted_exit(w->h, &child);
+	store(w, at(9), 1); /* the others have gone, so it is taken back and not copied */
+	assert_int_equal(copied(w), 0);
+	assert_int_equal(w_fork(w, &child), 0);
+	hosted_exit(w->h, &w->task); /* its end gives the table up, the child's frees it */
+	w->task = child;
+	assert_int_equal(w_munmap(w, BASE, SPAN * PAGE), 0);
+	put_page(w->sys, table);
+}
+
 /* ---- several CPUs ---- */
 
 struct worker {
@@ -755,6 +782,7 @@ int main(void)
 	    WORLD_TEST(every_allocation_of_fork_may_fail),
 	    WORLD_TEST(a_write_without_memory_kills_and_changes_nothing),
 	    WORLD_TEST(tables_of_several_mappings),
+	    WORLD_TEST(a_look_at_a_table_is_no_share_of_it),
 	    cmocka_unit_test(threads_write_while_one_forks),
 	};
 

@@ -9,4 +9,4 @@ source=$1 build=$2/tsan
 meson configure "$build" -Dc_args=-Wno-tsan # the sanitizer does not know fences; the compiler does
 export TSAN_OPTIONS="suppressions=$source/tests/unit/tsan.supp"
 ninja -C "$build"
-meson test -C "$build" --no-rebuild threads share locks contract writeback
+meson test -C "$build" --no-rebuild threads share families locks contract writeback
