@@ -328,11 +328,12 @@ static void copy_table(struct fork_copy *c, struct page *to, struct page *from, 
 
 /*
  * Without anonymous pages there is nothing that a fault in the child would not find again, but
- * frames that are mapped without faults. (A guard gives its VMA an anon_vma: guard.c.)
+ * frames that are mapped without faults. (A guard gives its VMA an anon_vma: guard.c.) The child's has
+ * the say, as a fault that was on its way may give the parent's its first page now.
  */
-static bool vma_needs_copy(const struct vm_area_struct *src)
+static bool vma_needs_copy(const struct vm_area_struct *dst, const struct vm_area_struct *src)
 {
-	return vma_anon_vma(src) || ((src->vm_flags & (MMK_VM_PFNMAP | MMK_VM_MIXEDMAP)) &&
+	return vma_anon_vma(dst) || ((src->vm_flags & (MMK_VM_PFNMAP | MMK_VM_MIXEDMAP)) &&
 				 !(src->vm_ops && src->vm_ops->fault));
 }
 
@@ -353,7 +354,7 @@ static int fork_table(struct fork_copy *c, struct page *from, unsigned long addr
 {
 	struct mm_struct *mm = c->src->vm_mm;
 	const bool shares = mm_shares(mm); /* asked before: the last that is given up leaves none */
-	int shared = table_share(c->dst->vm_mm, c->src, from, addr);
+	int shared = table_share(c->dst, c->src, from, addr);
 	struct page *to;
 
 	if (shared)
@@ -374,7 +375,7 @@ int copy_page_range(struct fork_copy *c, struct vm_area_struct *dst, struct vm_a
 	struct page *from;
 	int rc = 0;
 
-	if (!vma_needs_copy(src))
+	if (!vma_needs_copy(dst, src))
 		return 0;
 	c->dst = dst;
 	c->src = src;

@@ -38,14 +38,18 @@
 
 /* ---- fork ---- */
 
-/* What a VMA without anon_vma has are zero pages: the child gets none of them, as none need copying. */
-static bool vma_has_only_zeros(const struct vm_area_struct *vma, const struct page *table,
-			       unsigned long addr)
+/*
+ * What a VMA has without an anon_vma are zero pages: the child gets none of them, as none need copying.
+ * A fault that was on its way when mmap_lock was taken may still put pages there, until the table's lock
+ * is held: they come after the fork, where the child's VMA has been made without a number.
+ */
+static bool vma_has_uncopied(const struct vm_area_struct *vma, uint64_t anon_vma,
+			     const struct page *table, unsigned long addr)
 {
 	unsigned long start = addr & ~(TABLE_SIZE - 1), end = table_end(addr, vma->vm_end);
 	const pte_t *ptep;
 
-	if (vma_anon_vma(vma))
+	if (anon_vma)
 		return false;
 	if (start < vma->vm_start)
 		start = vma->vm_start;
@@ -56,27 +60,33 @@ static bool vma_has_only_zeros(const struct vm_area_struct *vma, const struct pa
 	return false;
 }
 
-static bool vma_may_share(const struct vm_area_struct *vma, const struct page *table,
-			  unsigned long addr)
+/* copy: the child's, or the VMA itself where that is still to be made. Not looked at where none is. */
+static bool vma_may_share(const struct vm_area_struct *vma, const struct vm_area_struct *copy,
+			  const struct page *table, unsigned long addr)
 {
 	const uint64_t never = MMK_VM_SHARED | MMK_VM_DONTCOPY | MMK_VM_WIPEONFORK |
 			       MMK_VM_DROPPABLE | MMK_VM_PFNMAP | MMK_VM_MIXEDMAP | MMK_VM_IO;
 
-	return !vma->vm_ops && !(vma->vm_flags & never) && !vma_has_only_zeros(vma, table, addr);
+	return !vma->vm_ops && !(vma->vm_flags & never) &&
+	       !vma_has_uncopied(vma, vma_anon_vma(copy), table, addr);
 }
 
-/* All VMAs that the table of addr covers: the child gets what they have as it is. */
-static bool vmas_may_share(const struct vm_area_struct *vma, const struct page *table,
-			   unsigned long addr)
+/*
+ * All VMAs that the table of addr covers: the child gets what they have as it is. Up to src it has its
+ * own, dst the last of them.
+ */
+static bool vmas_may_share(const struct vm_area_struct *dst, const struct vm_area_struct *src,
+			   const struct page *table, unsigned long addr)
 {
 	unsigned long start = addr & ~(TABLE_SIZE - 1), end = start + TABLE_SIZE;
-	const struct vm_area_struct *v;
+	const struct vm_area_struct *v, *copy = dst;
 
-	for (v = vma; v && v->vm_end > start; v = vma_prev(v))
-		if (!vma_may_share(v, table, addr))
+	/* The two lists go side by side as far as the child gets all. */
+	for (v = src; v && v->vm_end > start; v = vma_prev(v), copy = vma_prev(copy))
+		if (!vma_may_share(v, copy, table, addr))
 			return false;
-	for (v = vma_next(vma); v && v->vm_start < end; v = vma_next(v))
-		if (!vma_may_share(v, table, addr))
+	for (v = vma_next(src); v && v->vm_start < end; v = vma_next(v))
+		if (!vma_may_share(v, v, table, addr))
 			return false;
 	return true;
 }
@@ -145,10 +155,10 @@ static void share_with(struct mm_struct *parent, struct mm_struct *child, struct
 	stat_inc(sys, tables_shared);
 }
 
-int table_share(struct mm_struct *child, struct vm_area_struct *vma, struct page *table,
-		unsigned long addr)
+int table_share(const struct vm_area_struct *dst, const struct vm_area_struct *src,
+		struct page *table, unsigned long addr)
 {
-	struct mm_struct *parent = vma->vm_mm;
+	struct mm_struct *parent = src->vm_mm, *child = dst->vm_mm;
 	struct mmk_system *sys = parent->sys;
 	struct page *above, *to_parent;
 	pte_t *from, *to;
@@ -159,15 +169,14 @@ int table_share(struct mm_struct *child, struct vm_area_struct *vma, struct page
 	to = table_slot_find(child, addr, &to_parent);
 	if (to && !pte_none(ptep_get(to)))
 		return phys_to_page(sys, pte_phys(ptep_get(to))) == table;
-	if (!vmas_may_share(vma, table, addr))
-		return 0;
 	to = table_slot_make(child, addr, &to_parent);
 	if (!to)
 		return -MMK_ENOMEM;
 	from = table_slot_find(parent, addr, &above);
 	spin_lock(sys, &child->page_table_lock);
 	spin_lock(sys, &table->ptl);
-	can = !(table->traits & (TABLE_LAZY | TABLE_MARKERS)) && table_unmix(sys, table);
+	can = !(table->traits & (TABLE_LAZY | TABLE_MARKERS)) &&
+	      vmas_may_share(dst, src, table, addr) && table_unmix(sys, table);
 	if (can)
 		share_with(parent, child, table, from, to, to_parent);
 	spin_unlock(&table->ptl);

@@ -38,11 +38,12 @@ static inline int32_t table_page_mapcount(const struct page *table, const struct
 /* ---- fork ---- */
 
 /*
- * The child gets the parent's table of addr, in which something is, if it can be shared; the VMA is
- * one of the parent's there. 1: it has it (perhaps from another VMA before). 0: copy. -ENOMEM.
+ * The child gets the parent's table of addr, in which something is, if it can be shared; src is one of
+ * the parent's VMAs there, dst the child's copy. 1: it has it (perhaps from another VMA before). 0: copy.
+ * -ENOMEM.
  */
-int table_share(struct mm_struct *child, struct vm_area_struct *vma, struct page *table,
-		unsigned long addr);
+int table_share(const struct vm_area_struct *dst, const struct vm_area_struct *src,
+		struct page *table, unsigned long addr);
 
 /* ---- before a change ---- */
 
