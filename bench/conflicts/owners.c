@@ -129,7 +129,7 @@ static const struct field table_page_fields[] = {
     FIELD(page, ptl),
     FIELD(page, nr_used),
     FIELD(page, table_mm),
-    FIELD(page, lazy),
+    FIELD(page, sharers),
     FIELD(page, traits),
     {0},
 };
