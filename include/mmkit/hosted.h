@@ -132,6 +132,7 @@ enum hosted_violation_kind {
 	HOSTED_BARRIER,     /* a store or a TLBI was not followed by the barrier it needs */
 	HOSTED_ICACHE,      /* instructions were fetched that the I-cache was never told of */
 	HOSTED_BAD_OUTPUT,  /* a descriptor leads outside of the RAM */
+	HOSTED_WAITING,     /* what waits for faults without locks to end (mmk_port.defer) was written to */
 	HOSTED_NR_VIOLATIONS,
 };
 typedef void hosted_violation_fn(void *arg, enum hosted_violation_kind kind, const char *text);
@@ -140,7 +141,8 @@ void hosted_on_violation(struct hosted *h, hosted_violation_fn *fn, void *arg);
 uint64_t hosted_nr_violations(struct hosted *h);
 /*
  * To be called between calls, when no CPU is inside the core: everything that a TLB holds agrees
- * with the tables, and no barrier is owed. Returns the number of violations it has reported.
+ * with the tables, and no barrier is owed. What has waited for faults without locks to end is freed, so
+ * call it before frames are counted. Returns the number of violations it has reported.
  */
 unsigned hosted_audit(struct hosted *h);
 /* Entries in the TLBs of all CPUs, and of them those of one address (any ASID). */

@@ -141,7 +141,9 @@ struct hosted {
 	struct icache_page **icache;
 
 	_Atomic unsigned nr_looks; /* threads between look_begin and look_end */
-	struct mmk_deferred *_Atomic deferred;
+	pthread_mutex_t waiting_lock;
+	struct waiting *waiting; /* grace.c */
+	size_t nr_waiting, room_waiting;
 
 	hosted_violation_fn *on_violation;
 	void *violation_arg;
@@ -195,6 +197,12 @@ struct tlb_entry *hosted_tlb_of_descriptor(struct hosted *h, const uint64_t *pte
 /* Forget all that the CPU has of the address; a mistake there has been reported. */
 void hosted_tlb_drop_all(struct hosted *h, unsigned cpu, unsigned asid, unsigned long va);
 void hosted_tlb_release(struct hosted *h); /* all of it: the machine ends */
+
+/* grace.c: mmk_port's functions of these names; and what waits goes, if no look is on its way. */
+void hosted_look_begin(void *ctx);
+void hosted_look_end(void *ctx);
+void hosted_defer(void *ctx, struct mmk_deferred *d);
+void hosted_run_waiting(struct hosted *h);
 void hosted_check_freed(struct hosted *h, uint64_t phys, unsigned order);
 /* Does the entry give more than the tables do now? */
 bool hosted_tlb_wrong(const struct tlb_entry *e, const struct translation *now);

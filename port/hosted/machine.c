@@ -209,68 +209,12 @@ const struct mmk_machine hosted_machine_ops = {
     .frame_freed = frame_freed,
 };
 
-/* ---- looks without locks: what waits for them goes at a moment when there is none ---- */
-
-static void push_deferred(struct hosted *h, struct mmk_deferred *first, struct mmk_deferred *last)
-{
-	last->next = atomic_load(&h->deferred);
-	while (!atomic_compare_exchange_weak(&h->deferred, &last->next, first))
-		;
-}
-
-/*
- * What is on the list could be found only by looks that began before it was put there; so take it,
- * and then look whether there is any.
- */
-static void run_deferred(struct hosted *h)
-{
-	while (!atomic_load(&h->nr_looks)) {
-		struct mmk_deferred *d = atomic_exchange(&h->deferred, NULL), *last = d, *next;
-
-		if (!d)
-			return;
-		if (atomic_load(&h->nr_looks)) {
-			while (last->next)
-				last = last->next;
-			push_deferred(h, d, last);
-			continue;
-		}
-		for (; d; d = next) {
-			next = d->next;
-			mmk_run_deferred(h->sys, d);
-		}
-	}
-}
-
-static void look_begin(void *ctx)
-{
-	struct hosted *h = ctx;
-
-	atomic_fetch_add(&h->nr_looks, 1);
-}
-
-static void look_end(void *ctx)
-{
-	struct hosted *h = ctx;
-
-	atomic_fetch_sub(&h->nr_looks, 1);
-	run_deferred(h);
-}
-
-static void defer(void *ctx, struct mmk_deferred *d)
-{
-	struct hosted *h = ctx;
-
-	push_deferred(h, d, d);
-	run_deferred(h);
-}
-
 const struct mmk_port hosted_port_ops = {
     .cpu_id = cpu_id,
     .relax = relax,
-    .look_begin = look_begin,
-    .look_end = look_end,
-    .defer = defer,
+    .look_begin = hosted_look_begin,
+    .look_end = hosted_look_end,
+    .defer = hosted_defer,
     .wait = wait_on,
     .wake = wake,
     .fget = hosted_fget,
@@ -298,6 +242,7 @@ static const char *const violation_names[HOSTED_NR_VIOLATIONS] = {
     [HOSTED_BARRIER] = "missing barrier",
     [HOSTED_ICACHE] = "instruction cache",
     [HOSTED_BAD_OUTPUT] = "bad output address",
+    [HOSTED_WAITING] = "written while it waits",
 };
 
 static void print_and_abort(void *arg, enum hosted_violation_kind kind, const char *text)
@@ -339,6 +284,7 @@ static void init_locks(struct hosted *h)
 	pthread_mutex_init(&h->files_lock, NULL);
 	pthread_mutex_init(&h->open_lock, NULL);
 	pthread_mutex_init(&h->inject_lock, NULL);
+	pthread_mutex_init(&h->waiting_lock, NULL);
 	for (unsigned i = 0; i < WAIT_BUCKETS; i++) {
 		pthread_mutex_init(&h->wait[i].lock, NULL);
 		pthread_cond_init(&h->wait[i].cond, NULL);
@@ -422,6 +368,7 @@ uint64_t hosted_destroy(struct hosted *h)
 	/* CPUs without an address space walk the system's empty table, which is going. */
 	for (unsigned cpu = 0; cpu < h->config.nr_cpus; cpu++)
 		h->cpus[cpu].root = 0;
+	hosted_run_waiting(h);
 	missing = mmk_system_destroy(h->sys);
 	hosted_tlb_release(h);
 	hosted_stores_release(h);

@@ -319,8 +319,11 @@ static bool audit_entry(struct hosted *h, const struct tlb_entry *e)
 
 unsigned hosted_audit(struct hosted *h)
 {
-	unsigned bad = 0;
+	const uint64_t before = hosted_nr_violations(h);
+	unsigned bad;
 
+	hosted_run_waiting(h);
+	bad = (unsigned)(hosted_nr_violations(h) - before);
 	pthread_mutex_lock(&h->mmu_lock);
 	for (size_t i = 0; i < TLB_BUCKETS; i++)
 		for (struct tlb_entry *e = h->tlb[i], *next; e; e = next) {

@@ -85,17 +85,17 @@ void world_check(struct world *w, const char *file, int line)
 
 	if (w->unchecked)
 		return;
+	if (hosted_audit(w->h)) {
+		w->unchecked = true;
+		print_error("%s:%d: the TLB's audit failed\n", file, line);
+		_fail(file, line);
+	}
 	bad = mmk_check(w->sys, what, sizeof(what));
 	if (!bad && w->task.mm)
 		bad = mmk_mm_check(w->task.mm, what, sizeof(what));
 	if (bad) {
 		w->unchecked = true;
 		print_error("%s:%d: %u invariants broken, the first: %s\n", file, line, bad, what);
-		_fail(file, line);
-	}
-	if (hosted_audit(w->h)) {
-		w->unchecked = true;
-		print_error("%s:%d: the TLB's audit failed\n", file, line);
 		_fail(file, line);
 	}
 }

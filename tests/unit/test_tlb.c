@@ -408,6 +408,29 @@ static void a_descriptor_out_of_the_ram_is_seen(void **state)
 	invalidate_va(hand, true);
 }
 
+static void freed(struct mmk_system *sys, struct mmk_deferred *d)
+{
+	d->next = NULL;
+}
+
+static void what_waits_for_looks_must_stay_as_it_is(void **state)
+{
+	struct hand *hand = *state;
+	struct mmk_deferred good = {.fn = freed}, bad = {.fn = freed};
+
+	hosted_look_begin(hand->h);
+	hosted_defer(hand->h, &good);
+	hosted_defer(hand->h, &bad);
+	hosted_run_waiting(hand->h);
+	assert_non_null(good.next); /* the look may still see it */
+	hosted_look_end(hand->h);
+	bad.fn = NULL;
+	assert_int_equal(hosted_audit(hand->h), 1);
+	expect_only(hand, HOSTED_WAITING, 1);
+	assert_null(good.next);
+	assert_null(bad.next); /* it is freed all the same */
+}
+
 /* ---- the core made to forget ---- */
 
 #define WHOLE 8 /* pages of the scenario's mappings */
@@ -637,6 +660,7 @@ int main(void)
 	    HAND_TEST(a_table_needs_more_than_its_leaves_invalidated),
 	    HAND_TEST(instructions_never_synced_are_seen),
 	    HAND_TEST(a_descriptor_out_of_the_ram_is_seen),
+	    HAND_TEST(what_waits_for_looks_must_stay_as_it_is),
 	    cmocka_unit_test(each_missing_invalidation_fails_the_scenario),
 	    cmocka_unit_test(each_missing_break_fails_the_scenario),
 	};
