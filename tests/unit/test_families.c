@@ -6,7 +6,8 @@
  * frame is back. MMKIT_SEED in the environment: other families.
  */
 #include <pthread.h>
-#include "mm/mm_types.h"
+#include "mm/internal.h"
+#include "mm/lazyfree.h"
 #include "tests/unit/harness.h"
 
 #define CPUS       4
@@ -23,7 +24,8 @@ struct program {
 	pthread_mutex_t mm_lock; /* task.mm */
 	struct mmk_task task;    /* mm NULL: there is none */
 	uint8_t state[PAGES], byte[PAGES];
-	uint8_t base[PAGES]; /* what is there when nothing was stored */
+	uint8_t base[PAGES];   /* what is there when nothing was stored */
+	uint8_t unsure[PAGES]; /* given up lazily: byte, or base */
 };
 
 struct family {
@@ -76,6 +78,7 @@ static void renew(struct program *p, unsigned first, unsigned n, enum state stat
 	memset(p->state + first, state, n);
 	memset(p->byte + first, 0, n);
 	memset(p->base + first, 0, n);
+	memset(p->unsure + first, 0, n);
 }
 
 static void set_mm(struct program *p, struct mmk_mm *mm)
@@ -96,7 +99,8 @@ static void look(struct worker *me, struct program *p)
 
 		if (sig != (p->state[page] == GONE ? UNIT_SIGSEGV : 0))
 			me->wrong = "a load got another signal";
-		else if (!sig && got != p->byte[page] && !is_guests(page))
+		else if (!sig && got != p->byte[page] && !is_guests(page) &&
+			 !(p->unsure[page] && got == p->base[page]))
 			me->wrong = "a byte is not what was stored";
 	}
 }
@@ -108,8 +112,10 @@ static void store_one(struct worker *me, struct program *p, unsigned page)
 
 	if (sig != (p->state[page] == WRITES ? 0 : UNIT_SIGSEGV))
 		me->wrong = "a store got another signal";
-	if (!sig)
+	if (!sig) {
 		p->byte[page] = value;
+		p->unsure[page] = 0;
+	}
 }
 
 static void store_many(struct worker *me, struct program *p)
@@ -140,7 +146,7 @@ static void map_file(struct worker *me, struct program *p)
 	if (mmk_sys_mmap(&p->task, at(first), n * PAGE, RW, MMK_MAP_PRIVATE | FIXED, me->f->fd, 0) <
 	    0)
 		me->wrong = "mmap of a file was refused";
-	memset(p->state + first, WRITES, n);
+	renew(p, first, n, WRITES);
 	for (unsigned i = 0; i < n; i++)
 		p->byte[first + i] = p->base[first + i] = file_byte(i * PAGE);
 }
@@ -182,6 +188,43 @@ static void drop(struct worker *me, struct program *p)
 	draw_range(me, &first, &n);
 	(void)mmk_sys_madvise(&p->task, at(first), n * PAGE, MMK_MADV_DONTNEED);
 	memcpy(p->byte + first, p->base + first, n);
+	memset(p->unsure + first, 0, n);
+}
+
+/* What is another's in the end, a file or read-only, is refused or stays: that is what unsure says. */
+static void give_up(struct worker *me, struct program *p)
+{
+	unsigned first, n;
+
+	draw_range(me, &first, &n);
+	(void)mmk_sys_madvise(&p->task, at(first), n * PAGE, MMK_MADV_FREE);
+	memset(p->unsure + first, 1, n);
+	if (draw(me, 2))
+		lazyfree_reclaim(me->f->w->sys, 50);
+	else
+		(void)mmk_sys_madvise(&p->task, at(first), n * PAGE, MMK_MADV_PAGEOUT);
+}
+
+static void populate(struct worker *me, struct program *p)
+{
+	unsigned first, n;
+
+	draw_range(me, &first, &n);
+	(void)mmk_sys_madvise(&p->task, at(first), n * PAGE,
+	                      draw(me, 2) ? MMK_MADV_POPULATE_WRITE : MMK_MADV_POPULATE_READ);
+}
+
+/* As a debugger does, whether the memory may be written or not. */
+static void poke(struct worker *me, struct program *p)
+{
+	unsigned page = draw(me, PAGES);
+	uint8_t value = (uint8_t)draw(me, 256);
+
+	if (mmk_access_vm(&p->task, p->task.mm, at(page), &value, 1,
+	                  MMK_ACCESS_WRITE | MMK_ACCESS_FORCE) != (p->state[page] != GONE))
+		me->wrong = "a debugger's store did not do what it should";
+	p->byte[page] = p->state[page] == GONE ? 0 : value;
+	p->unsure[page] = 0;
 }
 
 /* To the other half. It is refused where more than one mapping lies there, which is for it to know. */
@@ -202,6 +245,7 @@ static void move(struct worker *me, struct program *p)
 	memcpy(p->state + to, p->state + first, n);
 	memcpy(p->byte + to, p->byte + first, n);
 	memcpy(p->base + to, p->base + first, n);
+	memcpy(p->unsure + to, p->unsure + first, n);
 	renew(p, first, n, GONE);
 }
 
@@ -212,6 +256,13 @@ static void end(struct worker *me, struct program *p)
 	mmk_mm_deactivate(me->f->w->sys, me->cpu);
 	set_mm(p, NULL);
 	mmk_mm_put(mm); /* a guest may be there still, and be the last */
+}
+
+/* Memory has run out, and it is chosen. */
+static void killed(struct worker *me, struct program *p)
+{
+	(void)mmk_mm_reap(p->task.mm);
+	end(me, p);
 }
 
 static void begin(struct worker *me, struct program *p)
@@ -245,6 +296,7 @@ static void fork_into(struct worker *me, struct program *p)
 	memcpy(child->state, p->state, PAGES);
 	memcpy(child->byte, p->byte, PAGES);
 	memcpy(child->base, p->base, PAGES);
+	memcpy(child->unsure, p->unsure, PAGES);
 	pthread_mutex_unlock(&child->lock);
 }
 
@@ -258,8 +310,9 @@ static void drop_caches(struct worker *me, struct program *p)
 static void step(struct worker *me, struct program *p)
 {
 	static void (*const what[])(struct worker *me, struct program *p) = {
-	    look, look,    look, store_many, store_many, store_many, fork_into,   fork_into,
-	    map,  protect, drop, move,       unmap,      map_file,   drop_caches, end,
+	    look,      look,     look,  look, store_many,  store_many, store_many, poke,
+	    fork_into, fork_into, map,  map_file, protect, drop,       move,       unmap,
+	    populate,  give_up,  drop_caches, end, killed,
 	};
 
 	if (draw(me, 60))
