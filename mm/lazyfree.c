@@ -104,7 +104,9 @@ void lazyfree_keep(struct mm_struct *mm, unsigned long start, unsigned long end)
 		unsigned long stop = table_end(addr, end);
 		pte_t *ptep = table_pte(mm->sys, table, addr);
 
-		for (unsigned long at = addr; (table->traits & TABLE_LAZY) && at < stop; at += PAGE_SIZE, ptep++) {
+		if (!(table->traits & TABLE_LAZY))
+			stop = addr;
+		for (unsigned long at = addr; at < stop; at += PAGE_SIZE, ptep++) {
 			struct page *page = anon_page_of(mm->sys, ptep_get(ptep));
 
 			if (page && !page_test(page, PG_DROPPABLE))

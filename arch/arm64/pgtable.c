@@ -301,7 +301,7 @@ void mm_pgd_free(struct mm_struct *mm, struct page *gone)
 	pte_barrier(mm->sys);
 	for (struct page *table = gone; table; table = next) {
 		next = table->next;
-		/* What a fault without mmap_lock in an mm that has had it as well may still hold. */
+		/* A fault without mmap_lock in an mm that has had it as well may still hold it. */
 		if (unlikely(table->traits & TABLE_WAS_SHARED))
 			table_retire(mm, table);
 		else

@@ -6,7 +6,6 @@
  * so whoever goes on using it has the time to do so, and is found out, as nobody may write to what waits.
  */
 #include <stdlib.h>
-#include <string.h>
 #include "port/hosted/internal.h"
 
 #define BATCH 64u
@@ -30,34 +29,6 @@ void hosted_look_end(void *ctx)
 	atomic_fetch_sub(&h->nr_looks, 1);
 }
 
-/* Behind those that wait already; waiting_lock. How many there are now. */
-static size_t add(struct hosted *h, const struct waiting *w, size_t n)
-{
-	if (h->nr_waiting + n > h->room_waiting) {
-		h->room_waiting = 2 * (h->nr_waiting + n);
-		h->waiting = realloc(h->waiting, h->room_waiting * sizeof(*w));
-		if (!h->waiting)
-			abort();
-	}
-	memcpy(h->waiting + h->nr_waiting, w, n * sizeof(*w));
-	h->nr_waiting += n;
-	return h->nr_waiting;
-}
-
-/* All of them; the caller frees the array. */
-static struct waiting *take(struct hosted *h, size_t *n)
-{
-	struct waiting *all;
-
-	pthread_mutex_lock(&h->waiting_lock);
-	all = h->waiting;
-	*n = h->nr_waiting;
-	h->waiting = NULL;
-	h->nr_waiting = h->room_waiting = 0;
-	pthread_mutex_unlock(&h->waiting_lock);
-	return all;
-}
-
 static void run_one(struct hosted *h, const struct waiting *w)
 {
 	if (w->d->next != w->d || w->d->fn != w->fn)
@@ -68,32 +39,45 @@ static void run_one(struct hosted *h, const struct waiting *w)
 	mmk_run_deferred(h->sys, w->d);
 }
 
-/* Only looks that began before they were taken could find them; so is there any? */
+/* Only looks that began before they came here could find them: so there must be none now. */
 void hosted_run_waiting(struct hosted *h)
 {
-	size_t n;
-	struct waiting *all = take(h, &n);
+	struct waiting *all = NULL;
+	size_t n = 0;
 
-	if (n && atomic_load(&h->nr_looks)) {
-		pthread_mutex_lock(&h->waiting_lock);
-		(void)add(h, all, n);
-		pthread_mutex_unlock(&h->waiting_lock);
-		n = 0;
+	pthread_mutex_lock(&h->waiting_lock);
+	if (!atomic_load(&h->nr_looks)) {
+		all = h->waiting;
+		n = h->nr_waiting;
+		h->waiting = NULL;
+		h->nr_waiting = h->room_waiting = 0;
 	}
+	pthread_mutex_unlock(&h->waiting_lock);
 	for (size_t i = 0; i < n; i++)
 		run_one(h, &all[i]);
 	free(all);
 }
 
+/* waiting_lock */
+static void make_room(struct hosted *h)
+{
+	h->room_waiting = 2 * h->room_waiting + BATCH;
+	h->waiting = realloc(h->waiting, h->room_waiting * sizeof(*h->waiting));
+	if (!h->waiting)
+		abort();
+}
+
 void hosted_defer(void *ctx, struct mmk_deferred *d)
 {
 	struct hosted *h = ctx;
-	struct waiting w = {d, d->fn};
 	size_t n;
 
 	d->next = d;
 	pthread_mutex_lock(&h->waiting_lock);
-	n = add(h, &w, 1);
+	if (h->nr_waiting == h->room_waiting)
+		make_room(h);
+	h->waiting[h->nr_waiting] = (struct waiting){d, d->fn};
+	n = ++h->nr_waiting;
 	pthread_mutex_unlock(&h->waiting_lock);
 	if (n >= BATCH)
 		hosted_run_waiting(h);

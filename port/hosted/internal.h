@@ -197,12 +197,6 @@ struct tlb_entry *hosted_tlb_of_descriptor(struct hosted *h, const uint64_t *pte
 /* Forget all that the CPU has of the address; a mistake there has been reported. */
 void hosted_tlb_drop_all(struct hosted *h, unsigned cpu, unsigned asid, unsigned long va);
 void hosted_tlb_release(struct hosted *h); /* all of it: the machine ends */
-
-/* grace.c: mmk_port's functions of these names; and what waits goes, if no look is on its way. */
-void hosted_look_begin(void *ctx);
-void hosted_look_end(void *ctx);
-void hosted_defer(void *ctx, struct mmk_deferred *d);
-void hosted_run_waiting(struct hosted *h);
 void hosted_check_freed(struct hosted *h, uint64_t phys, unsigned order);
 /* Does the entry give more than the tables do now? */
 bool hosted_tlb_wrong(const struct tlb_entry *e, const struct translation *now);
@@ -210,6 +204,12 @@ void hosted_tlbi_va(void *ctx, unsigned asid, unsigned long va, bool last_level)
 void hosted_tlbi_asid(void *ctx, unsigned asid);
 void hosted_tlbi_all(void *ctx);
 void hosted_tlb_complete(struct hosted *h, unsigned cpu); /* DSB: its TLBIs take effect */
+
+/* grace.c: mmk_port's functions of these names; and what waits goes, if no look is on its way. */
+void hosted_look_begin(void *ctx);
+void hosted_look_end(void *ctx);
+void hosted_defer(void *ctx, struct mmk_deferred *d);
+void hosted_run_waiting(struct hosted *h);
 
 /* stores.c */
 void hosted_pte_written(void *ctx, uint64_t *ptep, uint64_t old, uint64_t val, unsigned level);
