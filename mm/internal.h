@@ -70,9 +70,14 @@ static inline bool phys_is_ram(const struct mmk_system *sys, phys_addr_t pa)
 {
 	return pa - sys->phys_base < sys->ram_size;
 }
+static inline enum page_kind flags_kind(uint32_t flags)
+{
+	return (enum page_kind)(flags >> PG_KIND_SHIFT & 0xff);
+}
+/* For more than the kind of a frame that is not the caller's: one look at its flags, and flags_kind(). */
 static inline enum page_kind page_kind(const struct page *p)
 {
-	return (enum page_kind)((p->flags >> PG_KIND_SHIFT) & 0xff);
+	return flags_kind(p->flags);
 }
 /*
  * A block of 2^order frames of the given kind, refcount 1, or NULL. Honours port->should_fail. Does

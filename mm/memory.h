@@ -31,7 +31,7 @@ static inline enum rss_kind page_rss_kind(const struct page *page)
 {
 	uint32_t flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
 
-	if (((flags >> PG_KIND_SHIFT) & 0xff) == PAGE_ANON)
+	if (flags_kind(flags) == PAGE_ANON)
 		return RSS_ANON;
 	return flags & PG_SHMEM ? RSS_SHMEM : RSS_FILE;
 }

@@ -38,10 +38,14 @@ static void free_list_del(struct free_area *area, struct page *page)
 	area->count--;
 }
 
+static inline uint32_t free_block_flags(unsigned order)
+{
+	return order | PAGE_FREE << PG_KIND_SHIFT;
+}
+
 static void set_free_block(struct mmk_system *sys, struct page *page, unsigned order)
 {
-	atomic_store_explicit(&page->flags, order | PAGE_FREE << PG_KIND_SHIFT,
-	                      memory_order_relaxed);
+	atomic_store_explicit(&page->flags, free_block_flags(order), memory_order_relaxed);
 	free_list_add(&sys->free_area[order], page);
 }
 
@@ -168,7 +172,7 @@ static bool frame_has_twin(const struct mmk_system *sys, const struct page *page
 	const struct page *twin = (const struct page *)((uintptr_t)page ^ sizeof(*page));
 
 	return (uint64_t)(twin - sys->mem_map) < sys->nr_frames &&
-	       (load_relaxed(&twin->flags) >> PG_KIND_SHIFT & 0xff) == kind;
+	       flags_kind(load_relaxed(&twin->flags)) == kind;
 }
 
 /*
@@ -232,7 +236,11 @@ void buddy_give_block(struct mmk_system *sys, struct page *page, unsigned order)
 		if (other >= sys->nr_frames)
 			break;
 		buddy = sys->mem_map + other;
-		if (page_kind(buddy) != PAGE_FREE || (buddy->flags & PG_ORDER_MASK) != order)
+		/*
+		 * One look: who takes the frame out of a CPU's cache, where its kind is free, gives it a
+		 * kind, of order 0, without [B].
+		 */
+		if (load_relaxed(&buddy->flags) != free_block_flags(order))
 			break;
 		free_list_del(&sys->free_area[order], buddy);
 		pfn &= ~(1ull << order);
@@ -259,7 +267,7 @@ void free_pages(struct mmk_system *sys, struct page *page)
 {
 	uint32_t flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
 	unsigned order = flags & PG_ORDER_MASK;
-	enum page_kind kind = page_kind(page);
+	enum page_kind kind = flags_kind(flags);
 
 	if (atomic_load_explicit(&page->refcount, memory_order_relaxed) &&
 	    atomic_fetch_sub_explicit(&page->refcount, 1, memory_order_acq_rel) > 1)

@@ -342,8 +342,8 @@ static void count_orphans(struct mmk_system *sys, struct mmk_frame_ledger *l)
 {
 	for (uint64_t i = 0; i < sys->nr_frames; i++) {
 		const struct page *page = sys->mem_map + i;
-		enum page_kind kind = page_kind(page);
 		uint32_t flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
+		enum page_kind kind = flags_kind(flags);
 
 		/* Behind the first frame of a block the word may be stale. */
 		if ((flags & PG_ORDER_MASK) ||

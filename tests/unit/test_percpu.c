@@ -4,8 +4,11 @@
  * are nobody's and come back when memory runs short.
  */
 #include "tests/unit/harness.h"
+#include <pthread.h>
+#include <signal.h>
 #include "mm/internal.h"
 #include "mm/cache.h"
+#include "mm/frame_cache.h"
 #include "mm/memory.h"
 
 static struct world *begin(unsigned nr_cpus)
@@ -152,12 +155,35 @@ static void objects_go_from_cpu_to_cpu(void **state)
 	world_end(w);
 }
 
+/* All frames of the machine, as a list. */
+static struct page *take_all(struct world *w)
+{
+	struct page *all = NULL, *page;
+
+	while ((page = alloc_page_reclaim(w->sys, PAGE_KERNEL))) {
+		page->next = all;
+		all = page;
+	}
+	return all;
+}
+
+static void free_all(struct world *w, struct page *all)
+{
+	struct page *next;
+
+	for (; all; all = next) {
+		next = all->next;
+		all->mapping = NULL;
+		free_pages(w->sys, all);
+	}
+}
+
 /* What the other CPU keeps ready, frames and whole slabs of free objects, is there for who needs it. */
 static void nothing_is_kept_back_when_frames_run_short(void **state)
 {
 	struct world *w = begin(2);
 	void *object[NR_OBJECTS];
-	struct page *all = NULL, *page;
+	struct page *all;
 	struct mmk_stats before, short_of, now;
 
 	slab_reap(w->sys);
@@ -172,18 +198,104 @@ static void nothing_is_kept_back_when_frames_run_short(void **state)
 	mmk_stats(w->sys, &now);
 	assert_true(now.frames_slab > before.frames_slab);
 	hosted_set_cpu(0);
-	while ((page = alloc_page_reclaim(w->sys, PAGE_KERNEL))) {
-		page->next = all;
-		all = page;
-	}
+	all = take_all(w);
 	mmk_stats(w->sys, &short_of);
 	assert_int_equal(short_of.frames_free, 0);
 	assert_true(short_of.frames_slab <= before.frames_slab);
-	for (; all; all = page) {
-		page = all->next;
-		all->mapping = NULL;
-		free_pages(w->sys, all);
+	free_all(w, all);
+	world_end(w);
+}
+
+#define ROUNDS 10000000
+
+/* Two buddies: one that a CPU's cache has and has not, in turn, and one that is freed and taken again. */
+struct buddies {
+	struct world *w;
+	struct page *cached, *freed;
+	pthread_t interrupted;
+	_Atomic bool done;
+};
+
+static void *takes_and_gives(void *arg)
+{
+	struct buddies *b = arg;
+
+	hosted_set_cpu(0);
+	while (!b->done) {
+		assert_ptr_equal(frame_cache_take(b->w->sys, PAGE_ANON, 0), b->cached);
+		free_pages(b->w->sys, b->cached);
 	}
+	return NULL;
+}
+
+/* Stands still for a moment, wherever it is. */
+static void stand_still(int signo)
+{
+	for (volatile int i = 0; i < 100; i++)
+		;
+}
+
+static void *interrupts(void *arg)
+{
+	struct buddies *b = arg;
+
+	while (!b->done)
+		pthread_kill(b->interrupted, SIGUSR1);
+	return NULL;
+}
+
+/* Off the list, if it is on it. */
+static bool take_off(struct page **all, const struct page *page)
+{
+	for (; *all; all = &(*all)->next)
+		if (*all == page) {
+			*all = page->next;
+			return true;
+		}
+	return false;
+}
+
+static struct page *buddy_of(struct mmk_system *sys, const struct page *page)
+{
+	uint64_t base = sys->phys_base >> PAGE_SHIFT;
+
+	return sys->mem_map + ((base + (uint64_t)(page - sys->mem_map)) ^ 1) - base;
+}
+
+/*
+ * A frame that lies in a CPU's cache is of no kind, and one just taken from it of order 0; who frees its
+ * buddy meanwhile must not take it for a free block of order 0.
+ */
+static void what_comes_out_of_a_cache_is_no_free_buddy(void **state)
+{
+	struct world *w = begin(2);
+	struct buddies b = {.w = w, .interrupted = pthread_self()};
+	struct page *all = take_all(w), *page;
+	pthread_t thread[2];
+
+	b.cached = all;
+	b.freed = buddy_of(w->sys, all);
+	assert_true(take_off(&all, b.cached) && take_off(&all, b.freed));
+	free_pages(w->sys, b.cached);
+	signal(SIGUSR1, stand_still);
+	assert_int_equal(pthread_create(&thread[0], NULL, takes_and_gives, &b), 0);
+	assert_int_equal(pthread_create(&thread[1], NULL, interrupts, &b), 0);
+	hosted_set_cpu(1);
+	for (int round = 0; round < ROUNDS; round++) {
+		spin_lock(w->sys, &w->sys->buddy_lock);
+		buddy_give_block(w->sys, b.freed, 0);
+		page = buddy_take_block(w->sys, 0);
+		spin_unlock(&w->sys->buddy_lock);
+		assert_ptr_equal(page, b.freed);
+	}
+	b.done = true;
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	signal(SIGUSR1, SIG_DFL);
+	hosted_set_cpu(0);
+	page_set(b.freed, PAGE_KERNEL << PG_KIND_SHIFT);
+	b.freed->next = all;
+	free_all(w, b.freed);
 	world_end(w);
 }
 
@@ -197,6 +309,7 @@ int main(void)
 	    cmocka_unit_test(sixty_four_cpus),
 	    cmocka_unit_test(objects_go_from_cpu_to_cpu),
 	    cmocka_unit_test(nothing_is_kept_back_when_frames_run_short),
+	    cmocka_unit_test(what_comes_out_of_a_cache_is_no_free_buddy),
 	};
 
 	return cmocka_run_group_tests_name("percpu", tests, NULL, NULL);
