@@ -98,7 +98,7 @@ int mmk_proc_clear_refs(struct mmk_task *task, struct mmk_mm *mm, enum mmk_clear
 	mm->soft_dirty |= how == MMK_CLEAR_REFS_SOFT_DIRTY;
 	vma_for_each (vma, mm) {
 		if (how == MMK_CLEAR_REFS_SOFT_DIRTY)
-			vma->vm_flags &= ~MMK_VM_SOFTDIRTY;
+			vma_set_flags(vma, vma->vm_flags & ~MMK_VM_SOFTDIRTY);
 		if (!err && concerns(vma, how))
 			err = clear_vma(vma, how);
 	}

@@ -68,7 +68,7 @@ static int madvise_flags(struct mmk_task *task, struct vm_area_struct *vma, unsi
 		task->reason.err = -MMK_EAGAIN;
 		return -MMK_EAGAIN;
 	}
-	vma->vm_flags = flags | (vma->vm_flags & MMK_VM_SOFTDIRTY);
+	vma_change_flags(vma, flags);
 	return 0;
 }
 

@@ -79,7 +79,7 @@ static int mlock_fixup(struct mmk_task *task, struct vm_area_struct *vma, unsign
 	err = vma_modify(task, vma, start, end, flags, &vma);
 	if (err)
 		return err;
-	vma->vm_flags = flags | (vma->vm_flags & MMK_VM_SOFTDIRTY);
+	vma_change_flags(vma, flags);
 	if (flags & MMK_VM_LOCKED)
 		lazyfree_keep(mm, start, end);
 	if (!(flags & MMK_VM_LOCKED))

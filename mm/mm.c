@@ -263,8 +263,28 @@ void mmk_mm_get_bounds(struct mmk_mm *mm, struct mmk_mm_bounds *b)
 	mmap_read_unlock(mm);
 }
 
+static struct mmk_mm_usage usage_of(const struct mm_struct *mm, const struct mm_sums *sums, uint64_t rss)
+{
+	uint64_t peak = atomic_load_explicit(&mm->hiwater_rss, memory_order_relaxed);
+
+	return (struct mmk_mm_usage){
+	    .hiwater_rss = peak < rss ? rss : peak,
+	    .min_flt = (uint64_t)(sums->min_flt + sums->anon_faults + sums->zero_faults),
+	    .maj_flt = (uint64_t)sums->maj_flt,
+	};
+}
+
+__cold void mmk_mm_usage(const struct mmk_mm *mm, struct mmk_mm_usage *u)
+{
+	struct mm_sums sums;
+
+	sum_all(mm, &sums);
+	*u = usage_of(mm, &sums, mm_rss(mm));
+}
+
 __cold void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s)
 {
+	struct mmk_mm_usage u;
 	struct mm_sums sums;
 
 	mmap_read_lock(mm);
@@ -279,17 +299,16 @@ __cold void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s)
 	    .rss_anon = not_negative(sums.rss[RSS_ANON]),
 	    .rss_file = not_negative(sums.rss[RSS_FILE]),
 	    .rss_shmem = not_negative(sums.rss[RSS_SHMEM]),
-	    .hiwater_rss = mm->hiwater_rss,
 	    .hiwater_vm = mm->hiwater_vm,
 	    .pgtables_bytes = mm->pgtables << PAGE_SHIFT,
 	    .map_count = mm->map_count,
-	    .min_flt = (uint64_t)(sums.min_flt + sums.anon_faults + sums.zero_faults),
-	    .maj_flt = (uint64_t)sums.maj_flt,
 	    .thp_disabled = mm->flags & MMF_THP_DISABLE,
 	};
+	u = usage_of(mm, &sums, s->rss_anon + s->rss_file + s->rss_shmem);
 	mmap_read_unlock(mm);
-	if (s->hiwater_rss < s->rss_anon + s->rss_file + s->rss_shmem)
-		s->hiwater_rss = s->rss_anon + s->rss_file + s->rss_shmem;
+	s->hiwater_rss = u.hiwater_rss;
+	s->min_flt = u.min_flt;
+	s->maj_flt = u.maj_flt;
 }
 
 /* ---- what the kernel maps for a program ---- */

@@ -53,7 +53,7 @@ static __attribute__((noinline)) void map_finish_rare(struct vm_area_struct *vma
 	if (!(vma->vm_flags & MMK_VM_LOCKED))
 		return;
 	if (vma->vm_flags & (VM_SPECIAL | MMK_VM_DROPPABLE))
-		vma->vm_flags &= ~VM_LOCKED_MASK;
+		vma_set_flags(vma, vma->vm_flags & ~VM_LOCKED_MASK);
 	else
 		vma->vm_mm->locked_vm += pages;
 }
@@ -128,7 +128,7 @@ int map_hole(struct mmk_task *task, struct mm_struct *mm, struct vm_area_struct 
 	if ((prev && prev->vm_end == start) || (next && next->vm_start == end))
 		vma = merge_hole(prev, to_right ? next : NULL, start, end, all);
 	if (vma) {
-		vma->vm_flags |= MMK_VM_SOFTDIRTY;
+		vma_set_flags(vma, vma->vm_flags | MMK_VM_SOFTDIRTY);
 	} else {
 		vma = vma_alloc_anon(mm);
 		if (unlikely(!vma))
@@ -388,7 +388,7 @@ static int mmap_region(const struct mmap_call *c)
 			goto no_vma;
 	}
 	region_commit(&r);
-	r.vma->vm_flags |= MMK_VM_SOFTDIRTY;
+	vma_set_flags(r.vma, r.vma->vm_flags | MMK_VM_SOFTDIRTY);
 	map_finish(r.task, r.mm, r.vma, r.merge.vm_flags, region_pages(&r));
 	uprobe_mmap(r.task, r.vma);
 	return 0;

@@ -65,7 +65,7 @@ static int mprotect_fixup(struct mmk_task *task, struct vm_area_struct *vma, uns
 		vm_uncharge(mm->sys, charged);
 		return err;
 	}
-	vma->vm_flags = flags | (vma->vm_flags & MMK_VM_SOFTDIRTY);
+	vma_change_flags(vma, flags);
 	change_protection(vma, start, end);
 	if ((old & MMK_VM_ACCOUNT) && !(flags & MMK_VM_ACCOUNT))
 		vm_uncharge(mm->sys, pages);

@@ -326,7 +326,7 @@ static void move_leave_behind(struct remap *r, struct vm_area_struct *vma,
 	vma_free(r->spare);
 	if (vma->vm_flags & MMK_VM_LOCKED)
 		r->mm->locked_vm -= vma_pages(vma);
-	vma->vm_flags &= ~VM_LOCKED_MASK;
+	vma_set_flags(vma, vma->vm_flags & ~VM_LOCKED_MASK);
 	if (vma != new_vma && vma->vm_start == r->addr && vma->vm_end == r->addr + r->old_len)
 		vma_drop_anon_vma(vma);
 }

@@ -32,7 +32,7 @@ static int mseal_range(struct mmk_task *task, unsigned long start, unsigned long
 
 			if (err)
 				return err;
-			vma->vm_flags |= MMK_VM_SEALED;
+			vma_set_flags(vma, vma->vm_flags | MMK_VM_SEALED);
 		}
 		start = stop;
 	}

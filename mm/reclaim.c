@@ -41,7 +41,7 @@ static bool is_mlocked(struct address_space *m, const struct page *page)
 
 	i_mmap_lock(m);
 	while ((vma = itv_next(&m->i_mmap, vma, page->index, page->index)))
-		if (vma->vm_flags & MMK_VM_LOCKED)
+		if (load_relaxed(&vma->vm_flags) & MMK_VM_LOCKED)
 			break;
 	i_mmap_unlock(m);
 	return vma;

@@ -63,6 +63,17 @@ static inline uint64_t vma_shown_flags(const struct vm_area_struct *vma)
 	return vma->vm_mm->soft_dirty ? vma->vm_flags : vma->vm_flags & ~MMK_VM_SOFTDIRTY;
 }
 
+/* Who walks i_mmap reads the flags of a linked VMA without mmap_lock: each change is one store. */
+static inline void vma_set_flags(struct vm_area_struct *vma, uint64_t flags)
+{
+	store_relaxed(&vma->vm_flags, flags);
+}
+/* All others than that it is soft-dirty, which stays as it is. */
+static inline void vma_change_flags(struct vm_area_struct *vma, uint64_t flags)
+{
+	vma_set_flags(vma, flags | (vma->vm_flags & MMK_VM_SOFTDIRTY));
+}
+
 /* ---- vma.c ---- */
 /*
  * The record of a VMA, for vma_init() or vma_copy(); NULL when memory is short. Belongs to the caller

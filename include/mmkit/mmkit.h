@@ -731,7 +731,13 @@ struct mmk_mm_stats {
 	uint64_t map_count, min_flt, maj_flt;
 	bool thp_disabled; /* PR_SET_THP_DISABLE */
 };
+/* May sleep: mmap_lock is taken. */
 void mmk_mm_stats(struct mmk_mm *mm, struct mmk_mm_stats *s);
+/* Those of them that getrusage(2) tells, for who holds a lock. Takes none. */
+struct mmk_mm_usage {
+	uint64_t hiwater_rss, min_flt, maj_flt;
+};
+void mmk_mm_usage(const struct mmk_mm *mm, struct mmk_mm_usage *u);
 
 /* Figures of the system; counts since init unless they say otherwise. */
 struct mmk_stats {

@@ -42,7 +42,7 @@ struct rq {
 	u64 system_ns; /* of kernel tasks and of ticks that found a task in the kernel */
 	u64 start_ns;
 	u64 tick_at; /* the next tick; NO_DEADLINE: idle */
-	u64 passes;  /* how often it has been in schedule(); atomic for readers */
+	u64 passes;  /* how often it has been in schedule() */
 	bool stepping; /* the CPU stops after each instruction of the user's; its own */
 } __aligned(64);
 
@@ -418,7 +418,7 @@ void schedule(void)
 	u64 now = clock_ns(), was;
 
 	spin_lock(&sched_lock);
-	__atomic_store_n(&rq->passes, rq->passes + 1, __ATOMIC_RELEASE);
+	rq->passes++;
 	task_clear_work(prev, WORK_RESCHED);
 	if (prev->state == TASK_RUNNING && prev != rq->idle) {
 		enqueue(prev, false);
@@ -461,7 +461,11 @@ void schedule_tail(struct task *prev)
 
 u64 sched_passes(u32 cpu)
 {
-	return __atomic_load_n(&rqs[cpu].passes, __ATOMIC_ACQUIRE);
+	unsigned long flags = spin_lock_irqsave(&sched_lock);
+	u64 passes = rqs[cpu].passes;
+
+	spin_unlock_irqrestore(&sched_lock, flags);
+	return passes;
 }
 
 bool sched_is_idle(u32 cpu)

@@ -27,19 +27,25 @@ void usage_add(struct usage *to, const struct usage *from)
 	to->maxrss = max(to->maxrss, from->maxrss);
 }
 
+/* What threads have in common counts once: proc_lock is held, so nothing here may sleep. */
+void usage_max_mm(struct usage *u, const struct mmk_mm *mm)
+{
+	struct mmk_mm_usage m;
+
+	mmk_mm_usage(mm, &m);
+	u->maxrss = max(u->maxrss, m.hiwater_rss);
+	u->min_flt = max(u->min_flt, m.min_flt);
+	u->maj_flt = max(u->maj_flt, m.maj_flt);
+}
+
 /* ------------------------------------------------------------------ what a thread gives back */
 
 /* The peak of the mm goes to the account before the mm goes. */
 static void note_maxrss(struct process *p, struct mmk_mm *mm)
 {
-	struct mmk_mm_stats s;
-	unsigned long irq;
+	unsigned long irq = spin_lock_irqsave(&proc_lock);
 
-	mmk_mm_stats(mm, &s);
-	irq = spin_lock_irqsave(&proc_lock);
-	p->dead_threads.maxrss = max(p->dead_threads.maxrss, s.hiwater_rss);
-	p->dead_threads.min_flt = max(p->dead_threads.min_flt, s.min_flt);
-	p->dead_threads.maj_flt = max(p->dead_threads.maj_flt, s.maj_flt);
+	usage_max_mm(&p->dead_threads, mm);
 	spin_unlock_irqrestore(&proc_lock, irq);
 }
 

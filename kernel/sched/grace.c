@@ -23,7 +23,7 @@
 static struct grace {
 	struct spinlock lock;
 	struct mmk_deferred *list; /* lock */
-	bool busy;                 /* lock: some have been taken off the list and are not freed yet */
+	u64 taken, freed;          /* lock: how often the list has been taken, and all of it freed */
 	struct wait_queue work, done;
 } grace = {
     .work = WAIT_QUEUE_INIT(grace.work),
@@ -54,7 +54,7 @@ static struct mmk_deferred *take_list(void)
 	struct mmk_deferred *d = grace.list;
 
 	grace.list = NULL;
-	grace.busy = d;
+	grace.taken++;
 	spin_unlock_irqrestore(&grace.lock, flags);
 	return d;
 }
@@ -87,6 +87,15 @@ static void wait_for_cpus(void)
 	}
 }
 
+static void list_freed(void)
+{
+	unsigned long flags = spin_lock_irqsave(&grace.lock);
+
+	grace.freed++;
+	spin_unlock_irqrestore(&grace.lock, flags);
+	wake_up_all(&grace.done);
+}
+
 static s32 grace_main(void *arg)
 {
 	struct mmk_deferred *d, *next;
@@ -101,25 +110,27 @@ static s32 grace_main(void *arg)
 			next = d->next;
 			mmk_run_deferred(mm_sys, d);
 		}
-		WRITE_ONCE(grace.busy, false);
-		wake_up_all(&grace.done);
+		list_freed();
 	}
 	return 0;
 }
 
-static bool nothing_left(void)
+/* How often a list must have been freed for all that is deferred by now to be. */
+static u64 last_list(void)
 {
 	unsigned long flags = spin_lock_irqsave(&grace.lock);
-	bool none = !grace.list && !grace.busy;
+	u64 n = grace.taken + (grace.list != NULL);
 
 	spin_unlock_irqrestore(&grace.lock, flags);
-	return none;
+	return n;
 }
 
 void grace_drain(void)
 {
+	u64 last = last_list();
+
 	if (nr_cpus > 1)
-		wait_event(&grace.done, nothing_left());
+		wait_event(&grace.done, READ_ONCE(grace.freed) >= last);
 }
 
 void grace_init(void)

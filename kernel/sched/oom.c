@@ -19,6 +19,7 @@
 #include "kernel/lib/printk.h"
 #include "kernel/mm.h"
 #include "kernel/percpu.h"
+#include "kernel/sched/grace.h"
 #include "kernel/sched/sched.h"
 
 #define PAUSE_NS 10000000ull   /* between two looks */
@@ -214,6 +215,7 @@ enum mmk_oom port_out_of_memory(void *ctx)
 {
 	if (about_to_free(current))
 		return MMK_OOM_DYING;
+	grace_drain(); /* what waits there is nobody's, and many an unmapping leaves thousands of tables */
 	if (!mutex_trylock(&oom_lock)) {
 		pause_a_while();
 		return MMK_OOM_RETRY;

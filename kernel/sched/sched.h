@@ -27,7 +27,10 @@ void sched_update_step(void); /* the CPU steps through the program of the runnin
 /* Nanoseconds that a thread has run; sched_lock is taken. */
 u64 task_runtime(struct task *t);
 
-/* How often the CPU has been in schedule(): it grows before anything of the next task runs. */
+/*
+ * How often the CPU has been in schedule(). Takes sched_lock, as schedule() does to count: who comes there
+ * after this sees what the caller has written before.
+ */
 u64 sched_passes(u32 cpu);
 bool sched_is_idle(u32 cpu);
 void sched_pass_soon(u32 cpu); /* the task that runs there goes through schedule() on its way out */
@@ -71,6 +74,7 @@ void notify_locked(struct process *to, const struct task *t, int sig, int why, i
 bool pgrp_orphaned_locked(s32 pgid, const struct process *leaving);
 void notify_exit(struct process *p); /* proc_lock; a zombie's parent is told */
 void usage_add(struct usage *to, const struct usage *from);
+void usage_max_mm(struct usage *u, const struct mmk_mm *mm); /* of what threads share; proc_lock may be held */
 
 /* wait4.c: for kernel tasks: wait for any child; its pid and status, or -ECHILD. */
 s32 kernel_wait(u32 *status);

@@ -56,7 +56,6 @@ void process_usage_locked(struct process *p, struct usage *u)
 {
 	struct usage one;
 	struct task *t;
-	struct mmk_mm_stats s;
 
 	*u = p->dead_threads;
 	for_each_thread (t, p) {
@@ -64,12 +63,8 @@ void process_usage_locked(struct process *p, struct usage *u)
 			continue;
 		task_usage(t, &one);
 		usage_add(u, &one);
-		if (!t->mmk.mm)
-			continue;
-		mmk_mm_stats(t->mmk.mm, &s);
-		u->maxrss = max(u->maxrss, s.hiwater_rss);
-		u->min_flt = max(u->min_flt, s.min_flt);
-		u->maj_flt = max(u->maj_flt, s.maj_flt);
+		if (t->mmk.mm)
+			usage_max_mm(u, t->mmk.mm);
 	}
 }
 
@@ -316,7 +311,7 @@ int put_user_rusage(u64 addr, const struct usage *u)
 long sys_getrusage(u64 who, u64 addr)
 {
 	struct process *p = current->proc;
-	struct mmk_mm_stats s;
+	struct mmk_mm_usage m;
 	struct usage u;
 
 	switch ((s32)who) {
@@ -331,8 +326,8 @@ long sys_getrusage(u64 who, u64 addr)
 	case RUSAGE_THREAD:
 		task_usage(current, &u);
 		if (current->mmk.mm) {
-			mmk_mm_stats(current->mmk.mm, &s);
-			u.maxrss = s.hiwater_rss;
+			mmk_mm_usage(current->mmk.mm, &m);
+			u.maxrss = m.hiwater_rss;
 		}
 		break;
 	default:
