@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frames WHAT ...: uses up memory, in one way or another, for the checks of run.sh with little of
- *it.
+ * frames WHAT ...: uses up memory, in one way or another, for the checks of run.sh with little of it.
  *
- *	touch MIB          that much private memory
- *	map FILE MIB       writes that much of a file through a shared mapping: word I is I times a
- *prime both FILE MIB MIB  the second while the first is mapped and dirty forks N MIB        N
- *children that take so much each; tells how many were killed fill DIR           a file as large as
- *there is room; then a page more through a mapping tables N           N page tables with a page
- *each
+ * - touch MIB: that much private memory
+ * - map FILE MIB: writes that much of a file through a shared mapping; word I is I times a prime
+ * - both FILE MIB MIB: the second of private memory while the first is mapped and dirty
+ * - forks N MIB: N children that take so much each; tells how many were killed
+ * - fill DIR: a file as large as there is room; then a page more through a mapping
+ * - tables N: N page tables with a page each
+ * - unmap N TIMES: N page tables that lead to the zero page, taken away at once, so often
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -162,6 +162,21 @@ static int tables(unsigned long n)
 	return 0;
 }
 
+static int unmap(unsigned long n, unsigned long times)
+{
+	while (times--) {
+		char *p = mmap(NULL, n * 2 * MIB, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED)
+			die("mmap");
+		for (unsigned long i = 0; i < n; i++)
+			(void)*(volatile char *)(p + i * 2 * MIB);
+		if (munmap(p, n * 2 * MIB))
+			die("munmap");
+	}
+	return 0;
+}
+
 static unsigned long number(char **argv, int i)
 {
 	return strtoul(argv[i], NULL, 0);
@@ -189,6 +204,8 @@ int main(int argc, char **argv)
 		return fill(argv[2]);
 	if (!strcmp(what, "tables"))
 		return tables(number(argv, 2));
+	if (!strcmp(what, "unmap") && argc > 3)
+		return unmap(number(argv, 2), number(argv, 3));
 	fprintf(stderr, "frames: no such call\n");
 	return 2;
 }

@@ -343,6 +343,8 @@ same "64M: children, page tables, a full tmpfs, a dirty mapping beside private m
 run --mem 64M --smp 4 -- sh -c './frames forks 10 20; ./frames both mapped 40 20; echo $?; sleep 1; cat /proc/mmkit/check' \
 	>out 2>err </dev/null
 same "64M, 4 CPUs: the same" "$? $(tr '\n' ' ' <out)" "0 killed some 0 text ok data ok memory ok "
+run --mem 64M --smp 4 -- ./frames unmap 9000 6 >out 2>err </dev/null
+same "64M, 4 CPUs: nobody is killed while tables wait for their grace period" "$? $(cat out err)" "0 "
 rm -f mapped
 
 # ---- an attacker -----------------------------------------------------------------------------
