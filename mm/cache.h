@@ -118,12 +118,16 @@ static inline bool page_of(const struct address_space *m, const struct page *pag
 static inline bool cache_page_get(struct address_space *m, struct page *page, uint64_t index,
 				  uint32_t flags)
 {
+	uint64_t mapping, at;
+
 	if (unlikely(!get_page_unless_zero(page)))
 		return false;
 	/* PG_UPTODATE comes after the others. */
-	if (likely(!(flags & ~atomic_load_explicit(&page->flags, memory_order_acquire)) &&
-		   (load_relaxed(&page->mapping) == m) & (page->index == index)))
-		return true;
+	if (likely(!(flags & ~atomic_load_explicit(&page->flags, memory_order_acquire)))) {
+		load_two_relaxed(&page->mapping, mapping, at);
+		if (likely((mapping == (uintptr_t)m) & (at == index)))
+			return true;
+	}
 	put_page(m->sys, page);
 	return false;
 }

@@ -138,6 +138,7 @@ static __attribute__((noinline)) unsigned map_cached(struct vm_fault *f, struct 
 		end = pages;
 	for (; index < end; index += step, first += step) {
 		step = radix_window(&m->i_pages, index, (unsigned)(end - index), &slots, &used);
+		formed_once(slots);
 		for (; used; used &= used - 1) {
 			unsigned i = (unsigned)__builtin_ctzll(used);
 			pte_t *ptep = first + i;

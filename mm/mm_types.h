@@ -109,6 +109,7 @@ struct page {
 	};
 };
 _Static_assert(sizeof(struct page) == 32, "the frame table is sized for this");
+_Static_assert(offsetof(struct page, index) == offsetof(struct page, mapping) + 8, "load_two_relaxed()");
 
 /* ---- trees ---- */
 struct rb_node {

@@ -25,6 +25,18 @@
 #define store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #endif
 
+/* Two words that lie behind each other, each by a load in no order. */
+#ifdef MMK_HW_ARM64
+#define load_two_relaxed(p, a, b)                                                                  \
+	__asm__ volatile("ldp	%0, %1, %2" : "=r"(a), "=r"(b) : "Ump"(*(const uint64_t(*)[2])(p)))
+#else
+#define load_two_relaxed(p, a, b)                                                                  \
+	((a) = __atomic_load_n((const uint64_t *)(p), __ATOMIC_RELAXED),                           \
+	 (b) = __atomic_load_n((const uint64_t *)(p) + 1, __ATOMIC_RELAXED))
+#endif
+/* The address is formed once and not of its parts at each use. */
+#define formed_once(p) __asm__("" : "+r"(p))
+
 /* *v becomes one more, unless it is 0: then false. Acquire. */
 #ifdef MMK_HW_ARM64
 static inline bool inc_unless_zero(_Atomic uint32_t *v)
