@@ -23,14 +23,13 @@
 #include "mm/cache.h"
 #include "mm/frame_cache.h"
 #include "mm/lazyfree.h"
-#include "mm/lazyfree.h"
 
 /* Worth a closer look? Without a reference, so all of it may have changed meanwhile. */
 static bool looks_droppable(struct page *page)
 {
 	uint32_t flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
 
-	return (flags >> PG_KIND_SHIFT & 0xff) == PAGE_CACHE && !(flags & (PG_SHMEM | PG_LOCKED)) &&
+	return flags_kind(flags) == PAGE_CACHE && !(flags & (PG_SHMEM | PG_LOCKED)) &&
 	       flags & PG_UPTODATE;
 }
 

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <time.h>
 
@@ -362,6 +363,37 @@ TEST(threads_fork_at_once)
 
 	all_together(fork_and_wait, &done);
 	CHECK_EQ(done, 10 * THREADS);
+}
+
+/* ------------------------------------------------------------------ figures among threads */
+
+static void map_or_ask(int me, void *arg)
+{
+	struct rusage u;
+	char stat[512];
+	int i, fd;
+	char *p;
+
+	for (i = 0; i < 200; i++) {
+		if (me & 1) {
+			p = map_anon(64);
+			memset(p, me, 64 * page);
+			CHECK(!munmap(p, 64 * page));
+			continue;
+		}
+		CHECK(!getrusage(RUSAGE_SELF, &u));
+		CHECK(u.ru_maxrss > 0 && u.ru_minflt > 0);
+		fd = open("/proc/self/stat", O_RDONLY);
+		CHECK(fd >= 0);
+		CHECK(read(fd, stat, sizeof(stat)) > 0);
+		close(fd);
+	}
+}
+
+/* Who asks holds locks that others need, and does not wait for memory to stand still. */
+TEST(figures_while_memory_changes)
+{
+	all_together(map_or_ask, NULL);
 }
 
 /* ------------------------------------------------------------------ the end among threads */
