@@ -417,6 +417,7 @@ void schedule(void)
 	struct task *prev = rq->curr, *next;
 	u64 now = clock_ns(), was;
 
+	BUG_ON(flags & PSTATE_I); /* the caller has a spinlock, or relies on staying on this CPU */
 	spin_lock(&sched_lock);
 	rq->passes++;
 	task_clear_work(prev, WORK_RESCHED);
