@@ -23,7 +23,7 @@
 static struct grace {
 	struct spinlock lock;
 	struct mmk_deferred *list; /* lock */
-	u64 taken, freed;          /* lock: how often the list has been taken, and all of it freed */
+	u64 taken, freed; /* lock: how often the list has been taken, and all of it freed (read without) */
 	struct wait_queue work, done;
 } grace = {
     .work = WAIT_QUEUE_INIT(grace.work),

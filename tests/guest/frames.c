@@ -204,7 +204,7 @@ int main(int argc, char **argv)
 		return fill(argv[2]);
 	if (!strcmp(what, "tables"))
 		return tables(number(argv, 2));
-	if (!strcmp(what, "unmap") && argc > 3)
+	if (!strcmp(what, "unmap") && argc == 4)
 		return unmap(number(argv, 2), number(argv, 3));
 	fprintf(stderr, "frames: no such call\n");
 	return 2;
