@@ -23,7 +23,7 @@
 static struct grace {
 	struct spinlock lock;
 	struct mmk_deferred *list; /* lock */
-	u64 taken, freed; /* lock: how often the list has been taken, and all of it freed (read without) */
+	u64 deferred, freed;       /* lock: so many ever, in this order */
 	struct wait_queue work, done;
 } grace = {
     .work = WAIT_QUEUE_INIT(grace.work),
@@ -43,6 +43,7 @@ void port_defer(void *ctx, struct mmk_deferred *d)
 	first = !grace.list;
 	d->next = grace.list;
 	grace.list = d;
+	grace.deferred++;
 	spin_unlock_irqrestore(&grace.lock, flags);
 	if (first)
 		wake_up(&grace.work);
@@ -54,7 +55,6 @@ static struct mmk_deferred *take_list(void)
 	struct mmk_deferred *d = grace.list;
 
 	grace.list = NULL;
-	grace.taken++;
 	spin_unlock_irqrestore(&grace.lock, flags);
 	return d;
 }
@@ -87,11 +87,11 @@ static void wait_for_cpus(void)
 	}
 }
 
-static void list_freed(void)
+static void count_freed(u64 n)
 {
 	unsigned long flags = spin_lock_irqsave(&grace.lock);
 
-	grace.freed++;
+	grace.freed += n;
 	spin_unlock_irqrestore(&grace.lock, flags);
 	wake_up_all(&grace.done);
 }
@@ -99,6 +99,7 @@ static void list_freed(void)
 static s32 grace_main(void *arg)
 {
 	struct mmk_deferred *d, *next;
+	u64 n;
 
 	for (;;) {
 		/* Interruptible, so that ps shows it asleep: no signal ever comes. */
@@ -106,20 +107,19 @@ static s32 grace_main(void *arg)
 		sleep_ns(COLLECT_NS);
 		d = take_list();
 		wait_for_cpus();
-		for (; d; d = next) {
+		for (n = 0; d; d = next, n++) {
 			next = d->next;
 			mmk_run_deferred(mm_sys, d);
 		}
-		list_freed();
+		count_freed(n);
 	}
 	return 0;
 }
 
-/* How often a list must have been freed for all that is deferred by now to be. */
-static u64 last_list(void)
+u64 grace_waiting(void)
 {
 	unsigned long flags = spin_lock_irqsave(&grace.lock);
-	u64 n = grace.taken + (grace.list != NULL);
+	u64 n = grace.deferred - grace.freed;
 
 	spin_unlock_irqrestore(&grace.lock, flags);
 	return n;
@@ -127,10 +127,9 @@ static u64 last_list(void)
 
 void grace_drain(void)
 {
-	u64 last = last_list();
+	u64 last = READ_ONCE(grace.deferred);
 
-	if (nr_cpus > 1)
-		wait_event(&grace.done, READ_ONCE(grace.freed) >= last);
+	wait_event(&grace.done, READ_ONCE(grace.freed) >= last);
 }
 
 void grace_init(void)

@@ -22,10 +22,11 @@
 #include "kernel/sched/grace.h"
 #include "kernel/sched/sched.h"
 
-#define PAUSE_NS 10000000ull   /* between two looks */
-#define REAP_TRY 100u          /* looks, for its mmap_lock */
-#define END_TRY  100u          /* looks without a frame more, for its end once it is reaped */
-#define LEAVE_NS 2000000000ull /* that a victim waits for the reaper */
+#define PAUSE_NS      10000000ull   /* between two looks */
+#define REAP_TRY      100u          /* looks, for its mmap_lock */
+#define END_TRY       100u          /* looks without a frame more, for its end once it is reaped */
+#define LEAVE_NS      2000000000ull /* that a victim waits for the reaper */
+#define WORTH_WAITING 256u          /* objects that wait for their grace period */
 
 static struct mutex oom_lock = MUTEX_INIT(oom_lock);
 static struct wait_queue reaper_wq = WAIT_QUEUE_INIT(reaper_wq);
@@ -215,7 +216,9 @@ enum mmk_oom port_out_of_memory(void *ctx)
 {
 	if (about_to_free(current))
 		return MMK_OOM_DYING;
-	grace_drain(); /* what waits there is nobody's, and many an unmapping leaves thousands of tables */
+	/* Many an unmapping leaves thousands of tables, which are nobody's. Of a few nothing is to be had. */
+	if (grace_waiting() >= WORTH_WAITING)
+		grace_drain();
 	if (!mutex_trylock(&oom_lock)) {
 		pause_a_while();
 		return MMK_OOM_RETRY;
